@@ -1,0 +1,134 @@
+//! The load generator: what the server does under load, beside what the machine could do.
+//!
+//! `cargo bench --bench load -- send` (or `stream`, `idle`, `history`, `recover`, `all --quick`).
+//! Each starts the real server on a fresh data directory, drives it over loopback through its
+//! front door, measures the limit next to it in the same run (an empty poem handler, the bare
+//! storage, the disk's sync), and prints both with their ratio, the CPU time per operation and
+//! whether the goal was met. The clients run on one thread and cost little: they share the machine
+//! with the server. Everything ends by itself; a missed goal is printed, not an error.
+
+mod baseline;
+mod bulk;
+mod client;
+mod conversations;
+mod drive;
+mod empty;
+mod figures;
+mod history;
+mod idle;
+mod readers;
+mod recover;
+mod send;
+mod server;
+mod story;
+mod stream;
+
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::server::{PROGRAM_VARIABLE, Setting};
+
+/// Measures the server under load, beside the machine's limits.
+#[derive(Parser)]
+#[command(name = "load")]
+struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Where data directories are made: the disk to measure.
+    #[arg(long, global = true)]
+    directory: Option<PathBuf>,
+    /// The server's executable; otherwise $PARLOR_BIN, otherwise the one built with this bench.
+    #[arg(long, global = true)]
+    program: Option<PathBuf>,
+    /// Passed by cargo; means nothing here.
+    #[arg(long, global = true, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Durable messages with the bot's answer.
+    Send(send::Options),
+    /// Answers streamed at a pace to many readers.
+    Stream(stream::Options),
+    /// Memory of idle connections.
+    Idle(idle::Options),
+    /// Pages of a conversation's messages.
+    History(history::Options),
+    /// Restart after a crash.
+    Recover(recover::Options),
+    /// All of them, one after the other.
+    All {
+        /// A few seconds each, with smaller numbers.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// The empty server, started by the others.
+    #[command(hide = true)]
+    ServeEmpty { address: SocketAddr },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let Some(what) = arguments.what else {
+        // `cargo bench` and `cargo test --benches` name nothing: say what there is.
+        return Arguments::command().print_help();
+    };
+    if let What::ServeEmpty { address } = what {
+        return empty::serve(address);
+    }
+    let program = arguments.program.or_else(|| std::env::var_os(PROGRAM_VARIABLE).map(Into::into));
+    let setting = Setting {
+        program: program.unwrap_or_else(|| env!("CARGO_BIN_EXE_parlor").into()),
+        directory: arguments.directory.unwrap_or_else(std::env::temp_dir),
+    };
+    server::raise_open_files();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(measure(&setting, what))
+}
+
+async fn measure(setting: &Setting, what: What) -> io::Result<()> {
+    match what {
+        What::Send(options) => send::run(setting, &options).await,
+        What::Stream(options) => stream::run(setting, &options).await,
+        What::Idle(options) => idle::run(setting, &options).await,
+        What::History(options) => history::run(setting, &options).await,
+        What::Recover(options) => recover::run(setting, &options).await,
+        What::All { quick } => {
+            for line in if quick { QUICK } else { FULL } {
+                println!("\n== {} ==", line.join(" "));
+                let arguments = Arguments::parse_from(["load"].iter().chain(*line));
+                if let Some(what) = arguments.what {
+                    Box::pin(measure(setting, what)).await?;
+                }
+            }
+            Ok(())
+        }
+        What::ServeEmpty { .. } => Err(io::Error::other("it has a runtime of its own")),
+    }
+}
+
+/// The command lines of `all`.
+const FULL: &[&[&str]] = &[&["send"], &["stream"], &["idle"], &["history"], &["recover"]];
+
+/// The command lines of `all --quick`.
+const QUICK: &[&[&str]] = &[
+    &["send", "--clients", "1,256", "--seconds", "1", "--rounds", "1"],
+    &["stream", "--streams", "1,100", "--seconds", "2", "--rounds", "1"],
+    &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
+    &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
+    &["recover", "--events", "20000", "--rounds", "1"],
+];

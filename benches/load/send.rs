@@ -1,0 +1,93 @@
+//! Durable messages with the bot's answer, against the empty server and the bare writer.
+
+use std::{io, sync::Arc};
+
+use crate::{
+    baseline::{Writer, syncs},
+    client::request,
+    conversations::{body, start},
+    drive::{Plan, drive},
+    figures::{CELLS, Rounds, Table, goal, median, millis},
+    server::{Process, Server, Setting},
+};
+
+/// How to send.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Numbers of clients to try.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    pub(crate) clients: Vec<usize>,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+    /// Rounds; each measures all sides once, in turns.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Requests a second over all clients; without it each client sends back to back.
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+}
+
+/// Measures, prints the tables and the goals.
+pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> {
+    let home = setting.fresh()?;
+    let server = Server::start(setting, &home.path().join("data"))?;
+    let empty = Process::empty()?;
+    for &clients in &options.clients {
+        let plan = Plan { seconds: options.seconds, rate: options.rate };
+        let started = start(&server, clients).await?;
+        let answer = started.first().map_or(0, |conversation| conversation.answer);
+        let posts: Vec<_> = started.into_iter().map(|conversation| conversation.post).collect();
+        let bare = request("POST", &format!("/empty/{answer}"), "", &body(None));
+        let bare = vec![Arc::<[u8]>::from(bare); clients];
+        let writer = Writer::start(&home.path().join(format!("bare-{clients}")))?;
+        let (mut ours, mut http, mut rows) =
+            (Rounds::default(), Rounds::default(), Rounds::default());
+        let mut disk = Vec::new();
+        for _ in 0..options.rounds {
+            ours.0.push(drive(&server, &posts, plan).await?);
+            http.0.push(drive(&empty, &bare, plan).await?);
+            rows.0.push(writer.drive(clients, options.seconds).await);
+            disk.push(syncs(home.path(), 0.5)?.at(0.5));
+        }
+        writer.finish()?;
+        print(clients, [&ours, &http, &rows], median(disk), options.rate.is_some());
+    }
+    Ok(())
+}
+
+fn print(clients: usize, [ours, http, rows]: [&Rounds; 3], sync: f64, paced: bool) {
+    let mut table = Table::new(
+        ["send, clients".to_owned()]
+            .into_iter()
+            .chain(CELLS.map(str::to_owned))
+            .chain(["ours / it".to_owned()]),
+    );
+    let mut row = |name: &str, side: &Rounds, ratio: Option<f64>| {
+        let mut cells = vec![format!("{name}, {clients}")];
+        cells.extend(side.cells());
+        cells.extend(ratio.map(millis));
+        table.row(cells);
+    };
+    row("parlor, durable with the reply", ours, None);
+    row("poem, empty, same bytes", http, Some(ours.ratio(http)));
+    row("fjall, same rows, no HTTP", rows, Some(ours.ratio(rows)));
+    table.print();
+    println!("append 4 KiB + fdatasync: p50 {} ms", millis(sync));
+    let p50 = ours.median(|round| round.latency.at(0.5));
+    if clients == 1 {
+        let most = 2.0 * sync + 0.5;
+        let figure = format!("{} ms of {} ms", millis(p50), millis(most));
+        goal("one client's p50 at most 2 syncs + 0.5 ms", &figure, p50 <= most);
+    }
+    if clients >= 256 && !paced {
+        let third = 1.0 / 3.0;
+        let ratio = ours.ratio(http);
+        goal("at least 1/3 of the empty handler", &millis(ratio), ratio >= third);
+        let ratio = ours.ratio(rows);
+        goal("at least 1/3 of the bare group commit", &millis(ratio), ratio >= third);
+    }
+    if ours.failures() > 0 {
+        goal("every post answered", &format!("{} failed", ours.failures()), false);
+    }
+}

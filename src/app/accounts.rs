@@ -1,0 +1,145 @@
+//! All accounts, in memory on every node: the fold of the administration log.
+//!
+//! Authenticating is a hash and a map look-up. The map follows the log through [`Observer`], so
+//! what is durable is known here before anyone who appended it is answered.
+
+use std::sync::{Arc, OnceLock};
+
+use dashmap::DashMap;
+use subtle::ConstantTimeEq;
+
+use super::secret;
+use crate::bot::Bot;
+use crate::domain::account::{Account, Deployment, KeyKind};
+use crate::domain::event::{Body, Event};
+use crate::domain::ids::{AccountId, Id, KeyId};
+use crate::domain::seq::Seq;
+use crate::engine::{self, Engine, Observer, Recorded, Topic};
+
+/// Events read at once when starting.
+const PAGE: usize = 1_000;
+
+/// An account as of now, with its bot ready to answer.
+#[derive(Debug)]
+pub struct Tenant {
+    pub account: Account,
+    bot: Arc<OnceLock<Option<Arc<Bot>>>>,
+}
+
+impl Tenant {
+    /// The deployed bot and its version, compiled when first asked for. A definition that does
+    /// not compile counts as none; deploying checks it beforehand.
+    pub fn bot(&self) -> Option<(Arc<Bot>, &Deployment)> {
+        let deployment = self.account.bot.as_ref()?;
+        let bot = self.bot.get_or_init(|| match Bot::compile(&deployment.definition) {
+            Ok(bot) => Some(Arc::new(bot)),
+            Err(error) => {
+                tracing::error!(%error, account.id = %self.account.id, "a deployed bot is broken");
+                None
+            }
+        });
+        bot.clone().map(|bot| (bot, deployment))
+    }
+}
+
+/// The directory of accounts and keys.
+#[derive(Default)]
+pub struct Accounts {
+    tenants: DashMap<AccountId, Arc<Tenant>>,
+    /// SHA-256 of a key, raw, to its owner.
+    keys: DashMap<[u8; 32], (AccountId, KeyId, KeyKind)>,
+}
+
+impl Accounts {
+    /// Reads the whole administration log.
+    ///
+    /// # Errors
+    /// As the engine's log.
+    pub async fn load(&self, engine: &dyn Engine) -> engine::Result<()> {
+        for partition in 0..engine.partitions(Topic::Accounts) {
+            let mut after = Seq::START;
+            loop {
+                let page = engine.read(Topic::Accounts, partition, after, PAGE).await?;
+                for entry in &page {
+                    self.apply(&entry.event);
+                    after = entry.seq;
+                }
+                if page.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn get(&self, id: AccountId) -> Option<Arc<Tenant>> {
+        self.tenants.get(&id).map(|tenant| tenant.clone())
+    }
+
+    /// The account that a key opens, and the key's id.
+    pub fn by_key(&self, kind: KeyKind, key: &str) -> Option<(Arc<Tenant>, KeyId)> {
+        if !key.starts_with(kind.prefix()) {
+            return None;
+        }
+        let digest = secret::sha256(key);
+        let found = self.keys.get(&digest).map(|entry| (*entry.key(), *entry.value()));
+        let (stored, (account, id, found_kind)) = found?;
+        let equal = bool::from(stored.ct_eq(&digest)) && found_kind == kind;
+        equal.then(|| self.get(account)).flatten().map(|tenant| (tenant, id))
+    }
+
+    /// Every account, in the order of their ids.
+    pub fn all(&self) -> Vec<Arc<Tenant>> {
+        let mut all: Vec<_> = self.tenants.iter().map(|entry| entry.value().clone()).collect();
+        all.sort_by_key(|tenant| tenant.account.id.uuid());
+        all
+    }
+
+    fn apply(&self, event: &Event) {
+        let before = self.get(event.account);
+        let account = match (&before, Account::created(event)) {
+            (None, Some(created)) => created,
+            (Some(tenant), None) => {
+                let mut account = tenant.account.clone();
+                account.apply(event);
+                account
+            }
+            (Some(_), Some(_)) | (None, None) => return,
+        };
+        match &event.body {
+            Body::KeyIssued(data) => {
+                if let Some(digest) = unhex(&data.sha256) {
+                    self.keys.insert(digest, (event.account, data.key_id, data.kind));
+                }
+            }
+            Body::KeyRevoked(data) => self.keys.retain(|_, (_, id, _)| *id != data.key_id),
+            _ => {}
+        }
+        let bot = match before.filter(|_| !matches!(event.body, Body::BotDeployed(_))) {
+            Some(tenant) => tenant.bot.clone(),
+            None => Arc::default(),
+        };
+        self.tenants.insert(event.account, Arc::new(Tenant { account, bot }));
+    }
+}
+
+impl Observer for Accounts {
+    fn committed(&self, events: &[Recorded]) {
+        for entry in events.iter().filter(|entry| entry.event.body.is_administrative()) {
+            self.apply(&entry.event);
+        }
+    }
+
+    fn interrupted(&self) {}
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

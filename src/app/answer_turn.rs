@@ -1,0 +1,209 @@
+//! One turn, from the question to what ends it in the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+
+use super::send_message::{author_name, event_id};
+use super::turns::Pending;
+use super::{App, clock};
+use crate::bot::{Bot, Step, Turn};
+use crate::domain::conversation::{Conversation, Effect, Why};
+use crate::domain::event::{
+    Body, BotVersion, ConversationEscalated, Event, FailureReason, MessageInbound, MessageOutbound,
+    ReplyDiscarded, ReplyFailed, ReplyStopped,
+};
+use crate::domain::ids::StreamKey;
+use crate::domain::language::Language;
+use crate::domain::message::Author;
+use crate::domain::seq::Seq;
+use crate::domain::text::{MessageText, PersonName};
+use crate::engine::{self, Appended};
+
+/// A bot may be silent for so long, and take so long in all.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+const TURN_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How a bot's part of a turn ended.
+enum End {
+    Answered,
+    HandedOver,
+    Stopped,
+    Failed(FailureReason),
+}
+
+/// Answers a turn unless it is answered already. What cannot be kept now stays due.
+pub async fn answer_turn(app: &Arc<App>, pending: Pending, stop: &Notify) {
+    if let Err(error) = try_answer(app, pending, stop).await {
+        tracing::error!(%error, conversation.id = %pending.conversation, "a turn stays due");
+    }
+}
+
+async fn try_answer(app: &Arc<App>, pending: Pending, stop: &Notify) -> engine::Result<()> {
+    let (account, id) = (pending.account, pending.conversation);
+    let state = app.engine.conversation(account, id).await?;
+    let Some(state) = state.filter(|state| state.owes(pending.message_id)) else { return Ok(()) };
+    let before = Seq::new(pending.seq.get().saturating_sub(1));
+    let asked = app.engine.timeline(account, id, before, 1).await?;
+    let Some(Body::MessageInbound(asked)) = asked.first().map(|entry| &entry.event.body) else {
+        return Ok(());
+    };
+    let Some(tenant) = app.accounts.get(account) else { return Ok(()) };
+    let agent = tenant.account.available_agent().map(|agent| agent.name.clone());
+
+    let Some((bot, deployment)) = tenant.bot() else {
+        let reason = FailureReason::NoBot;
+        let events = conclude(app, &state, asked, agent, End::Failed(reason)).await?;
+        return append(app, &state, events).await.map(drop);
+    };
+    let author = Author::Bot { name: author_name(&bot, &tenant.account.settings.brand) };
+    let reply_id = asked.message_id.reply();
+    let writer = app.hub.begin(id, reply_id, asked.message_id, author.clone(), clock::now());
+    let turn = Turn {
+        text: asked.text.as_str(),
+        previous: Some(asked.language),
+        person_available: agent.is_some(),
+    };
+    let mut said = Said::default();
+    let end = listen(&bot, &turn, stop, &mut said, |text| writer.chunk(text, clock::now())).await;
+
+    let stopped = matches!(end, End::Stopped);
+    let mut events = Vec::new();
+    if !said.text.is_empty() && !matches!(end, End::Failed(_)) {
+        events.push(Body::MessageOutbound(MessageOutbound {
+            message_id: reply_id,
+            conversation_id: id,
+            contact_id: state.contact_id,
+            channel: state.channel,
+            author,
+            text: MessageText::from_bot(std::mem::take(&mut said.text)),
+            language: said.language.unwrap_or(asked.language),
+            in_reply_to: Some(asked.message_id),
+            intent: said.intent.take(),
+            bot: Some::<BotVersion>(deployment.version),
+            partial: stopped,
+        }));
+    }
+    events.extend(conclude(app, &state, asked, agent, end).await?);
+    let appended = append(app, &state, events).await?;
+    let overtaken = Effect::Discarded(Why::PeopleTookOver);
+    if appended.first().is_some_and(|first| first.effect == overtaken) {
+        let discarded =
+            ReplyDiscarded { conversation_id: id, reply_id, in_reply_to: asked.message_id };
+        append(app, &state, vec![Body::ReplyDiscarded(discarded)]).await?;
+    }
+    Ok(())
+}
+
+/// What a bot has said so far.
+#[derive(Default)]
+struct Said {
+    text: String,
+    intent: Option<String>,
+    language: Option<Language>,
+}
+
+/// Takes a bot's steps until it is done, stopped or too slow.
+async fn listen(
+    bot: &Bot,
+    turn: &Turn<'_>,
+    stop: &Notify,
+    said: &mut Said,
+    mut show: impl FnMut(&str),
+) -> End {
+    let mut steps = bot.answer(turn);
+    let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
+    loop {
+        let patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
+        let step = tokio::select! {
+            biased;
+            () = stop.notified() => return End::Stopped,
+            step = tokio::time::timeout_at(patience, steps.next()) => step,
+        };
+        match step {
+            Ok(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
+            Ok(Some(Ok(Step::Text(text)))) => {
+                said.text.push_str(&text);
+                show(&text);
+            }
+            Ok(Some(Ok(Step::HandOver))) => return End::HandedOver,
+            Ok(Some(Err(error))) => {
+                tracing::warn!(%error, "a bot failed");
+                return End::Failed(FailureReason::BotFailed);
+            }
+            Ok(None) if said.text.is_empty() => return End::Failed(FailureReason::BotFailed),
+            Ok(None) => return End::Answered,
+            Err(_) => return End::Failed(FailureReason::TimedOut),
+        }
+    }
+}
+
+/// The events that end a turn, after what was said in it.
+async fn conclude(
+    app: &App,
+    state: &Conversation,
+    asked: &MessageInbound,
+    agent: Option<PersonName>,
+    end: End,
+) -> engine::Result<Vec<Body>> {
+    let failed = |reason| {
+        Body::ReplyFailed(ReplyFailed {
+            conversation_id: state.id,
+            in_reply_to: asked.message_id,
+            reason,
+        })
+    };
+    Ok(match end {
+        End::Answered => Vec::new(),
+        End::Stopped => vec![Body::ReplyStopped(ReplyStopped {
+            conversation_id: state.id,
+            reply_id: asked.message_id.reply(),
+            in_reply_to: asked.message_id,
+        })],
+        End::Failed(reason) if agent.is_none() => vec![failed(reason)],
+        End::HandedOver | End::Failed(_) => {
+            let contact = app.engine.contact(state.account, state.contact_id).await?;
+            vec![Body::ConversationEscalated(ConversationEscalated {
+                conversation_id: state.id,
+                contact_id: state.contact_id,
+                contact_name: contact
+                    .map_or_else(|| PersonName::guest(state.contact_id), |contact| contact.name),
+                in_reply_to: Some(asked.message_id),
+                trigger_message: Some(asked.text.clone()),
+                assigned_agent: agent,
+            })]
+        }
+    })
+}
+
+/// Appends what ends a turn; while the log is away, again and again with a back-off. Doing it
+/// twice is harmless: the fold keeps one reply for a turn.
+async fn append(
+    app: &App,
+    state: &Conversation,
+    bodies: Vec<Body>,
+) -> engine::Result<Vec<Appended>> {
+    let at = clock::now();
+    let events: Vec<_> = bodies
+        .into_iter()
+        .map(|body| Event {
+            id: event_id(&body),
+            at,
+            account: state.account,
+            key: StreamKey::Contact(state.contact_id),
+            body,
+        })
+        .collect();
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(20)
+        .with_jitter();
+    (|| app.engine.append(events.clone()))
+        .retry(backoff)
+        .when(|error| !matches!(error, engine::Error::Storage(_) | engine::Error::Locked(_)))
+        .await
+}

@@ -1,0 +1,141 @@
+//! What callers do on the live feed besides sending: follow, type, read, start, mint tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::Tenant;
+use super::secret::LiveToken;
+use super::{App, clock, failed};
+use crate::domain::Result;
+use crate::domain::event::{
+    Body, ContactCreated, ConversationRead, ConversationStarted, Event, Reader,
+};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
+use crate::domain::message::{Author, Channel};
+use crate::domain::text::PersonName;
+use crate::domain::time::Timestamp;
+use crate::live::cursor::Cursor;
+use crate::live::follow::{self, Follower};
+use crate::live::frame::{self, Frame};
+
+/// Follows a conversation from a cursor; from now where there is none.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's.
+pub async fn follow(
+    app: &Arc<App>,
+    account: AccountId,
+    conversation: ConversationId,
+    after: Option<Cursor>,
+) -> Result<Follower> {
+    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    let cursor = after.unwrap_or(Cursor::at(state.last_seq));
+    let engine = app.engine.clone();
+    Ok(Follower::new(engine, &app.hub, account, conversation, cursor, clock::now))
+}
+
+/// A page of a conversation's feed and the place after it.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's.
+pub async fn page(
+    app: &Arc<App>,
+    account: AccountId,
+    conversation: ConversationId,
+    after: Cursor,
+    limit: usize,
+) -> Result<(Vec<Frame>, Cursor)> {
+    super::read_conversation::conversation(app, account, conversation).await?;
+    let now = clock::now();
+    follow::page(&*app.engine, &app.hub, account, conversation, after, limit, now)
+        .await
+        .map_err(failed)
+}
+
+/// Shows the conversation's other readers that the customer types, or no longer does.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's.
+pub async fn typing(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    typing: bool,
+) -> Result<()> {
+    super::read_conversation::conversation(app, account, conversation).await?;
+    let data = frame::Typing { author: Author::Customer, typing };
+    app.hub.ephemeral(conversation, frame::content("typing", clock::now(), &data));
+    Ok(())
+}
+
+/// Records that the customer has read up to a message.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's.
+pub async fn read(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    message: MessageId,
+) -> Result<()> {
+    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    if state.read_by_customer == Some(message) {
+        return Ok(());
+    }
+    let body = Body::ConversationRead(ConversationRead {
+        conversation_id: conversation,
+        reader: Reader::Customer,
+        message_id: message,
+    });
+    let event = Event {
+        id: clock::mint(),
+        at: clock::now(),
+        account,
+        key: StreamKey::Contact(state.contact_id),
+        body,
+    };
+    app.engine.append(vec![event]).await.map_err(failed)?;
+    Ok(())
+}
+
+/// A token for a browser: opens one conversation for a while.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's.
+pub async fn mint_token(
+    app: &App,
+    tenant: &Tenant,
+    conversation: ConversationId,
+    valid_for: Duration,
+) -> Result<(String, Timestamp)> {
+    let account = tenant.account.id;
+    super::read_conversation::conversation(app, account, conversation).await?;
+    let expires_at = clock::now().plus(valid_for);
+    let token = LiveToken { account, conversation, expires_at };
+    Ok((token.sign(&tenant.account.signing_secret), expires_at))
+}
+
+/// Starts an empty conversation with a new contact on the web.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it cannot be kept now.
+pub async fn start_conversation(app: &App, tenant: &Tenant) -> Result<(ConversationId, ContactId)> {
+    let (conversation_id, contact_id) = (clock::mint(), clock::mint());
+    let channel = Channel::Web;
+    let bodies = [
+        Body::ContactCreated(ContactCreated {
+            contact_id,
+            name: PersonName::guest(contact_id),
+            email: None,
+            phone: None,
+            channel,
+            source: channel.as_str().to_owned(),
+        }),
+        Body::ConversationStarted(ConversationStarted { conversation_id, contact_id, channel }),
+    ];
+    let at = clock::now();
+    let (account, key) = (tenant.account.id, StreamKey::Contact(contact_id));
+    let events = bodies.map(|body| Event { id: clock::mint(), at, account, key, body });
+    app.engine.append(events.into()).await.map_err(failed)?;
+    Ok((conversation_id, contact_id))
+}

@@ -1,0 +1,94 @@
+//! The use cases. A surface parses, calls one function here, and renders what comes back.
+
+pub mod accounts;
+pub mod administration;
+pub mod answer_turn;
+pub mod clock;
+pub mod demo;
+pub mod idempotency;
+pub mod limits;
+pub mod live_feed;
+pub mod outcome;
+pub mod read_conversation;
+pub mod secret;
+pub mod send_message;
+pub mod stop_reply;
+pub mod turns;
+
+use std::sync::Arc;
+
+use crate::domain::Error;
+use crate::engine::{self, Engine, Observer, Recorded};
+use crate::live::hub::Hub;
+
+/// Everything the use cases share; one per process.
+pub struct App {
+    pub engine: Arc<dyn Engine>,
+    pub hub: Arc<Hub>,
+    pub accounts: Arc<accounts::Accounts>,
+    pub limits: limits::Limits,
+    pub turns: turns::Turns,
+    pub idempotency: idempotency::InFlight,
+}
+
+/// Tells the accounts and the hub what is durable, in that order.
+pub struct Watchers {
+    pub accounts: Arc<accounts::Accounts>,
+    pub hub: Arc<Hub>,
+}
+
+impl Observer for Watchers {
+    fn committed(&self, events: &[Recorded]) {
+        self.accounts.committed(events);
+        self.hub.committed(events);
+    }
+
+    fn interrupted(&self) {
+        self.accounts.interrupted();
+        self.hub.interrupted();
+    }
+}
+
+impl App {
+    /// Opens the application over an engine whose observer is [`Watchers`] of the same `accounts`
+    /// and `hub`.
+    ///
+    /// # Errors
+    /// As the engine's log.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        accounts: Arc<accounts::Accounts>,
+        hub: Arc<Hub>,
+    ) -> engine::Result<Arc<Self>> {
+        accounts.load(&*engine).await?;
+        Ok(Arc::new(Self {
+            engine,
+            hub,
+            accounts,
+            limits: limits::Limits::default(),
+            turns: turns::Turns::default(),
+            idempotency: idempotency::InFlight::default(),
+        }))
+    }
+}
+
+/// What a caller may know of an engine's failure; the failure itself is logged here, once.
+pub fn failed(error: engine::Error) -> Error {
+    match error {
+        engine::Error::Overloaded => Error::Unavailable("too busy to take this now; try again"),
+        engine::Error::ReadOnly(detail) => {
+            tracing::warn!(detail, "a write was refused");
+            Error::Unavailable("writes are not possible at the moment; try again later")
+        }
+        engine::Error::Unknown => {
+            tracing::error!("the outcome of a write is not known");
+            Error::Unavailable(
+                "it is not known whether this was kept; try again with the same Idempotency-Key",
+            )
+        }
+        error @ (engine::Error::Locked(_) | engine::Error::Storage(_)) => {
+            tracing::error!(%error, "the engine failed");
+            Error::Internal
+        }
+    }
+}

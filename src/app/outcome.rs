@@ -1,0 +1,109 @@
+//! What became of a turn, read from the conversation's timeline.
+//!
+//! It is a function of the log: whoever asks, whenever, on whichever node, gets the same answer.
+
+use std::time::Duration;
+
+use super::{App, failed};
+use crate::domain::event::{Body, Event, MessageOutbound};
+use crate::domain::ids::{AccountId, ConversationId, MessageId};
+use crate::domain::message::Author;
+use crate::domain::seq::Seq;
+use crate::domain::{Error, Result};
+use crate::live::reader::Item;
+
+/// Events read at once.
+const PAGE: usize = 50;
+/// How long a caller waits for a turn; longer than a bot may take.
+const WAIT: Duration = Duration::from_secs(90);
+
+/// How long to wait before looking again where the hub does not tell.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The bot replied (in part, when it was stopped).
+    Replied(Box<MessageOutbound>),
+    /// A person will reply.
+    Queued,
+    /// Nobody answers; the message is kept.
+    Unavailable,
+}
+
+/// How the turn of `message`, which stands at `seq`, ended; none while it is owed.
+///
+/// # Errors
+/// As the engine's views.
+pub async fn outcome_of(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    message: MessageId,
+    seq: Seq,
+) -> Result<Option<Outcome>> {
+    let mut after = seq;
+    loop {
+        let page = app.engine.timeline(account, conversation, after, PAGE).await.map_err(failed)?;
+        for entry in &page {
+            if let Some(outcome) = concludes(&entry.event, message) {
+                return Ok(Some(outcome));
+            }
+            after = entry.seq;
+        }
+        if page.len() < PAGE {
+            return Ok(None);
+        }
+    }
+}
+
+/// What an event after the message says about its turn.
+fn concludes(event: &Event, message: MessageId) -> Option<Outcome> {
+    match &event.body {
+        Body::MessageOutbound(data) => match data.author {
+            Author::Bot { .. } if data.in_reply_to == Some(message) => {
+                Some(Outcome::Replied(Box::new(data.clone())))
+            }
+            Author::Agent { .. } => Some(Outcome::Queued),
+            Author::Bot { .. } | Author::Customer => None,
+        },
+        Body::ConversationEscalated(_) | Body::ConversationAssigned(_) => Some(Outcome::Queued),
+        Body::ReplyFailed(data) if data.in_reply_to == message => Some(Outcome::Unavailable),
+        Body::ReplyStopped(data) if data.in_reply_to == message => Some(Outcome::Unavailable),
+        Body::ConversationResolved(_) => Some(Outcome::Unavailable),
+        _ => None,
+    }
+}
+
+/// Waits until the turn has ended.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it takes too long; the message is kept and will be answered.
+pub async fn await_outcome(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    message: MessageId,
+    seq: Seq,
+) -> Result<Outcome> {
+    let wait = async {
+        loop {
+            let (mut subscription, _) = app.hub.subscribe(conversation);
+            if let Some(outcome) = outcome_of(app, account, conversation, message, seq).await? {
+                return Ok(outcome);
+            }
+            while let Some(item) = subscription.next_item().await {
+                if matches!(*item, Item::Event { .. })
+                    && let Some(outcome) =
+                        outcome_of(app, account, conversation, message, seq).await?
+                {
+                    return Ok(outcome);
+                }
+            }
+            // Too slow, or the server drains: looked at again after a moment, not at once.
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let late = Err(Error::Unavailable("the message is kept, but its answer is taking too long"));
+    tokio::time::timeout(WAIT, wait).await.unwrap_or(late)
+}

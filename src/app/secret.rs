@@ -1,0 +1,126 @@
+//! Secrets: keys that callers hold, and live tokens that we sign.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::domain::account::KeyKind;
+use crate::domain::ids::{AccountId, ConversationId, Id};
+use crate::domain::time::Timestamp;
+
+/// 256 random bits, base64url.
+pub fn random() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// A new key of a kind; it is shown once and kept as its SHA-256.
+pub fn new_key(kind: KeyKind) -> String {
+    format!("{}{}", kind.prefix(), random())
+}
+
+/// SHA-256 in lowercase hex.
+pub fn sha256_hex(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hex(&hasher.finalize())
+}
+
+/// SHA-256 of one text, raw.
+pub fn sha256(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Lowercase hex.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+const TOKEN_PREFIX: &str = "live_";
+/// Account, conversation, end of validity in milliseconds.
+const PAYLOAD: usize = 16 + 16 + 8;
+const MAC: usize = 32;
+
+/// What a live token opens: one conversation of one account, until a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveToken {
+    pub account: AccountId,
+    pub conversation: ConversationId,
+    pub expires_at: Timestamp,
+}
+
+impl LiveToken {
+    /// The token as text, signed with the account's secret (HMAC-SHA256).
+    pub fn sign(&self, secret: &str) -> String {
+        let payload = self.payload();
+        let mut bytes = payload.to_vec();
+        bytes.extend_from_slice(&mac(secret, &payload).finalize().into_bytes());
+        format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Reads a token that says it is valid at `now`, and verifies it with the secret of the
+    /// account it names; `secret_of` finds that.
+    pub fn verify(
+        text: &str,
+        now: Timestamp,
+        secret_of: impl FnOnce(AccountId) -> Option<std::sync::Arc<str>>,
+    ) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(TOKEN_PREFIX)?).ok()?;
+        if bytes.len() != PAYLOAD + MAC {
+            return None;
+        }
+        let (payload, signature) = bytes.split_at(PAYLOAD);
+        let id = |from: usize| uuid::Uuid::from_slice(&payload[from..from + 16]).ok();
+        let token = Self {
+            account: AccountId::from_uuid(id(0)?),
+            conversation: ConversationId::from_uuid(id(16)?),
+            expires_at: Timestamp::from_millis(i64::from_be_bytes(payload[32..].try_into().ok()?)),
+        };
+        let secret = secret_of(token.account)?;
+        mac(&secret, payload).verify_slice(signature).ok()?;
+        (now < token.expires_at).then_some(token)
+    }
+
+    fn payload(&self) -> [u8; PAYLOAD] {
+        let mut payload = [0; PAYLOAD];
+        payload[..16].copy_from_slice(&self.account.bytes());
+        payload[16..32].copy_from_slice(&self.conversation.bytes());
+        payload[32..].copy_from_slice(&self.expires_at.millis().to_be_bytes());
+        payload
+    }
+}
+
+fn mac(secret: &str, payload: &[u8]) -> Hmac<Sha256> {
+    let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes());
+    mac.expect("HMAC takes keys of any length").chain_update(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::clock;
+
+    #[test]
+    fn a_live_token_opens_until_it_expires_and_not_when_changed() {
+        let (now, secret) = (clock::now(), random());
+        let later = now.plus(std::time::Duration::from_secs(60));
+        let token =
+            LiveToken { account: clock::mint(), conversation: clock::mint(), expires_at: later };
+        let text = token.sign(&secret);
+        let secret_of = |_| Some(secret.as_str().into());
+        assert_eq!(LiveToken::verify(&text, now, secret_of), Some(token));
+        assert_eq!(LiveToken::verify(&text, later, secret_of), None);
+        assert_eq!(LiveToken::verify(&text, now, |_| Some("another".into())), None);
+        for place in TOKEN_PREFIX.len()..text.len() {
+            let mut changed = text.clone().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_ne!(LiveToken::verify(&changed, now, secret_of), Some(token), "byte {place}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Answers a message: finds the intent it is about, or admits not to know.
+//!
+//! A message is judged as a whole and clause by clause, since people greet, explain and ask in one
+//! breath. Asking for a person comes before everything, small talk gives way to everything, and
+//! between a wrong answer and none the bot gives none: a person or the fallback takes over.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    Definition,
+    bounds::{self, DefinitionError},
+    handover::Phrases,
+    index::{Example, Hit, Index, IntentId, Question},
+    words::Words,
+};
+use crate::domain::language::{self, Language};
+
+/// Answers below this score would be guesses.
+const SURE: f32 = 0.47;
+/// How far an intent must lead the next one; closer together, either could be meant.
+const LEAD: f32 = 0.035;
+/// Handing over ends the bot's part, so it takes more.
+const SURE_OF_HANDOVER: f32 = 0.74;
+/// Small talk is short and said in set phrases, so that half a likeness is none.
+const SURE_OF_SMALL_TALK: f32 = 0.6;
+/// The score of a text that is an example.
+const EXACT: f32 = 1.0;
+/// From this score on, an example tells the language of a text better than its letters do.
+const SURE_OF_LANGUAGE: f32 = 0.75;
+/// Greetings and thanks have at most this many words.
+const SMALL_TALK_WORDS: usize = 4;
+/// With this many telling words beside it, small talk is not what the message is about.
+const SUBJECT: usize = 2;
+/// How many clauses of a message are judged.
+const CLAUSES: usize = 12;
+
+/// An FAQ bot ready to answer.
+#[derive(Debug)]
+pub struct Faq {
+    name: String,
+    pace_ms: u64,
+    default_language: Language,
+    languages: Vec<Language>,
+    intents: Vec<Topic>,
+    fallback: BTreeMap<Language, String>,
+    handover: Phrases,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct Topic {
+    name: String,
+    small_talk: bool,
+    answers: BTreeMap<Language, String>,
+}
+
+/// What the bot makes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// The language the message is in, to be passed as `previous` with the next one.
+    pub language: Language,
+    /// What to do.
+    pub outcome: Outcome<'a>,
+}
+
+/// What the bot does about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// It knows the answer.
+    Reply {
+        /// The name of the intent the message is about.
+        intent: &'a str,
+        /// The answer, in the message's language if the intent has it, else in the default one.
+        text: &'a str,
+    },
+    /// Someone asks for a person.
+    HandOver,
+    /// It does not know.
+    Unknown,
+}
+
+impl Faq {
+    /// Checks a definition and builds the bot.
+    ///
+    /// # Errors
+    /// [`DefinitionError`] names the first place that breaks a bound.
+    pub fn compile(definition: &Definition) -> Result<Faq, DefinitionError> {
+        bounds::check(definition)?;
+        let mut phrases: Vec<(Example, &str)> = Vec::new();
+        for (intent, data) in (0..).zip(&definition.intents) {
+            for (language, examples) in &data.examples {
+                let example = Example { intent, language: *language };
+                phrases.extend(examples.iter().map(|phrase| (example, phrase.as_str())));
+            }
+        }
+        let intent = definition.intents.len() as IntentId;
+        let mut handover = Phrases::default();
+        for (language, wishes) in &definition.handover.phrases {
+            for wish in wishes {
+                handover.add(&Words::read(wish), *language);
+                phrases.push((Example { intent, language: *language }, wish));
+            }
+        }
+        let mut languages: Vec<Language> = phrases.iter().map(|(e, _)| e.language).collect();
+        languages.sort_unstable();
+        languages.dedup();
+        let topic = |intent: &super::Intent| Topic {
+            name: intent.name.clone(),
+            small_talk: intent.small_talk,
+            answers: intent.answers.clone(),
+        };
+        Ok(Faq {
+            name: definition.name.clone(),
+            pace_ms: definition.pace_ms,
+            default_language: definition.default_language,
+            languages,
+            intents: definition.intents.iter().map(topic).collect(),
+            fallback: definition.fallback.clone(),
+            handover,
+            index: Index::build(definition.intents.len() + 1, &phrases),
+        })
+    }
+
+    /// Answers a message. `previous` is the language of the conversation so far.
+    pub fn answer(&self, text: &str, previous: Option<Language>) -> Answer<'_> {
+        let evident = language::evident(text, previous);
+        let language = evident.or(previous).unwrap_or(self.default_language);
+        let words = Words::read(text);
+        if words.is_empty() {
+            return Answer { language, outcome: Outcome::Unknown };
+        }
+        if self.asks_for_person(&words, language) {
+            return Answer { language, outcome: Outcome::HandOver };
+        }
+        let question = self.index.prepare(&words, language);
+        let Some(hit) = self.choose(&words, &question, language) else {
+            return Answer { language, outcome: Outcome::Unknown };
+        };
+        let language = self.settle(evident, hit).unwrap_or(language);
+        let outcome = match self.intents.get(usize::from(hit.intent)) {
+            Some(topic) => {
+                Outcome::Reply { intent: &topic.name, text: self.say(&topic.answers, language) }
+            }
+            None => Outcome::HandOver,
+        };
+        Answer { language, outcome }
+    }
+
+    /// The name shown as the author of its messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The pause between the pieces of a streamed reply, in milliseconds.
+    pub fn default_language(&self) -> Language {
+        self.default_language
+    }
+
+    /// The pause between the pieces of a streamed reply, in milliseconds.
+    pub fn pace_ms(&self) -> u64 {
+        self.pace_ms
+    }
+
+    /// What it says when it does not know, in this language or else the default one.
+    pub fn fallback(&self, language: Language) -> &str {
+        self.say(&self.fallback, language)
+    }
+
+    /// Returns the language of the example that was hit, where it is better evidence than the text:
+    /// the text gives none, is the example itself, or seems to be in a language not taught.
+    fn settle(&self, evident: Option<Language>, hit: Hit) -> Option<Language> {
+        let sure = match evident {
+            None => true,
+            Some(evident) if self.languages.contains(&evident) => hit.score >= EXACT,
+            Some(_) => hit.score >= SURE_OF_LANGUAGE,
+        };
+        sure.then_some(hit.language)
+    }
+
+    fn say<'a>(&self, texts: &'a BTreeMap<Language, String>, language: Language) -> &'a str {
+        let text = texts.get(&language).or_else(|| texts.get(&self.default_language));
+        text.map(String::as_str).unwrap_or_default()
+    }
+
+    fn asks_for_person(&self, words: &Words, language: Language) -> bool {
+        let whole = |clause| self.handover.are_all_of(words, clause, language);
+        self.handover.are_in(words) || words.clauses().take(CLAUSES).any(whole)
+    }
+
+    fn choose(&self, words: &Words, question: &Question, language: Language) -> Option<Hit> {
+        let whole = 0..words.len();
+        if let Some(hit) = self.exactly(words, whole.clone(), language) {
+            return Some(hit);
+        }
+        let mut best: Option<Hit> = None;
+        let mut small_talk = None;
+        let (mut subjects, mut judged) = (0, false);
+        for clause in words.clauses().take(CLAUSES) {
+            let clause = self.peel(words, clause, language, &mut small_talk);
+            if clause.is_empty() {
+                continue;
+            }
+            judged |= clause == whole;
+            let hit = match self.exactly(words, clause.clone(), language) {
+                Some(hit) => Some(hit),
+                None => self.similar(question, clause.clone(), language),
+            };
+            match hit {
+                Some(hit) if self.is_small_talk(hit) => {
+                    small_talk.get_or_insert(hit);
+                }
+                Some(hit) => best = Some(better(best, hit)),
+                None => subjects += question.telling(clause),
+            }
+        }
+        if !judged && best.is_none_or(|hit| hit.score < EXACT) {
+            let hit = self.similar(question, whole, language);
+            if let Some(hit) = hit.filter(|hit| !self.is_small_talk(*hit)) {
+                best = Some(better(best, hit));
+            }
+        }
+        best.or(small_talk.filter(|_| subjects < SUBJECT))
+    }
+
+    /// Takes a greeting off the beginning of a clause and thanks off its end.
+    fn peel(
+        &self,
+        words: &Words,
+        mut clause: Range<usize>,
+        language: Language,
+        small_talk: &mut Option<Hit>,
+    ) -> Range<usize> {
+        let longest = clause.len().min(SMALL_TALK_WORDS);
+        for length in (1..=longest).rev() {
+            let opening = clause.start..clause.start + length;
+            if let Some(hit) = self.exactly(words, opening, language)
+                && self.is_small_talk(hit)
+            {
+                small_talk.get_or_insert(hit);
+                clause.start += length;
+                break;
+            }
+        }
+        for length in (1..=clause.len().min(SMALL_TALK_WORDS)).rev() {
+            let closing = clause.end - length..clause.end;
+            if let Some(hit) = self.exactly(words, closing, language)
+                && self.is_small_talk(hit)
+            {
+                small_talk.get_or_insert(hit);
+                clause.end -= length;
+                break;
+            }
+        }
+        clause
+    }
+
+    fn exactly(&self, words: &Words, range: Range<usize>, language: Language) -> Option<Hit> {
+        let examples = self.index.exactly(words.phrase(range));
+        let example = examples.max_by_key(|example| {
+            (example.language == language, example.language == self.default_language)
+        })?;
+        Some(Hit { intent: example.intent, score: EXACT, language: example.language })
+    }
+
+    fn similar(&self, question: &Question, range: Range<usize>, language: Language) -> Option<Hit> {
+        let telling = question.telling(range.clone());
+        if telling == 0 {
+            return None;
+        }
+        let (hit, second) = self.index.score(question, range, language)?;
+        let sure = if usize::from(hit.intent) == self.intents.len() {
+            // A single word near "agent" or "person" is no wish to talk to one.
+            if telling > 1 { SURE_OF_HANDOVER } else { 1.0 }
+        } else if self.is_small_talk(hit) {
+            SURE_OF_SMALL_TALK
+        } else {
+            SURE
+        };
+        (hit.score >= sure && hit.score - second >= LEAD).then_some(hit)
+    }
+
+    fn is_small_talk(&self, hit: Hit) -> bool {
+        self.intents.get(usize::from(hit.intent)).is_some_and(|topic| topic.small_talk)
+    }
+}
+
+fn better(best: Option<Hit>, hit: Hit) -> Hit {
+    best.filter(|best| best.score >= hit.score).unwrap_or(hit)
+}
+
+#[cfg(test)]
+mod tests;

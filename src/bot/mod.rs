@@ -1,0 +1,136 @@
+//! What answers: bots made ready from their definitions.
+//!
+//! A bot turns one inbound message into a stream of steps. It knows nothing of logs, readers or
+//! accounts; `app::answer_turn` carries out what it says.
+
+pub mod faq;
+
+use std::time::Duration;
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use crate::domain::bot::Definition;
+use crate::domain::language::Language;
+use faq::{Faq, Outcome};
+
+/// What a bot is asked.
+#[derive(Debug, Clone)]
+pub struct Turn<'a> {
+    pub text: &'a str,
+    /// The language of the conversation so far.
+    pub previous: Option<Language>,
+    /// Whether somebody could take over now.
+    pub person_available: bool,
+}
+
+/// One thing a bot does in a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The purpose the bot saw; at most once, before any text.
+    Intent(String),
+    /// The next piece of the reply.
+    Text(String),
+    /// People should answer; nothing follows.
+    HandOver,
+}
+
+/// Why a bot broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the definition is not valid: {0}")]
+    Definition(#[from] faq::DefinitionError),
+}
+
+/// A bot that is ready to answer.
+#[derive(Debug)]
+pub enum Bot {
+    Faq(Box<Faq>),
+}
+
+/// A whole answer that needs no waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<'a> {
+    Reply { intent: Option<&'a str>, text: &'a str },
+    HandOver,
+}
+
+impl Bot {
+    /// Makes a bot of its definition.
+    ///
+    /// # Errors
+    /// When the definition breaks its bounds; the error names the place.
+    pub fn compile(definition: &Definition) -> Result<Self, Error> {
+        match definition {
+            Definition::Faq(definition) => Ok(Self::Faq(Box::new(Faq::compile(definition)?))),
+        }
+    }
+
+    /// The language it answers in when it cannot tell the asker's.
+    pub fn default_language(&self) -> Language {
+        match self {
+            Self::Faq(faq) => faq.default_language(),
+        }
+    }
+
+    /// The name its messages carry.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Faq(faq) => faq.name(),
+        }
+    }
+
+    /// The answer, when the bot can give it at once; `None` for bots that must wait for others.
+    pub fn answer_at_once(&self, turn: &Turn<'_>) -> Option<(Language, Answer<'_>)> {
+        match self {
+            Self::Faq(faq) => Some(answer_of(faq, turn)),
+        }
+    }
+
+    /// The answer as it is streamed: in natural pieces, at the bot's pace.
+    pub fn answer(&self, turn: &Turn<'_>) -> BoxStream<'static, Result<Step, Error>> {
+        match self {
+            Self::Faq(faq) => {
+                let (_, answer) = answer_of(faq, turn);
+                let steps: Vec<_> = match answer {
+                    Answer::HandOver => vec![Step::HandOver],
+                    Answer::Reply { intent, text } => {
+                        let intent = intent.map(|intent| Step::Intent(intent.to_owned()));
+                        let pieces = faq::pieces(text).map(|piece| Step::Text(piece.to_owned()));
+                        intent.into_iter().chain(pieces).collect()
+                    }
+                };
+                paced(steps, Duration::from_millis(faq.pace_ms()))
+            }
+        }
+    }
+}
+
+fn answer_of<'a>(faq: &'a Faq, turn: &Turn<'_>) -> (Language, Answer<'a>) {
+    let answer = faq.answer(turn.text, turn.previous);
+    let language = answer.language;
+    let said = match answer.outcome {
+        Outcome::Reply { intent, text } => Answer::Reply { intent: Some(intent), text },
+        Outcome::HandOver | Outcome::Unknown if turn.person_available => Answer::HandOver,
+        Outcome::HandOver | Outcome::Unknown => {
+            Answer::Reply { intent: None, text: faq.fallback(language) }
+        }
+    };
+    (language, said)
+}
+
+/// Texts follow each other at `pace`, counted from the first, so that delays do not add up.
+fn paced(steps: Vec<Step>, pace: Duration) -> BoxStream<'static, Result<Step, Error>> {
+    if pace.is_zero() {
+        return stream::iter(steps.into_iter().map(Ok)).boxed();
+    }
+    async_stream::stream! {
+        let mut ticks = tokio::time::interval(pace);
+        for step in steps {
+            if matches!(step, Step::Text(_)) {
+                ticks.tick().await;
+            }
+            yield Ok(step);
+        }
+    }
+    .boxed()
+}

@@ -1,0 +1,268 @@
+//! The fold of a conversation, and with it the fencing rules.
+//!
+//! A conversation is with its bot or with people. Callers decide on views that may be a moment
+//! old, and two nodes may race; the order of the log settles it here: a bot's reply that lands
+//! after a person took over is discarded, and so is a second reply to the same turn. What is
+//! discarded is shown to nobody.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Body, Event, MessageInbound, MessageOutbound, Reader};
+use super::ids::{AccountId, ContactId, ConversationId, MessageId};
+use super::language::Language;
+use super::message::{Author, Channel};
+use super::seq::Seq;
+use super::text::PersonName;
+use super::time::Timestamp;
+
+/// Whether the fold let an event change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Applied,
+    Discarded(Why),
+}
+
+/// Why the fold discarded an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A replay: the state stands at or behind this event already.
+    AlreadyApplied,
+    /// What the event makes is there.
+    AlreadyThere,
+    /// What the event is about is not there.
+    Unknown,
+    /// A person took over before the bot's reply landed.
+    PeopleTookOver,
+    /// The turn is answered, stopped or was never asked.
+    TurnIsClosed,
+    /// Nothing would change.
+    NoChange,
+    /// The event is about something else.
+    NotConcerned,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Handling {
+    Bot,
+    /// Waiting for a person; `agent` is who is expected to take it.
+    Escalated {
+        agent: Option<PersonName>,
+    },
+    Assigned {
+        agent: PersonName,
+    },
+}
+
+/// An inbound message that the bot has yet to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTurn {
+    pub message_id: MessageId,
+    pub seq: Seq,
+    pub at: Timestamp,
+}
+
+/// A thread of messages, as of `last_seq`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub account: AccountId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+    pub handling: Handling,
+    pub resolved: bool,
+    /// The language of the last inbound message.
+    pub language: Option<Language>,
+    pub message_count: u64,
+    /// Turns the bot owes an answer, oldest first.
+    pub turns: Vec<OpenTurn>,
+    pub read_by_customer: Option<MessageId>,
+    pub read_by_agent: Option<MessageId>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub last_seq: Seq,
+}
+
+/// Where a conversation stands, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Bot,
+    Escalated,
+    Assigned,
+    Resolved,
+}
+
+impl Conversation {
+    /// The conversation that a `conversation.started` makes; none for any other event.
+    pub fn started(seq: Seq, event: &Event) -> Option<Self> {
+        let Body::ConversationStarted(data) = &event.body else { return None };
+        Some(Self {
+            id: data.conversation_id,
+            account: event.account,
+            contact_id: data.contact_id,
+            channel: data.channel,
+            handling: Handling::Bot,
+            resolved: false,
+            language: None,
+            message_count: 0,
+            turns: Vec::new(),
+            read_by_customer: None,
+            read_by_agent: None,
+            created_at: event.at,
+            updated_at: event.at,
+            last_seq: seq,
+        })
+    }
+
+    /// Folds one event in.
+    pub fn apply(&mut self, seq: Seq, event: &Event) -> Effect {
+        if seq <= self.last_seq {
+            return Effect::Discarded(Why::AlreadyApplied);
+        }
+        let effect = match &event.body {
+            Body::MessageInbound(data) => self.inbound(seq, event.at, data),
+            Body::MessageOutbound(data) => self.outbound(data),
+            Body::ConversationEscalated(data) => {
+                self.escalate(data.in_reply_to, data.assigned_agent.clone())
+            }
+            Body::ConversationAssigned(data) => self.assign(data.agent.clone()),
+            Body::ConversationResolved(_) => self.resolve(),
+            Body::ConversationReopened(_) => self.reopen(),
+            Body::ConversationRead(data) => self.read(data.reader, data.message_id),
+            Body::ReplyStopped(data) => {
+                self.close(data.in_reply_to);
+                Effect::Applied
+            }
+            Body::ReplyDiscarded(_) => Effect::Applied,
+            Body::ReplyFailed(data) => {
+                if self.close(data.in_reply_to) {
+                    Effect::Applied
+                } else {
+                    Effect::Discarded(Why::TurnIsClosed)
+                }
+            }
+            Body::ConversationStarted(_) => Effect::Discarded(Why::AlreadyThere),
+            _ => Effect::Discarded(Why::NotConcerned),
+        };
+        self.last_seq = seq;
+        if effect == Effect::Applied {
+            self.updated_at = self.updated_at.max(event.at);
+        }
+        effect
+    }
+
+    /// Where the conversation stands.
+    pub fn status(&self) -> Status {
+        match &self.handling {
+            _ if self.resolved => Status::Resolved,
+            Handling::Bot => Status::Bot,
+            Handling::Escalated { .. } => Status::Escalated,
+            Handling::Assigned { .. } => Status::Assigned,
+        }
+    }
+
+    /// Whether the bot answers what comes next.
+    pub fn is_with_bot(&self) -> bool {
+        self.handling == Handling::Bot || self.resolved
+    }
+
+    /// Whether the bot still owes this message an answer.
+    pub fn owes(&self, message: MessageId) -> bool {
+        self.turns.iter().any(|turn| turn.message_id == message)
+    }
+
+    fn inbound(&mut self, seq: Seq, at: Timestamp, data: &MessageInbound) -> Effect {
+        if self.resolved {
+            self.reopen();
+        }
+        self.message_count += 1;
+        self.language = Some(data.language);
+        if self.handling == Handling::Bot {
+            self.turns.push(OpenTurn { message_id: data.message_id, seq, at });
+        }
+        Effect::Applied
+    }
+
+    fn outbound(&mut self, data: &MessageOutbound) -> Effect {
+        match &data.author {
+            Author::Bot { .. } => {
+                if self.handling != Handling::Bot {
+                    return Effect::Discarded(Why::PeopleTookOver);
+                }
+                if !data.in_reply_to.is_some_and(|message| self.close(message)) {
+                    return Effect::Discarded(Why::TurnIsClosed);
+                }
+            }
+            Author::Agent { name } => {
+                if let Ok(agent) = name.parse() {
+                    self.handling = Handling::Assigned { agent };
+                }
+                self.turns.clear();
+            }
+            Author::Customer => return Effect::Discarded(Why::NotConcerned),
+        }
+        self.message_count += 1;
+        Effect::Applied
+    }
+
+    /// A hand-over for a turn (by its bot) is fenced like a reply; one without a turn (by a
+    /// person) always counts unless people have the conversation already.
+    fn escalate(&mut self, turn: Option<MessageId>, agent: Option<PersonName>) -> Effect {
+        if self.handling != Handling::Bot {
+            return Effect::Discarded(Why::PeopleTookOver);
+        }
+        if turn.is_some_and(|message| !self.owes(message)) {
+            return Effect::Discarded(Why::TurnIsClosed);
+        }
+        self.handling = Handling::Escalated { agent };
+        self.turns.clear();
+        Effect::Applied
+    }
+
+    fn assign(&mut self, agent: PersonName) -> Effect {
+        let handling = Handling::Assigned { agent };
+        if self.handling == handling {
+            return Effect::Discarded(Why::NoChange);
+        }
+        self.handling = handling;
+        self.turns.clear();
+        Effect::Applied
+    }
+
+    fn resolve(&mut self) -> Effect {
+        if self.resolved {
+            return Effect::Discarded(Why::NoChange);
+        }
+        self.resolved = true;
+        self.turns.clear();
+        Effect::Applied
+    }
+
+    fn reopen(&mut self) -> Effect {
+        if !self.resolved {
+            return Effect::Discarded(Why::NoChange);
+        }
+        self.resolved = false;
+        self.handling = Handling::Bot;
+        Effect::Applied
+    }
+
+    fn read(&mut self, reader: Reader, message: MessageId) -> Effect {
+        let place = match reader {
+            Reader::Customer => &mut self.read_by_customer,
+            Reader::Agent => &mut self.read_by_agent,
+        };
+        if *place == Some(message) {
+            return Effect::Discarded(Why::NoChange);
+        }
+        *place = Some(message);
+        Effect::Applied
+    }
+
+    fn close(&mut self, message: MessageId) -> bool {
+        let before = self.turns.len();
+        self.turns.retain(|turn| turn.message_id != message);
+        self.turns.len() != before
+    }
+}

@@ -1,0 +1,405 @@
+//! Events: what happened. Never refused, never changed, read for ever.
+//!
+//! The JSON of an event is `{"id","type","at","account","key","data"}`; `type` names the struct in
+//! `data`. Names and meanings here are append-only: a reader of the oldest event must still be
+//! able to read it, and `tests/it/schemas.rs` holds the generated schemas against the checked-in
+//! ones. Fields may be added when they are optional.
+
+use schemars::JsonSchema;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+
+use super::account::{Agent, Settings};
+use super::ids::{
+    AccountId, AgentId, BotId, ContactId, ConversationId, EventId, KeyId, MessageId, StreamKey,
+};
+use super::language::Language;
+use super::message::{Author, Channel};
+use super::text::{Email, MessageText, PersonName, Phone};
+use super::time::Timestamp;
+
+/// An event before or after it is in the log; its place there is its `Seq`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub account: AccountId,
+    pub key: StreamKey,
+    pub body: Body,
+}
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal,)*) => {
+        /// What happened, by type.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Body {
+            $($(#[$doc])* $variant($payload),)*
+        }
+
+        impl Body {
+            /// The event type's name, such as `message.inbound`.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            fn read(name: &str, data: &str) -> Option<serde_json::Result<Self>> {
+                match name {
+                    $($name => Some(serde_json::from_str(data).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Event {
+            /// The name and the JSON Schema of the `data` of every event type.
+            pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+                vec![$(($name, schemars::schema_for!($payload)),)*]
+            }
+        }
+
+        impl Serialize for Event {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut out = serializer.serialize_struct("Event", 6)?;
+                out.serialize_field("id", &self.id)?;
+                out.serialize_field("type", self.body.name())?;
+                out.serialize_field("at", &self.at)?;
+                out.serialize_field("account", &self.account)?;
+                out.serialize_field("key", &self.key)?;
+                match &self.body { $(Body::$variant(data) => out.serialize_field("data", data)?,)* }
+                out.end()
+            }
+        }
+    };
+}
+
+bodies! {
+    ContactCreated(ContactCreated) = "contact.created",
+    ContactUpdated(ContactUpdated) = "contact.updated",
+    ConversationStarted(ConversationStarted) = "conversation.started",
+    ConversationEscalated(ConversationEscalated) = "conversation.escalated",
+    ConversationAssigned(ConversationAssigned) = "conversation.assigned",
+    ConversationResolved(ConversationResolved) = "conversation.resolved",
+    ConversationReopened(ConversationReopened) = "conversation.reopened",
+    ConversationRead(ConversationRead) = "conversation.read",
+    MessageInbound(MessageInbound) = "message.inbound",
+    MessageOutbound(MessageOutbound) = "message.outbound",
+    ReplyStopped(ReplyStopped) = "reply.stopped",
+    ReplyDiscarded(ReplyDiscarded) = "reply.discarded",
+    ReplyFailed(ReplyFailed) = "reply.failed",
+    AccountCreated(AccountCreated) = "account.created",
+    KeyIssued(KeyIssued) = "key.issued",
+    KeyRevoked(KeyRevoked) = "key.revoked",
+    BotDeployed(BotDeployed) = "bot.deployed",
+    AgentUpdated(AgentUpdated) = "agent.updated",
+    SettingsChanged(SettingsChanged) = "settings.changed",
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Raw<'a> {
+            id: EventId,
+            #[serde(rename = "type", borrow)]
+            name: std::borrow::Cow<'a, str>,
+            at: Timestamp,
+            account: AccountId,
+            key: StreamKey,
+            #[serde(borrow)]
+            data: &'a RawValue,
+        }
+        let raw = Raw::deserialize(deserializer)?;
+        let body = Body::read(&raw.name, raw.data.get())
+            .ok_or_else(|| de::Error::custom(format_args!("unknown event type {}", raw.name)))?
+            .map_err(de::Error::custom)?;
+        Ok(Self { id: raw.id, at: raw.at, account: raw.account, key: raw.key, body })
+    }
+}
+
+impl Body {
+    /// Whether the event is administration (`parlor.accounts`) and not somebody's conversation.
+    pub fn is_administrative(&self) -> bool {
+        match self {
+            Self::AccountCreated(_)
+            | Self::KeyIssued(_)
+            | Self::KeyRevoked(_)
+            | Self::BotDeployed(_)
+            | Self::AgentUpdated(_)
+            | Self::SettingsChanged(_) => true,
+            Self::ContactCreated(_)
+            | Self::ContactUpdated(_)
+            | Self::ConversationStarted(_)
+            | Self::ConversationEscalated(_)
+            | Self::ConversationAssigned(_)
+            | Self::ConversationResolved(_)
+            | Self::ConversationReopened(_)
+            | Self::ConversationRead(_)
+            | Self::MessageInbound(_)
+            | Self::MessageOutbound(_)
+            | Self::ReplyStopped(_)
+            | Self::ReplyDiscarded(_)
+            | Self::ReplyFailed(_) => false,
+        }
+    }
+
+    /// The conversation whose timeline the event stands in, if any.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Self::ConversationStarted(data) => Some(data.conversation_id),
+            Self::ConversationEscalated(data) => Some(data.conversation_id),
+            Self::ConversationAssigned(data) => Some(data.conversation_id),
+            Self::ConversationResolved(data) => Some(data.conversation_id),
+            Self::ConversationReopened(data) => Some(data.conversation_id),
+            Self::ConversationRead(data) => Some(data.conversation_id),
+            Self::MessageInbound(data) => Some(data.conversation_id),
+            Self::MessageOutbound(data) => Some(data.conversation_id),
+            Self::ReplyStopped(data) => Some(data.conversation_id),
+            Self::ReplyDiscarded(data) => Some(data.conversation_id),
+            Self::ReplyFailed(data) => Some(data.conversation_id),
+            Self::ContactCreated(_)
+            | Self::ContactUpdated(_)
+            | Self::AccountCreated(_)
+            | Self::KeyIssued(_)
+            | Self::KeyRevoked(_)
+            | Self::BotDeployed(_)
+            | Self::AgentUpdated(_)
+            | Self::SettingsChanged(_) => None,
+        }
+    }
+
+    /// The contact whose state the event may change, if any.
+    pub fn contact(&self) -> Option<ContactId> {
+        match self {
+            Self::ContactCreated(data) => Some(data.contact_id),
+            Self::ContactUpdated(data) => Some(data.contact_id),
+            Self::MessageInbound(data) => Some(data.contact_id),
+            _ => None,
+        }
+    }
+}
+
+/// A contact's field that can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ContactField {
+    Name,
+    Email,
+    Phone,
+}
+
+/// A new contact appeared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactCreated {
+    pub contact_id: ContactId,
+    pub name: PersonName,
+    pub email: Option<Email>,
+    pub phone: Option<Phone>,
+    pub channel: Channel,
+    /// Where the contact came from; the channel's name unless something better is known.
+    pub source: String,
+}
+
+/// A contact's name, email or phone changed; the values are those after the change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactUpdated {
+    pub contact_id: ContactId,
+    /// Exactly what changed; never empty.
+    pub changed_fields: Vec<ContactField>,
+    pub name: PersonName,
+    pub email: Option<Email>,
+    pub phone: Option<Phone>,
+    pub channel: Channel,
+}
+
+/// A thread began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationStarted {
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+}
+
+/// A conversation was handed to people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationEscalated {
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub contact_name: PersonName,
+    /// The inbound message that caused it; the bot's turn for it ends here.
+    pub in_reply_to: Option<MessageId>,
+    pub trigger_message: Option<MessageText>,
+    pub assigned_agent: Option<PersonName>,
+}
+
+/// An agent took the conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationAssigned {
+    pub conversation_id: ConversationId,
+    pub agent: PersonName,
+}
+
+/// A conversation was closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationResolved {
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub contact_name: PersonName,
+}
+
+/// A closed conversation goes on, with its bot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationReopened {
+    pub conversation_id: ConversationId,
+}
+
+/// Somebody has read the conversation up to and including a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationRead {
+    pub conversation_id: ConversationId,
+    pub reader: Reader,
+    pub message_id: MessageId,
+}
+
+/// Which side of a conversation has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reader {
+    Customer,
+    Agent,
+}
+
+/// A customer sent a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageInbound {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+    pub text: MessageText,
+    pub language: Language,
+    /// Set when the caller gave an `Idempotency-Key`: the fold of this event claims it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+}
+
+/// The claim of an idempotency key; neither the key nor the request can be read back from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Idempotency {
+    /// SHA-256 of surface and key, hex.
+    pub key: String,
+    /// SHA-256 of what was asked for, hex; another request under the same key is refused.
+    pub request: String,
+}
+
+/// The bot or an agent answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageOutbound {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+    pub author: Author,
+    pub text: MessageText,
+    pub language: Language,
+    /// The inbound message that this answers; always set for a bot.
+    pub in_reply_to: Option<MessageId>,
+    /// The purpose the bot saw in the turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<BotVersion>,
+    /// The reply was stopped: the text is what had been shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+}
+
+/// Which version of which bot answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BotVersion {
+    pub bot_id: BotId,
+    pub version: u32,
+}
+
+/// A reader stopped the reply; what had been shown stands before as a partial message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyStopped {
+    pub conversation_id: ConversationId,
+    pub reply_id: MessageId,
+    pub in_reply_to: MessageId,
+}
+
+/// A bot's reply came after people took over, or after another reply to the same turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyDiscarded {
+    pub conversation_id: ConversationId,
+    pub reply_id: MessageId,
+    pub in_reply_to: MessageId,
+}
+
+/// Nobody answers this turn: the bot failed or there is none, and no person can take over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyFailed {
+    pub conversation_id: ConversationId,
+    pub in_reply_to: MessageId,
+    pub reason: FailureReason,
+}
+
+/// Why a turn has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// No bot is deployed.
+    NoBot,
+    /// The bot gave an error or nothing.
+    BotFailed,
+    /// The bot took longer than a turn may.
+    TimedOut,
+}
+
+/// A tenant was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountCreated {
+    pub name: String,
+    /// Signs live tokens: 32 random bytes, base64url. Whoever reads this topic can mint them.
+    pub signing_secret: String,
+    pub settings: Settings,
+}
+
+/// A key was made; only its SHA-256 is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyIssued {
+    pub key_id: KeyId,
+    /// Which surface it opens.
+    pub kind: super::account::KeyKind,
+    /// SHA-256 of the key, hex.
+    pub sha256: String,
+    pub label: String,
+}
+
+/// A key stopped working.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyRevoked {
+    pub key_id: KeyId,
+}
+
+/// A bot's version went live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BotDeployed {
+    pub bot_id: BotId,
+    /// Counts from 1.
+    pub version: u32,
+    pub definition: std::sync::Arc<super::bot::Definition>,
+}
+
+/// A person who answers was added or changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentUpdated {
+    pub agent_id: AgentId,
+    pub agent: Agent,
+}
+
+/// The account's settings are now these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingsChanged {
+    pub settings: Settings,
+}

@@ -1,0 +1,55 @@
+//! The layout of keys. Append-only: a change here needs a new format number in `store`.
+//!
+//! All numbers are big-endian, so that keys sort as their values do. Every view's key begins with
+//! the account.
+
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+
+/// `seq`: a place in a log, or a turn that is due.
+pub(super) fn position(seq: Seq) -> [u8; 8] {
+    seq.get().to_be_bytes()
+}
+
+/// Reads back the last eight bytes of a key that ends in a position.
+pub(super) fn read_position(key: &[u8]) -> Option<Seq> {
+    let tail = key.get(key.len().checked_sub(8)?..)?;
+    Some(Seq::new(u64::from_be_bytes(tail.try_into().ok()?)))
+}
+
+/// `account · conversation`.
+pub(super) fn conversation(account: AccountId, id: ConversationId) -> [u8; 32] {
+    pair(account, id.bytes())
+}
+
+/// `account · contact`.
+pub(super) fn contact(account: AccountId, id: ContactId) -> [u8; 32] {
+    pair(account, id.bytes())
+}
+
+/// `account · conversation · seq`, or `account · conversation · block`.
+pub(super) fn in_conversation(account: AccountId, id: ConversationId, number: u64) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..32].copy_from_slice(&conversation(account, id));
+    key[32..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// `account · SHA-256 in hex`.
+pub(super) fn claim(account: AccountId, key: &str) -> Vec<u8> {
+    [&account.bytes()[..], key.as_bytes()].concat()
+}
+
+/// `milliseconds · claim key`, to find what has expired.
+pub(super) fn claim_by_time(at: Timestamp, claim: &[u8]) -> Vec<u8> {
+    let millis = u64::try_from(at.millis()).unwrap_or(0);
+    [&millis.to_be_bytes()[..], claim].concat()
+}
+
+fn pair(account: AccountId, id: [u8; 16]) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(&account.bytes());
+    key[16..].copy_from_slice(&id);
+    key
+}

@@ -1,0 +1,243 @@
+//! The embedded engine's handle: appending, reading the log, health, closing.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::keys;
+use super::store::{Store, json, parse, storage};
+use super::writer::{Append, Writer};
+use crate::domain::event::Event;
+use crate::domain::seq::Seq;
+use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
+
+/// Appends that may wait for the writer.
+const QUEUE: usize = 4_096;
+/// How long an append waits for a place in the queue, and then for its commit.
+const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A commit that takes longer makes the node not ready.
+const STUCK_AFTER_MS: i64 = 5_000;
+
+/// How a data directory is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub dir: PathBuf,
+    /// Bytes of blocks kept in memory for reads.
+    pub cache_bytes: u64,
+    /// Below this much free disk, writes are refused and reads go on.
+    pub reserve_bytes: u64,
+}
+
+/// The embedded engine. Cheap to share; closing joins the writer.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    queue: RwLock<Option<mpsc::Sender<Append>>>,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// What the writer thread and the readers share.
+pub(super) struct Shared {
+    /// None only while the writer reopens it.
+    store: RwLock<Option<Arc<Store>>>,
+    cache_bytes: u64,
+    broken: RwLock<Option<String>>,
+    full: AtomicBool,
+    pub(super) free_bytes: AtomicU64,
+    born: Instant,
+    /// Milliseconds after `born` at which the commit under way began; negative when none is.
+    commit_since: AtomicI64,
+}
+
+impl Embedded {
+    /// Opens a data directory, brings its views up to its log, and starts the writer.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while another process has it; [`Error::Storage`] when it cannot be read.
+    pub fn open(options: &Options, observer: Arc<dyn Observer>) -> Result<Self> {
+        std::fs::create_dir_all(&options.dir).map_err(storage)?;
+        let store = Store::open(&options.dir, options.cache_bytes)?;
+        super::rebuild::catch_up(&store)?;
+        let shared = Arc::new(Shared {
+            store: RwLock::new(Some(Arc::new(store))),
+            cache_bytes: options.cache_bytes,
+            broken: RwLock::new(None),
+            full: AtomicBool::new(false),
+            free_bytes: AtomicU64::new(0),
+            born: Instant::now(),
+            commit_since: AtomicI64::new(-1),
+        });
+        let writer = Writer::new(shared.clone(), observer, &options.dir, options.reserve_bytes)?;
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("parlor-writer".into())
+            .spawn(move || writer.run(receiver))
+            .map_err(storage)?;
+        Ok(Self { shared, queue: RwLock::new(Some(sender)), writer: Mutex::new(Some(thread)) })
+    }
+
+    /// The store, for reading.
+    pub(super) fn store(&self) -> Result<Arc<Store>> {
+        self.shared.store().ok_or_else(|| Error::ReadOnly("the store is being reopened".into()))
+    }
+}
+
+impl Shared {
+    pub(super) fn store(&self) -> Option<Arc<Store>> {
+        read(&self.store).clone()
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        read(&self.broken).is_some()
+    }
+
+    pub(super) fn set_broken(&self, detail: Option<String>) {
+        *write(&self.broken) = detail;
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    pub(super) fn commit_began(&self) {
+        self.commit_since.store(self.age_ms(), Ordering::Relaxed);
+    }
+
+    pub(super) fn commit_ended(&self) {
+        self.commit_since.store(-1, Ordering::Relaxed);
+    }
+
+    /// Drops the store when its last reader is done and opens it again. Only the writer calls
+    /// this, and reads take moments, so the wait is short.
+    pub(super) fn reopen(&self, dir: &Path) -> Result<()> {
+        if let Some(mut old) = write(&self.store).take() {
+            loop {
+                match Arc::try_unwrap(old) {
+                    Ok(store) => {
+                        drop(store);
+                        break;
+                    }
+                    Err(still_read) => old = still_read,
+                }
+                std::thread::yield_now();
+            }
+        }
+        let store = Store::open(dir, self.cache_bytes)?;
+        *write(&self.store) = Some(Arc::new(store));
+        Ok(())
+    }
+
+    fn age_ms(&self) -> i64 {
+        i64::try_from(self.born.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A poisoned lock only means that a reader panicked; what it guards is replaced whole.
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[async_trait]
+impl EventLog for Embedded {
+    fn partitions(&self, _: Topic) -> u32 {
+        1
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>> {
+        let Some(topic) = events.first().map(Topic::of) else { return Ok(Vec::new()) };
+        debug_assert!(events.iter().all(|event| Topic::of(event) == topic));
+        let events = events
+            .into_iter()
+            .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes)))
+            .collect::<Result<Vec<_>>>()?;
+        let (done, outcome) = oneshot::channel();
+        let append = Append { topic, events, done };
+        let queue = read(&self.queue).clone();
+        let queue = queue.ok_or_else(|| Error::ReadOnly("the server is stopping".into()))?;
+        if let Err(refused) = queue.try_send(append) {
+            let append = match refused {
+                mpsc::error::TrySendError::Full(append) => append,
+                mpsc::error::TrySendError::Closed(_) => return Err(Error::Unknown),
+            };
+            match queue.send_timeout(append, ENQUEUE_TIMEOUT).await {
+                Ok(()) => {}
+                Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err(Error::Overloaded),
+                Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Error::Unknown),
+            }
+        }
+        match tokio::time::timeout(COMMIT_TIMEOUT, outcome).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(Error::Unknown),
+        }
+    }
+
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        if partition != 0 {
+            return Ok(Vec::new());
+        }
+        let store = self.store()?;
+        let from = keys::position(after.next());
+        store.log(topic).range(from..).take(limit).map(recorded).collect()
+    }
+
+    async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
+        if partition != 0 {
+            return Ok(Seq::START);
+        }
+        self.store()?.end(topic)
+    }
+}
+
+/// Reads an event whose key ends in its position.
+pub(super) fn recorded(guard: fjall::Guard) -> Result<Recorded> {
+    let (key, value) = guard.into_inner().map_err(storage)?;
+    let seq =
+        keys::read_position(&key).ok_or_else(|| Error::Storage("a log key is malformed".into()))?;
+    Ok(Recorded { seq, event: Arc::new(parse(&value)?) })
+}
+
+#[async_trait]
+impl Engine for Embedded {
+    fn health(&self) -> Health {
+        let readable = self.shared.store().is_some();
+        let since = self.shared.commit_since.load(Ordering::Relaxed);
+        let stuck = since >= 0 && self.shared.age_ms() - since > STUCK_AFTER_MS;
+        let detail = if let Some(broken) = read(&self.shared.broken).clone() {
+            Some(format!("the last commit failed: {broken}"))
+        } else if self.shared.full.load(Ordering::Relaxed) {
+            Some("the disk is full".into())
+        } else if stuck {
+            Some("a commit has been under way for more than 5 s".into())
+        } else if read(&self.queue).is_none() {
+            Some("closed".into())
+        } else {
+            None
+        };
+        Health { writable: readable && detail.is_none(), readable, detail }
+    }
+
+    async fn close(&self) {
+        write(&self.queue).take();
+        let thread = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer thread panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The embedded engine's answers to queries.
+
+use async_trait::async_trait;
+
+use super::keys;
+use super::log::{Embedded, recorded};
+use super::store::{parse, row, storage};
+use crate::domain::contact::Contact;
+use crate::domain::conversation::Conversation;
+use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+use crate::engine::{Recorded, Result, Views};
+use crate::projection::pages::BLOCK;
+use crate::projection::{claims, is_message, totals::Totals, turns_due};
+
+/// Claims forgotten in one call, so that a call stays short.
+const EXPIRE_AT_ONCE: usize = 10_000;
+
+#[async_trait]
+impl Views for Embedded {
+    async fn conversation(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>> {
+        self.store()?.conversation(account, id)
+    }
+
+    async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
+        self.store()?.contact(account, id)
+    }
+
+    async fn timeline(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        let store = self.store()?;
+        let from = keys::in_conversation(account, conversation, after.next().get());
+        let to = keys::in_conversation(account, conversation, u64::MAX);
+        store.timeline.range(from..=to).take(limit).map(recorded).collect()
+    }
+
+    async fn messages(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        let store = self.store()?;
+        let block = keys::in_conversation(account, conversation, skip / BLOCK);
+        let Some(begin) = store.pages.get(block).map_err(storage)? else { return Ok(Vec::new()) };
+        let begin = keys::read_position(&begin).unwrap_or(Seq::START);
+        let from = keys::in_conversation(account, conversation, begin.get());
+        let to = keys::in_conversation(account, conversation, u64::MAX);
+        let skip = usize::try_from(skip % BLOCK).unwrap_or(0);
+        store
+            .timeline
+            .range(from..=to)
+            .map(recorded)
+            .filter(|entry| entry.as_ref().map_or(true, |entry| is_message(&entry.event)))
+            .skip(skip)
+            .take(limit)
+            .collect()
+    }
+
+    async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
+        row(&self.store()?.claims, &keys::claim(account, key))
+    }
+
+    async fn turns_due(
+        &self,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<turns_due::Row>> {
+        if partition != 0 {
+            return Ok(Vec::new());
+        }
+        let store = self.store()?;
+        let due = store.turns_due.range(keys::position(after.next())..).take(limit);
+        due.map(|guard| parse(&guard.value().map_err(storage)?)).collect()
+    }
+
+    async fn totals(&self, account: AccountId) -> Result<Totals> {
+        self.store()?.total(account)
+    }
+
+    async fn expire_claims(&self, before: Timestamp) -> Result<u64> {
+        let store = self.store()?;
+        let mut batch = store.db.batch();
+        let mut expired = 0;
+        let end = keys::claim_by_time(before, &[]);
+        for guard in store.claims_by_time.range(..end).take(EXPIRE_AT_ONCE) {
+            let key = guard.key().map_err(storage)?;
+            batch.remove(&store.claims, &key[8..]);
+            batch.remove(&store.claims_by_time, key);
+            expired += 1;
+        }
+        batch.commit().map_err(storage)?;
+        Ok(expired)
+    }
+}

@@ -1,0 +1,190 @@
+//! The ports to what keeps things: the log and the views, and their contracts.
+//!
+//! An engine is one [`EventLog`], one [`Views`] and one [`Search`] that belong together. Every
+//! sentence of the contracts below is a test in `tests/it/engines/`, run on every engine.
+//!
+//! Why traits with boxed futures and not generics: the engine is chosen at start, one call per
+//! message is nothing beside a sync, and generics would run through every signature above.
+
+pub mod embedded;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::contact::Contact;
+use crate::domain::conversation::{Conversation, Effect};
+use crate::domain::event::Event;
+use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::seq::Seq;
+use crate::projection::{claims, totals::Totals, turns_due};
+
+/// Why an engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too much is waiting already; nothing was written.
+    #[error("the log is overloaded")]
+    Overloaded,
+    /// Nothing is written now (disk full, log away); reads may go on. Nothing was written.
+    #[error("the log takes no writes: {0}")]
+    ReadOnly(String),
+    /// It is not known whether the write happened: the answer never came.
+    #[error("the outcome of a write is not known")]
+    Unknown,
+    /// The data directory is in use by another process.
+    #[error("{0} is in use by another parlor process")]
+    Locked(String),
+    /// The storage failed or holds what cannot be read.
+    #[error("storage: {0}")]
+    Storage(String),
+}
+
+/// The outcome of a call to an engine.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The two logs: conversations' events, and administration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    Events,
+    Accounts,
+}
+
+impl Topic {
+    /// Where an event belongs.
+    pub fn of(event: &Event) -> Self {
+        if event.body.is_administrative() { Self::Accounts } else { Self::Events }
+    }
+}
+
+/// An event at its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    pub seq: Seq,
+    pub event: Arc<Event>,
+}
+
+/// What became of an appended event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub seq: Seq,
+    /// What the fold made of it, as far as this node knows.
+    pub effect: Effect,
+}
+
+/// Is told of events once they are durable and in the views, in the order of the log.
+pub trait Observer: Send + Sync {
+    /// Events the fold applied, of one commit. Must not block.
+    fn committed(&self, events: &[Recorded]);
+    /// The engine was reopened: readers must fetch what they missed from the views.
+    fn interrupted(&self);
+}
+
+/// The ordered, partitioned, durable record of events.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// How many partitions `topic` has; it does not change while the process runs.
+    fn partitions(&self, topic: Topic) -> u32;
+
+    /// Appends events of one stream key and topic, in this order, with none between them.
+    ///
+    /// Returns when they are durable and the views show them, one result each. On an error
+    /// other than [`Error::Unknown`] nothing was written. Cancelling the future does not cancel
+    /// the write.
+    async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>>;
+
+    /// Up to `limit` events of a partition after `after`, in order.
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>>;
+
+    /// The position of the last event of a partition; [`Seq::START`] when it is empty.
+    async fn end(&self, topic: Topic, partition: u32) -> Result<Seq>;
+}
+
+/// The tables that answer queries. Every query names the account first.
+#[async_trait]
+pub trait Views: Send + Sync {
+    /// A conversation of this account.
+    async fn conversation(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>>;
+
+    /// A contact of this account.
+    async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>>;
+
+    /// Up to `limit` events of a conversation's timeline after `after`, oldest first.
+    async fn timeline(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>>;
+
+    /// The messages of a conversation from the `skip`-th (counted from 0), oldest first, up to
+    /// `limit`. Costs no more deep in a conversation than at its start.
+    async fn messages(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>>;
+
+    /// What an idempotency key was used for; rows older than [`claims::KEPT`] may be gone.
+    async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>>;
+
+    /// Up to `limit` turns that are owed in a partition after `after`, in order.
+    async fn turns_due(
+        &self,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<turns_due::Row>>;
+
+    /// What an account has used, over all partitions.
+    async fn totals(&self, account: AccountId) -> Result<Totals>;
+
+    /// Forgets claims that were made before `before`.
+    async fn expire_claims(&self, before: crate::domain::time::Timestamp) -> Result<u64>;
+}
+
+/// Full-text search over conversations. Its first reader is the Aimy surface; until that exists
+/// no engine indexes anything.
+#[async_trait]
+pub trait Search: Send + Sync {
+    /// Conversations of this account that match, best first, with the position the index stands
+    /// at: a caller that must see its own write asks again until that is reached.
+    async fn conversations(
+        &self,
+        account: AccountId,
+        query: &str,
+        limit: usize,
+    ) -> Result<(Vec<ConversationId>, Seq)>;
+}
+
+/// Whether the engine can serve, for `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Writes are taken.
+    pub writable: bool,
+    /// Reads are answered.
+    pub readable: bool,
+    /// Why not, in words for the operator.
+    pub detail: Option<String>,
+}
+
+/// A log and its views, as one thing to hold.
+#[async_trait]
+pub trait Engine: EventLog + Views {
+    /// Whether the engine can serve now.
+    fn health(&self) -> Health;
+    /// Takes no more writes, finishes those that wait, and gives everything back.
+    async fn close(&self);
+}

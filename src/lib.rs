@@ -1,0 +1,28 @@
+//! Parlor: an event-sourced streaming chat backend.
+//!
+//! Arrows point one way: `surface → app → domain`, `process → app`, `engine → projection → domain`.
+//! `domain` imports nothing of ours, and no surface imports another; `tests/it/layers.rs` says so.
+//!
+//! - [`domain`]: ids, events, and the folds that decide. Pure.
+//! - [`projection`]: from an event to changes of views. Pure.
+//! - [`engine`]: the ports to log and views, and the embedded engine behind them.
+//! - [`bot`]: what answers.
+//! - [`live`]: cursors, frames, readers, and the hub that tells them what happens now.
+//! - [`app`]: the use cases, one file each.
+//! - [`process`]: what follows the log by itself: takeover, upkeep.
+//! - [`surface`]: the HTTP APIs, a folder each.
+//! - [`server`]: the wire: accepting, limits, event streams, WebSockets, drain.
+//! - [`config`]: every setting; the only reader of the environment.
+//! - [`role`]: what the binary can be told to do.
+
+pub mod app;
+pub mod bot;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod live;
+pub mod process;
+pub mod projection;
+pub mod role;
+pub mod server;
+pub mod surface;

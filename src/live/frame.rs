@@ -1,0 +1,306 @@
+//! Frames: what a reader of the live feed receives, `{id, prev, type, at, data}`.
+//!
+//! The part that is the same for all readers (`type`, `at`, `data`) is rendered once; `id` and
+//! `prev` are each reader's own. `openapi/asyncapi.yaml` is generated from the types here.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::cursor::Cursor;
+use crate::domain::event::{Body, Event, FailureReason, Reader};
+use crate::domain::ids::{ContactId, ConversationId, MessageId};
+use crate::domain::language::Language;
+use crate::domain::message::{Author, Channel};
+use crate::domain::text::{MessageText, PersonName};
+use crate::domain::time::Timestamp;
+
+/// One frame for one reader.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    pub id: Cursor,
+    /// The `id` of the frame before: who checks it knows that nothing was missed.
+    pub prev: Cursor,
+    pub content: Content,
+}
+
+/// The part of a frame that all readers share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content {
+    /// The frame's type, such as `reply.chunk`.
+    pub name: &'static str,
+    /// `"type":…,"at":…,"data":…}`: what follows `id` and `prev`, with the closing brace.
+    pub tail: Bytes,
+    /// The text of a `reply.chunk`, for surfaces with a dress of their own.
+    pub chunk: Option<Arc<str>>,
+}
+
+impl Frame {
+    /// The frame as one line of JSON.
+    pub fn to_json(&self) -> String {
+        self.json(None)
+    }
+
+    /// As on a WebSocket, where one connection carries many conversations.
+    pub fn to_json_for(&self, conversation: ConversationId) -> String {
+        self.json(Some(conversation))
+    }
+
+    fn json(&self, conversation: Option<ConversationId>) -> String {
+        let mut out = String::with_capacity(self.content.tail.len() + 160);
+        out.push('{');
+        if let Some(id) = conversation {
+            let _ = write!(out, r#""conversation_id":"{id}","#);
+        }
+        let _ = write!(out, r#""id":"{}","prev":"{}","#, self.id, self.prev);
+        out.push_str(std::str::from_utf8(&self.content.tail).unwrap_or("\"type\":\"\"}"));
+        out
+    }
+}
+
+/// `direction` of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Inbound,
+    Outbound,
+}
+
+/// `message.inbound` and `message.outbound`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Message {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub direction: Direction,
+    pub author: Author,
+    pub text: MessageText,
+    pub language: Language,
+    /// What the bot understood; only on a bot's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    /// The message this answers; only outbound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<MessageId>,
+    /// The reply was stopped here; only outbound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<bool>,
+    pub created_at: Timestamp,
+}
+
+/// `conversation.started`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Started {
+    pub conversation_id: ConversationId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+}
+
+/// A message's text alone.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Text {
+    pub text: MessageText,
+}
+
+/// A person's display name alone.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Named {
+    pub name: PersonName,
+}
+
+/// `conversation.escalated`: people answer from here on.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Escalated {
+    pub conversation_id: ConversationId,
+    /// The turn that ends here, when it was a bot that handed over.
+    pub in_reply_to: Option<MessageId>,
+    pub trigger_message: Option<Text>,
+    pub assigned_agent: Option<Named>,
+}
+
+/// `conversation.assigned`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Assigned {
+    pub conversation_id: ConversationId,
+    pub agent: Named,
+}
+
+/// `conversation.resolved` and `conversation.reopened`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Thread {
+    pub conversation_id: ConversationId,
+}
+
+/// `conversation.read`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Read {
+    pub reader: Reader,
+    pub message_id: MessageId,
+}
+
+/// `reply.stopped` and `reply.discarded`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReplyEnded {
+    pub reply_id: MessageId,
+    pub in_reply_to: MessageId,
+}
+
+/// `reply.failed`: nobody answers this turn.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReplyFailed {
+    pub in_reply_to: MessageId,
+    pub reason: FailureReason,
+}
+
+/// `reply.started`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReplyStarted {
+    pub reply_id: MessageId,
+    pub in_reply_to: MessageId,
+    pub author: Author,
+}
+
+/// `reply.chunk`: `text` stands at `offset`, counted in Unicode characters.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReplyChunk<'a> {
+    pub reply_id: MessageId,
+    pub offset: u64,
+    pub text: &'a str,
+}
+
+/// `reply.restarted`: forget this reply's text; its chunks begin again at 0.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReplyRestarted {
+    pub reply_id: MessageId,
+}
+
+/// `typing`: somebody began or ceased to type. Ephemeral: its `id` is its `prev`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Typing {
+    pub author: Author,
+    pub typing: bool,
+}
+
+/// `resume`: reconnect with the last cursor; the stream ends here.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Resume {}
+
+/// Renders what all readers share.
+pub fn content<T: Serialize>(name: &'static str, at: Timestamp, data: &T) -> Content {
+    let mut tail = Vec::with_capacity(256);
+    tail.extend_from_slice(format!(r#""type":"{name}","at":"{at}","data":"#).as_bytes());
+    if serde_json::to_writer(&mut tail, data).is_err() {
+        tail.extend_from_slice(b"null");
+    }
+    tail.push(b'}');
+    Content { name, tail: tail.into(), chunk: None }
+}
+
+/// The frame of a piece of a reply.
+pub fn of_chunk(reply_id: MessageId, offset: u64, text: Arc<str>, at: Timestamp) -> Content {
+    let data = ReplyChunk { reply_id, offset, text: &text };
+    let rendered = content("reply.chunk", at, &data);
+    Content { chunk: Some(text), ..rendered }
+}
+
+/// The frame of an event of a conversation; none for events that no conversation shows.
+pub fn of_event(event: &Event) -> Option<Content> {
+    let name = event.body.name();
+    let at = event.at;
+    Some(match &event.body {
+        Body::MessageInbound(_) | Body::MessageOutbound(_) => {
+            content(name, at, &Message::of_event(event)?)
+        }
+        Body::ConversationStarted(data) => content(
+            name,
+            at,
+            &Started {
+                conversation_id: data.conversation_id,
+                contact_id: data.contact_id,
+                channel: data.channel,
+            },
+        ),
+        Body::ConversationEscalated(data) => content(
+            name,
+            at,
+            &Escalated {
+                conversation_id: data.conversation_id,
+                in_reply_to: data.in_reply_to,
+                trigger_message: data.trigger_message.clone().map(|text| Text { text }),
+                assigned_agent: data.assigned_agent.clone().map(|name| Named { name }),
+            },
+        ),
+        Body::ConversationAssigned(data) => {
+            let agent = Named { name: data.agent.clone() };
+            content(name, at, &Assigned { conversation_id: data.conversation_id, agent })
+        }
+        Body::ConversationResolved(data) => {
+            content(name, at, &Thread { conversation_id: data.conversation_id })
+        }
+        Body::ConversationReopened(data) => {
+            content(name, at, &Thread { conversation_id: data.conversation_id })
+        }
+        Body::ConversationRead(data) => {
+            content(name, at, &Read { reader: data.reader, message_id: data.message_id })
+        }
+        Body::ReplyStopped(data) => content(
+            name,
+            at,
+            &ReplyEnded { reply_id: data.reply_id, in_reply_to: data.in_reply_to },
+        ),
+        Body::ReplyDiscarded(data) => content(
+            name,
+            at,
+            &ReplyEnded { reply_id: data.reply_id, in_reply_to: data.in_reply_to },
+        ),
+        Body::ReplyFailed(data) => {
+            content(name, at, &ReplyFailed { in_reply_to: data.in_reply_to, reason: data.reason })
+        }
+        Body::ContactCreated(_)
+        | Body::ContactUpdated(_)
+        | Body::AccountCreated(_)
+        | Body::KeyIssued(_)
+        | Body::KeyRevoked(_)
+        | Body::BotDeployed(_)
+        | Body::AgentUpdated(_)
+        | Body::SettingsChanged(_) => return None,
+    })
+}
+
+impl Message {
+    /// The message that an event is; none for any other event.
+    pub fn of_event(event: &Event) -> Option<Self> {
+        match &event.body {
+            Body::MessageInbound(data) => Some(Self {
+                message_id: data.message_id,
+                conversation_id: data.conversation_id,
+                contact_id: data.contact_id,
+                direction: Direction::Inbound,
+                author: Author::Customer,
+                text: data.text.clone(),
+                language: data.language,
+                intent: None,
+                in_reply_to: None,
+                partial: None,
+                created_at: event.at,
+            }),
+            Body::MessageOutbound(data) => Some(Self {
+                message_id: data.message_id,
+                conversation_id: data.conversation_id,
+                contact_id: data.contact_id,
+                direction: Direction::Outbound,
+                author: data.author.clone(),
+                text: data.text.clone(),
+                language: data.language,
+                intent: data.intent.clone(),
+                in_reply_to: data.in_reply_to,
+                partial: Some(data.partial),
+                created_at: event.at,
+            }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Takeover: answers the turns that nobody answers.
+//!
+//! When a process starts, every turn that is due was cut short by the one before: all are taken
+//! over at once. Later, a turn is taken over when it is older than its deadline and not under way
+//! here (its answer could not be kept, or its conversation's queue was full).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::turns::{Pending, Turns};
+use crate::app::{App, clock};
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+use crate::engine::{self, Topic};
+
+/// How often turns that are overdue are looked for, and when they are.
+const EVERY: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Turns read at once.
+const PAGE: usize = 500;
+
+/// Takes over what is due now, and then what becomes overdue, until `drain`.
+pub async fn run(app: Arc<App>, drain: CancellationToken) {
+    let mut due_before = clock::now();
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = drain.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match take_over(&app, due_before).await {
+            Ok(0) => {}
+            Ok(turns) => tracing::info!(turns, "took over unfinished turns"),
+            Err(error) => tracing::warn!(%error, "turns could not be taken over"),
+        }
+        let now = clock::now().millis();
+        let deadline = i64::try_from(DEADLINE.as_millis()).unwrap_or(i64::MAX);
+        due_before = Timestamp::from_millis(now.saturating_sub(deadline));
+    }
+}
+
+async fn take_over(app: &Arc<App>, due_before: Timestamp) -> engine::Result<usize> {
+    let mut taken = 0;
+    for partition in 0..app.engine.partitions(Topic::Events) {
+        let mut after = Seq::START;
+        loop {
+            let page = app.engine.turns_due(partition, after, PAGE).await?;
+            for row in &page {
+                after = row.seq;
+                if row.at > due_before {
+                    continue;
+                }
+                Turns::enqueue(
+                    app,
+                    Pending {
+                        account: row.account,
+                        conversation: row.conversation,
+                        message_id: row.message_id,
+                        seq: row.seq,
+                    },
+                );
+                taken += 1;
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+    }
+    Ok(taken)
+}

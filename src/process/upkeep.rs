@@ -1,0 +1,34 @@
+//! Upkeep: forgets what has expired, once a minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, clock};
+use crate::domain::time::Timestamp;
+use crate::projection::claims;
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Tidies until `drain`.
+pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = drain.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        app.limits.tidy();
+        metrics.run_upkeep();
+        let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(clock::now().millis().saturating_sub(kept));
+        match app.engine.expire_claims(before).await {
+            Ok(0) => {}
+            Ok(claims) => tracing::debug!(claims, "forgot expired idempotency keys"),
+            Err(error) => tracing::warn!(%error, "expired idempotency keys could not be removed"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `parlor serve`: opens the engine, serves, drains.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Failure, telemetry};
+use crate::app::accounts::Accounts;
+use crate::app::administration::Credentials;
+use crate::app::{App, Watchers, demo};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::engine::embedded::{Embedded, Options};
+use crate::live::hub::Hub;
+use crate::process::{takeover, upkeep};
+use crate::server::accept::{self, Limits};
+use crate::surface;
+
+/// What the kernel may hold for one slow reader.
+const SEND_BUFFER: u32 = 256 * 1024;
+
+/// Opens the embedded engine and the application over it.
+///
+/// # Errors
+/// As the engine's, in words for the operator.
+pub async fn open(config: &Config) -> Result<Arc<App>, Failure> {
+    let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
+    let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
+    let options = Options {
+        dir: config.data_dir.clone(),
+        cache_bytes: config.cache_mib << 20,
+        reserve_bytes: config.disk_reserve_mib << 20,
+    };
+    // Opening replays journals, which takes a moment and blocks.
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&options, watchers)).await?;
+    let engine: Arc<dyn Engine> = Arc::new(opened?);
+    Ok(App::open(engine, accounts, hub).await?)
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When the data directory cannot be opened or the address cannot be listened on.
+pub async fn run(config: Config) -> Result<(), Failure> {
+    telemetry::start_logs(&config)?;
+    let metrics = telemetry::start_metrics()?;
+    raise_file_limit();
+    let app = open(&config).await?;
+    if config.demo
+        && let Some(credentials) = demo::make_if_empty(&app).await?
+    {
+        write_credentials(&config.data_dir, &credentials)?;
+    }
+
+    let listener = accept::listen(config.listen, SEND_BUFFER)
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let address = listener.local_addr()?;
+    let settings =
+        surface::Settings { metrics: metrics.clone(), trusted_proxies: config.trusted_proxies };
+    let router = surface::router(&app, &settings);
+    let drain = CancellationToken::new();
+    let background = TaskTracker::new();
+    background.spawn(takeover::run(app.clone(), drain.clone()));
+    background.spawn(upkeep::run(app.clone(), metrics, drain.clone()));
+    let limits = Limits { max_connections: config.max_connections, ..Limits::default() };
+    let grace = Duration::from_secs(config.drain_s);
+    let serving = accept::serve(listener, router, limits, drain.clone(), TaskTracker::new(), grace);
+    let serving = tokio::spawn(serving);
+    welcome(&config, address)?;
+
+    stop_signal().await?;
+    tracing::info!("draining");
+    drain.cancel();
+    // Replies under way finish or stay due; readers reconnect elsewhere or after the restart.
+    app.hub.close();
+    app.turns.drain(grace).await;
+    let drained = serving.await?;
+    background.close();
+    background.wait().await;
+    app.engine.close().await;
+    tracing::info!(?drained, "stopped");
+    Ok(())
+}
+
+fn welcome(config: &Config, address: std::net::SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "parlor is listening on http://{address}")?;
+    let credentials = config.data_dir.join("credentials.json");
+    if credentials.exists() {
+        writeln!(out, "  chat page    http://{address}/")?;
+        writeln!(out, "  API pages    http://{address}/docs")?;
+        writeln!(out, "  credentials  {}", credentials.display())?;
+    }
+    out.flush()
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// A connection needs a descriptor: takes as many as the process may have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
+/// Writes `credentials.json`, readable by its owner alone.
+fn write_credentials(dir: &Path, credentials: &Credentials) -> Result<(), Failure> {
+    let path = dir.join("credentials.json");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    serde_json::to_writer_pretty(&mut file, &credentials.as_json())?;
+    writeln!(file)?;
+    file.sync_all()?;
+    Ok(())
+}

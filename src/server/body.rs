@@ -1,0 +1,181 @@
+//! Request bodies that are read whole: within a size and within a time.
+//!
+//! poem's `Json` reads without a limit, and its `SizeLimit` trusts Content-Length and refuses
+//! everything without one (411). Here the bytes themselves are counted; a declared length that is
+//! too large is only refused sooner. Memory stays within the limit and one chunk.
+//!
+//! [`limit_body`] reads the body before the endpoint runs and puts the bytes in its place, so any
+//! extractor behind it works unchanged. A request without a body passes untouched. Uploads are
+//! not for this: they are read as a stream, with limits of their own.
+
+use std::{io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body::Body as _;
+use http_body_util::{BodyExt, combinators::BoxBody};
+use poem::{Body, Endpoint, Middleware, Request, Result, error::ResponseError};
+use tokio::time::timeout;
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is, or says it is, longer than the limit.
+    TooLarge,
+    /// It was not there in time.
+    TooSlow,
+    /// The client went away or broke the transfer's encoding.
+    Broken,
+}
+
+impl std::fmt::Display for BodyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the request body is too large",
+            Self::TooSlow => "the request body did not arrive in time",
+            Self::Broken => "the request body could not be read",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+impl ResponseError for BodyError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes that is complete within `deadline`.
+///
+/// Fails with [`BodyError`]; what was read is gone then, and on cancel.
+pub async fn read_limited(
+    body: Body,
+    limit: usize,
+    deadline: Duration,
+) -> std::result::Result<Bytes, BodyError> {
+    let body = BoxBody::<Bytes, io::Error>::from(body);
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= limit) {
+        timeout(deadline, read(body, limit)).await.unwrap_or(Err(BodyError::TooSlow))
+    } else {
+        Err(BodyError::TooLarge)
+    }
+}
+
+async fn read(
+    mut body: BoxBody<Bytes, io::Error>,
+    limit: usize,
+) -> std::result::Result<Bytes, BodyError> {
+    let mut whole = Bytes::new();
+    let mut parts = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are nobody's business here.
+        let Ok(chunk) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        if whole.len() + parts.len() + chunk.len() > limit {
+            return Err(BodyError::TooLarge);
+        }
+        if whole.is_empty() && parts.is_empty() {
+            // Most bodies are one chunk, which need not be copied.
+            whole = chunk;
+            continue;
+        }
+        if parts.is_empty() {
+            let rest = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+            parts.reserve((whole.len() + chunk.len() + rest).min(limit));
+            parts.extend_from_slice(&std::mem::take(&mut whole));
+        }
+        parts.extend_from_slice(&chunk);
+    }
+    Ok(if parts.is_empty() { whole } else { parts.freeze() })
+}
+
+/// A middleware that lets bodies in only whole, within `limit` bytes and `deadline`.
+pub fn limit_body(limit: usize, deadline: Duration) -> LimitBody {
+    LimitBody { limit, deadline }
+}
+
+/// The middleware made by [`limit_body`].
+#[derive(Clone, Copy, Debug)]
+pub struct LimitBody {
+    limit: usize,
+    deadline: Duration,
+}
+
+impl<E: Endpoint> Middleware<E> for LimitBody {
+    type Output = LimitedBody<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        LimitedBody { inner, limits: *self }
+    }
+}
+
+/// An endpoint behind [`limit_body`]; its refusals are errors that hold a [`BodyError`].
+#[derive(Debug)]
+pub struct LimitedBody<E> {
+    inner: E,
+    limits: LimitBody,
+}
+
+impl<E: Endpoint> Endpoint for LimitedBody<E> {
+    type Output = E::Output;
+
+    async fn call(&self, mut request: Request) -> Result<Self::Output> {
+        let body = request.take_body();
+        if body.is_empty() {
+            request.set_body(body);
+        } else {
+            let reading = read_limited(body, self.limits.limit, self.limits.deadline);
+            // Boxed, so that the reading takes no room in the call that follows it.
+            request.set_body(Box::pin(reading).await?);
+        }
+        self.inner.call(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use bytes::Bytes;
+    use futures_util::{StreamExt, stream};
+    use poem::Body;
+
+    use super::{BodyError, read_limited};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn chunks(of: &'static [&'static str]) -> Body {
+        Body::from_bytes_stream(stream::iter(of).map(|s| Ok::<_, std::io::Error>(Bytes::from(*s))))
+    }
+
+    #[tokio::test]
+    async fn a_body_of_many_chunks_is_joined() {
+        let body = chunks(&["ab", "", "cd", "e"]);
+        assert_eq!(read_limited(body, 5, LONG).await, Ok(Bytes::from("abcde")));
+    }
+
+    #[tokio::test]
+    async fn one_byte_over_the_limit_is_too_large() {
+        let body = chunks(&["ab", "cd", "e"]);
+        assert_eq!(read_limited(body, 4, LONG).await, Err(BodyError::TooLarge));
+        assert_eq!(read_limited("abcde".into(), 4, LONG).await, Err(BodyError::TooLarge));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_is_too_slow() {
+        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("a"))]);
+        let body = Body::from_bytes_stream(first.chain(stream::once(pending())));
+        assert_eq!(read_limited(body, 9, LONG).await, Err(BodyError::TooSlow));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_is_broken() {
+        let parts = [Ok(Bytes::from("a")), Err(std::io::Error::other("gone"))];
+        let body = Body::from_bytes_stream(stream::iter(parts));
+        assert_eq!(read_limited(body, 9, LONG).await, Err(BodyError::Broken));
+    }
+}

@@ -1,0 +1,16 @@
+//! What stands between the network and the endpoints: who may connect, how long anything may
+//! take, and how everything ends.
+//!
+//! [`accept`] owns the listener and the drain, `connection` speaks HTTP on one connection, `wire`
+//! keeps the clocks on one socket, [`tasks`] is what every task of the server shares. [`body`]
+//! bounds request bodies, [`sse`] writes event streams, [`websocket`] makes the upgrade and
+//! [`socket`] is the conversation after it.
+
+pub mod accept;
+pub mod body;
+mod connection;
+pub mod socket;
+pub mod sse;
+pub mod tasks;
+pub mod websocket;
+mod wire;

@@ -1,0 +1,204 @@
+//! *Send a message* and *Get a conversation's messages*.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON;
+use poem_openapi::{ApiResponse, OpenApi};
+use serde_json::json;
+
+use super::Key;
+use super::error::Failure;
+use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
+use crate::app::outcome::{Outcome, await_outcome, outcome_of};
+use crate::app::send_message::{SendMessage, Sent, send_message};
+use crate::app::{App, live_feed, read_conversation};
+use crate::domain::ids::AccountId;
+use crate::domain::message::Channel;
+use crate::domain::{Error, Result};
+use crate::live::follow::Follower;
+use crate::surface::event_stream::{self, EventStream};
+use crate::surface::fields::Number;
+
+pub(super) struct Messages;
+
+/// The longest `Idempotency-Key`.
+const MAX_KEY: usize = 255;
+
+#[derive(ApiResponse)]
+enum SentResponse {
+    /// The message is kept; `status` says who answers.
+    #[oai(status = 200)]
+    Sent(SentContent),
+}
+
+#[derive(ApiResponse)]
+enum Listed {
+    /// One page of the history.
+    #[oai(status = 200)]
+    Messages(Json<MessagesOut>),
+}
+
+#[OpenApi]
+impl Messages {
+    /// Send a message
+    ///
+    /// Sends a customer's message and answers with the bot's reply. With `Accept:
+    /// text/event-stream` the reply is streamed as it is made.
+    #[oai(path = "/conversations/messages", method = "post", operation_id = "send_message")]
+    async fn send_message(
+        &self,
+        key: Key,
+        app: Data<&Arc<App>>,
+        /// The same key within 24 hours sends the message once and answers the same.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        /// `application/json` (the default) or `text/event-stream`.
+        #[oai(name = "Accept")]
+        accept: Header<Option<String>>,
+        body: Json<SendMessageIn>,
+    ) -> std::result::Result<SentResponse, Failure> {
+        let asked = Asked::try_from(body.0)?;
+        let key_given = checked_key(idempotency_key.0)?;
+        let conversation = match asked.conversation {
+            Some(id) => Some(id.parse().map_err(|_| Error::NotFound("conversation"))?),
+            None => None,
+        };
+        let streaming = event_stream::is_wanted(accept.0.as_deref());
+        let command = SendMessage {
+            conversation,
+            text: asked.text,
+            contact: asked.contact,
+            channel: Channel::Api,
+            idempotency_key: key_given.map(|key| ("aerochat", key)),
+            streaming,
+        };
+        let sent = send_message(&app, key.tenant(), command).await?;
+        let account = key.tenant().account.id;
+        let content = if streaming {
+            SentContent::Stream(EventStream::new(stream_turn(&app, account, sent).await?))
+        } else {
+            let outcome = match sent.outcome.clone() {
+                Some(outcome) => outcome,
+                None => {
+                    await_outcome(&app, account, sent.conversation, sent.message, sent.seq).await?
+                }
+            };
+            SentContent::Json(Json(SentOut::new(&sent, outcome)))
+        };
+        Ok(SentResponse::Sent(content))
+    }
+
+    /// Get a conversation's messages
+    ///
+    /// Oldest first, in pages.
+    #[oai(
+        path = "/conversations/:conversation_id/messages",
+        method = "get",
+        operation_id = "list_messages"
+    )]
+    async fn list_messages(
+        &self,
+        key: Key,
+        app: Data<&Arc<App>>,
+        /// `cv_…`
+        conversation_id: Path<String>,
+        /// From 1.
+        page: Query<Option<Number<1, { u64::MAX }>>>,
+        /// Messages per page, 1 to 100.
+        limit: Query<Option<Number<1, 100>>>,
+    ) -> std::result::Result<Listed, Failure> {
+        let mut faults = Vec::new();
+        let page = Number::read(page.0, "page", 1, &mut faults);
+        let limit = Number::read(limit.0, "limit", 50, &mut faults);
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults).into());
+        }
+        let id = conversation_id.0.parse().map_err(|_| Error::NotFound("conversation"))?;
+        let skip = (page - 1).saturating_mul(limit);
+        let account = key.tenant().account.id;
+        let size = usize::try_from(limit).unwrap_or(100);
+        let found = read_conversation::messages(&app, account, id, skip, size).await?;
+        Ok(Listed::Messages(Json(MessagesOut::new(&found, page, limit))))
+    }
+}
+
+fn checked_key(key: Option<String>) -> Result<Option<String>> {
+    match key {
+        Some(key) if key.is_empty() || key.len() > MAX_KEY => {
+            Err(Error::invalid("Idempotency-Key", format!("must have 1 to {MAX_KEY} characters")))
+        }
+        key => Ok(key),
+    }
+}
+
+/// A turn as it is streamed.
+struct Turn {
+    app: Arc<App>,
+    account: AccountId,
+    sent: Sent,
+    /// None once the stream has ended.
+    follower: Option<Follower>,
+}
+
+/// `start`, `chunk`s and `end`, each with a cursor of the live surface as its id.
+async fn stream_turn(
+    app: &Arc<App>,
+    account: AccountId,
+    sent: Sent,
+) -> Result<impl Stream<Item = Bytes> + Send + 'static> {
+    let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
+    let id = sent.cursor.to_string();
+    let start = json!({
+        "conversation_id": sent.conversation,
+        "contact_id": sent.contact,
+        "message_id": sent.message,
+    });
+    let opening = [event_stream::opening(), event_stream::event(&id, "start", &start.to_string())];
+    let turn = Turn { app: app.clone(), account, sent, follower: Some(follower) };
+    let rest = stream::unfold(turn, |mut turn| async move {
+        let bytes = turn.next().await?;
+        Some((bytes, turn))
+    });
+    Ok(stream::iter(opening).chain(rest))
+}
+
+impl Turn {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let frame = self.follower.as_mut()?.next().await?;
+            let id = frame.id.to_string();
+            match frame.content.name {
+                "reply.chunk" => {
+                    let text = json!({ "text": frame.content.chunk });
+                    return Some(event_stream::event(&id, "chunk", &text.to_string()));
+                }
+                "reply.restarted" => return Some(event_stream::event(&id, "restart", "{}")),
+                "resume" => {
+                    self.follower = None;
+                    return Some(event_stream::event(&id, "resume", "{}"));
+                }
+                "reply.started" | "typing" => {}
+                _ => {
+                    if let Some(outcome) = self.outcome().await {
+                        self.follower = None;
+                        let answer = SentOut::new(&self.sent, outcome).to_json_string();
+                        return Some(event_stream::event(&id, "end", &answer));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn outcome(&self) -> Option<Outcome> {
+        let sent = &self.sent;
+        outcome_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
+            .await
+            .ok()
+            .flatten()
+    }
+}

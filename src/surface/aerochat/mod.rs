@@ -1,0 +1,106 @@
+//! AeroChat, `/bot/v1` (seed 000): messages in, replies out, for another server.
+//!
+//! *Choices*, where the seed says nothing: `message_id` in the answer is the inbound message's;
+//! times have whole seconds, as in all its examples; `page` starts at 1 and `limit` is 1 to 100;
+//! unknown JSON fields are ignored; validation is 400 and names every faulty field in one
+//! sentence; a stopped turn answers with its partial text; an empty `contact` changes nothing;
+//! `Idempotency-Key` waits for the first request with the key and then answers as it did; another
+//! body under the same key is 400; bodies over 256 KiB are 413 like messages that are too long.
+
+mod contacts;
+mod error;
+mod messages;
+mod wire;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
+use poem_openapi::auth::ApiKey;
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
+
+use super::allow::Table;
+use super::dress::{Dressed, MAX_JSON_BYTES};
+use super::limited;
+use crate::app::App;
+use crate::app::accounts::Tenant;
+use crate::app::limits::Caller;
+use crate::domain::Error;
+use crate::domain::account::KeyKind;
+use crate::server::body::limit_body;
+
+/// How long a body may take to arrive.
+pub(super) const BODY_DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// The header that carries the key.
+const KEY_HEADER: &str = "X-AeroChat-API-Key";
+
+/// Who calls: found before anything else is looked at.
+#[derive(Clone)]
+struct Account(Arc<Tenant>);
+
+/// Your account's key; keep it on your server.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "X-AeroChat-API-Key", key_in = "header", checker = "caller")]
+struct Key(Account);
+
+async fn caller(request: &Request, _: ApiKey) -> Option<Account> {
+    request.data::<Account>().cloned()
+}
+
+impl Key {
+    fn tenant(&self) -> &Tenant {
+        &self.0.0
+    }
+}
+
+/// The service and its document.
+pub fn service() -> OpenApiService<impl OpenApi, ()> {
+    let apis = (messages::Messages, contacts::Contacts);
+    OpenApiService::new(apis, "AeroChat", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Drive conversations from your server: send a customer's message, get the bot's reply, \
+             read contacts and histories. Errors are `{\"detail\":{\"type\",\"message\"}}`. The \
+             same ids appear on the live surface and in events.",
+        )
+        .url_prefix("/bot/v1")
+        .server("/")
+}
+
+/// The surface, dressed.
+pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
+    let service = service();
+    let allow = Table::of_document(&service.spec());
+    let app = app.clone();
+    let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
+    let metered = api.around(move |api, request| {
+        let app = app.clone();
+        async move { metered(&app, &api, request).await }
+    });
+    Dressed::new(metered, error::costume, allow)
+}
+
+/// Finds the caller and counts the call against the account's limit, if it has one.
+async fn metered<E: Endpoint>(app: &App, api: &E, mut request: Request) -> Result<Response> {
+    let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
+    let Some((tenant, key)) = key.and_then(|key| app.accounts.by_key(KeyKind::Aerochat, key))
+    else {
+        return api.call(request).await.map(IntoResponse::into_response);
+    };
+    let limit = tenant.account.settings.aerochat_per_minute.and_then(NonZeroU32::new);
+    request.set_data(Account(tenant));
+    let Some(limit) = limit else {
+        return api.call(request).await.map(IntoResponse::into_response);
+    };
+    let allowance = app.limits.check(&Caller(key.to_string()), limit);
+    let mut response = match allowance.retry_after_s {
+        Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
+        None => match api.call(request).await {
+            Ok(output) => output.into_response(),
+            Err(error) if error.is_from_response() => error.into_response(),
+            Err(error) => return Err(error),
+        },
+    };
+    limited::tell(&mut response, &allowance);
+    Ok(response)
+}

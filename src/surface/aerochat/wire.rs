@@ -1,0 +1,294 @@
+//! AeroChat's words (seed 000), and nothing else.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, ResponseContent};
+
+use crate::app::outcome::Outcome;
+use crate::app::read_conversation::Page;
+use crate::app::send_message::Sent;
+use crate::domain::contact::{Contact, Details};
+use crate::domain::error::Fault;
+use crate::domain::event::Event;
+use crate::domain::message::Author;
+use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
+use crate::domain::{Error, Result};
+use crate::live::frame::{Direction, Message};
+use crate::surface::event_stream::EventStream;
+use crate::surface::fields::{Field, Text, parsed};
+
+/// Who writes. All optional; real changes are merged into the contact.
+#[derive(Debug, Object)]
+#[oai(rename = "ContactIdentity")]
+pub(super) struct ContactIn {
+    name: Field<Option<String>>,
+    email: Field<Option<String>>,
+    phone: Field<Option<String>>,
+}
+
+/// Seed 000, *Send a message*, request body.
+#[derive(Debug, Object)]
+#[oai(rename = "SendMessage")]
+pub(super) struct SendMessageIn {
+    /// The customer's message: not blank, at most 10,000 characters.
+    message: Field<Text<1, 10_000>>,
+    /// Omit on the first message (one is minted & returned); pass it to continue the same
+    /// conversation.
+    conversation_id: Field<Option<String>>,
+    /// Optional identity to attach.
+    contact: Field<Option<ContactIn>>,
+}
+
+/// A checked request.
+pub(super) struct Asked {
+    pub(super) text: MessageText,
+    /// As it was written: a text that is no id is a conversation nobody has.
+    pub(super) conversation: Option<String>,
+    pub(super) contact: Details,
+}
+
+impl TryFrom<SendMessageIn> for Asked {
+    type Error = Error;
+
+    fn try_from(body: SendMessageIn) -> Result<Self> {
+        let mut faults = Vec::new();
+        let text = body.message.required("message", "a string", &mut faults).map(|text| text.0);
+        if let Some(text) = &text
+            && text.len() > MESSAGE_MAX_CHARS
+        {
+            let actual = text.chars().count();
+            if actual > MESSAGE_MAX_CHARS {
+                return Err(Error::TooLong { field: "message", max: MESSAGE_MAX_CHARS, actual });
+            }
+        }
+        let text = parsed(text, "message", &mut faults);
+        let conversation =
+            body.conversation_id.optional("conversation_id", "a string", &mut faults).flatten();
+        let contact = body.contact.optional("contact", "an object", &mut faults).flatten();
+        let contact = contact.map_or_else(Details::default, |given| details(given, &mut faults));
+        match text {
+            Some(text) if faults.is_empty() => Ok(Self { text, conversation, contact }),
+            _ => Err(Error::Invalid(faults)),
+        }
+    }
+}
+
+fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
+    let text = |field: Field<Option<String>>, name, faults: &mut Vec<Fault>| {
+        // An empty text says nothing about the contact.
+        field.optional(name, "a string", faults).flatten().filter(|text| !text.trim().is_empty())
+    };
+    let name = text(given.name, "contact.name", faults);
+    let email = text(given.email, "contact.email", faults);
+    let phone = text(given.phone, "contact.phone", faults);
+    Details {
+        name: parsed(name, "contact.name", faults),
+        email: parsed(email, "contact.email", faults),
+        phone: parsed(phone, "contact.phone", faults),
+    }
+}
+
+/// Result of a sent message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum Status {
+    /// The bot replied.
+    Bot,
+    /// A human will reply.
+    QueuedForAgent,
+    /// Nobody can reply now; the message is kept.
+    Unavailable,
+}
+
+/// What the bot said.
+#[derive(Debug, Object)]
+#[oai(rename = "Reply")]
+pub(super) struct ReplyOut {
+    text: String,
+}
+
+/// Seed 000, *Send a message*, response.
+#[derive(Debug, Object)]
+#[oai(rename = "SentMessage")]
+pub(super) struct SentOut {
+    conversation_id: String,
+    contact_id: String,
+    /// The customer's message.
+    message_id: String,
+    status: Status,
+    /// Null unless `status` is `bot`.
+    reply: Option<ReplyOut>,
+    /// The classified purpose of the turn.
+    intent: Option<String>,
+    language: String,
+    created_at: String,
+}
+
+impl SentOut {
+    pub(super) fn new(sent: &Sent, outcome: Outcome) -> Self {
+        let (status, reply, intent) = match outcome {
+            Outcome::Replied(reply) => {
+                let text = reply.text.as_str().to_owned();
+                (Status::Bot, Some(ReplyOut { text }), reply.intent)
+            }
+            Outcome::Queued => (Status::QueuedForAgent, None, None),
+            Outcome::Unavailable => (Status::Unavailable, None, None),
+        };
+        Self {
+            conversation_id: sent.conversation.to_string(),
+            contact_id: sent.contact.to_string(),
+            message_id: sent.message.to_string(),
+            status,
+            reply,
+            intent,
+            language: sent.language.to_string(),
+            created_at: sent.at.to_seconds_string(),
+        }
+    }
+}
+
+/// The answer in the form the caller accepts.
+#[derive(ResponseContent)]
+pub(super) enum SentContent {
+    Json(Json<SentOut>),
+    /// `start`, then `chunk`s `{"text"}`, then `end` with the whole answer; every `id` resumes on
+    /// the live surface.
+    Stream(EventStream),
+}
+
+/// Seed 000, *Get a contact*.
+#[derive(Debug, Object)]
+#[oai(rename = "Contact")]
+pub(super) struct ContactOut {
+    contact_id: String,
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    channel: String,
+    created_at: String,
+    last_seen: String,
+}
+
+impl From<Contact> for ContactOut {
+    fn from(contact: Contact) -> Self {
+        Self {
+            contact_id: contact.id.to_string(),
+            name: contact.name.to_string(),
+            email: contact.email.map(|email| email.to_string()),
+            phone: contact.phone.map(|phone| phone.to_string()),
+            channel: contact.channel.to_string(),
+            created_at: contact.created_at.to_seconds_string(),
+            last_seen: contact.last_seen.to_seconds_string(),
+        }
+    }
+}
+
+/// Who sent a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub(super) enum AuthorType {
+    Customer,
+    Bot,
+    Agent,
+}
+
+/// Who sent a message; no internal ids or emails are exposed.
+#[derive(Debug, Object)]
+#[oai(rename = "Author", skip_serializing_if_is_none)]
+pub(super) struct AuthorOut {
+    #[oai(rename = "type")]
+    kind: AuthorType,
+    /// The brand or the agent; absent for customers.
+    name: Option<String>,
+}
+
+impl From<Author> for AuthorOut {
+    fn from(author: Author) -> Self {
+        match author {
+            Author::Customer => Self { kind: AuthorType::Customer, name: None },
+            Author::Bot { name } => Self { kind: AuthorType::Bot, name: Some(name) },
+            Author::Agent { name } => Self { kind: AuthorType::Agent, name: Some(name) },
+        }
+    }
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub(super) enum DirectionOut {
+    Inbound,
+    Outbound,
+}
+
+/// A file of a message.
+#[derive(Debug, Object)]
+#[oai(rename = "Attachment")]
+pub(super) struct AttachmentOut {
+    id: String,
+    filename: String,
+    size: u64,
+    mime_type: String,
+}
+
+/// Seed 000, *Get a conversation's messages*: each message.
+#[derive(Debug, Object)]
+#[oai(rename = "Message")]
+pub(super) struct MessageOut {
+    message_id: String,
+    direction: DirectionOut,
+    author: AuthorOut,
+    text: String,
+    attachments: Vec<AttachmentOut>,
+    language: String,
+    created_at: String,
+}
+
+impl MessageOut {
+    fn of_event(event: &Event) -> Option<Self> {
+        let message = Message::of_event(event)?;
+        Some(Self {
+            message_id: message.message_id.to_string(),
+            direction: match message.direction {
+                Direction::Inbound => DirectionOut::Inbound,
+                Direction::Outbound => DirectionOut::Outbound,
+            },
+            author: message.author.into(),
+            text: message.text.as_str().to_owned(),
+            attachments: Vec::new(),
+            language: message.language.to_string(),
+            created_at: message.created_at.to_seconds_string(),
+        })
+    }
+}
+
+/// Where a page stands in its list.
+#[derive(Debug, Object)]
+#[oai(rename = "Paging")]
+pub(super) struct PagingOut {
+    page: u64,
+    limit: u64,
+    total: u64,
+    has_more: bool,
+}
+
+/// Seed 000, *Get a conversation's messages*: oldest first.
+#[derive(Debug, Object)]
+#[oai(rename = "MessageList")]
+pub(super) struct MessagesOut {
+    messages: Vec<MessageOut>,
+    paging: PagingOut,
+}
+
+impl MessagesOut {
+    pub(super) fn new(found: &Page, page: u64, limit: u64) -> Self {
+        let messages = found.messages.iter();
+        Self {
+            messages: messages.filter_map(|entry| MessageOut::of_event(&entry.event)).collect(),
+            paging: PagingOut {
+                page,
+                limit,
+                total: found.total,
+                has_more: page.saturating_mul(limit) < found.total,
+            },
+        }
+    }
+}

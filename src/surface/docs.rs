@@ -1,0 +1,114 @@
+//! The API pages: one per surface, from the generated documents, with no internet access.
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderValue, header};
+use poem::web::Html;
+use poem::{IntoEndpoint, IntoResponse, Response, Route, get};
+use serde_json::{Value, json};
+
+use super::{aerochat, live};
+
+mod async_document;
+
+pub use async_document::asyncapi;
+
+/// A surface's generated document.
+pub struct Document {
+    /// Its name in paths and file names.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    /// OpenAPI 3.0, as pretty JSON that ends in a newline.
+    pub json: String,
+}
+
+/// The documents of all surfaces.
+pub fn documents() -> Vec<Document> {
+    vec![
+        Document {
+            name: "aerochat",
+            title: "AeroChat",
+            about: "Messages in, replies out, for another server.",
+            json: finished(&aerochat::service().spec()),
+        },
+        Document {
+            name: "live",
+            title: "Live",
+            about: "The live feed of a conversation, for frontends.",
+            json: finished(&live::service().spec()),
+        },
+    ]
+}
+
+/// What every operation has and poem does not write: the answers given before a handler runs.
+fn finished(spec: &str) -> String {
+    let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
+    document["info"]["license"] = json!({ "name": "Apache-2.0" });
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (_, item) in paths {
+        for (_, operation) in item.as_object_mut().into_iter().flatten() {
+            for (_, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+                response["headers"]["X-Request-Id"] = json!({
+                    "description": "Names the request in our log; taken over from the request.",
+                    "schema": { "type": "string" },
+                });
+            }
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Everything under `/docs`.
+pub(super) fn endpoint() -> impl IntoEndpoint {
+    let mut route = Route::new().at("/", get(make_sync(|_| page(Html(index())))));
+    route = route.at(
+        "/asyncapi.yaml",
+        get(make_sync(|_| Response::builder().content_type("application/yaml").body(asyncapi()))),
+    );
+    for document in documents() {
+        let json = document.json.clone();
+        let answer =
+            move || Response::builder().content_type("application/json").body(json.clone());
+        route = route.at(format!("/{}.json", document.name), get(make_sync(move |_| answer())));
+        // The page is made when it is asked for: kept, each would hold 1.6 MB.
+        let name = document.name;
+        route = route.at(format!("/{name}"), get(make_sync(move |_| page(Html(reference(name))))));
+    }
+    route
+}
+
+/// swagger-ui is one page with its script and style within; it may load nothing else.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+     connect-src 'self'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+
+fn page(html: Html<String>) -> Response {
+    let mut response = html.into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response
+}
+
+fn reference(name: &str) -> String {
+    match name {
+        "aerochat" => aerochat::service().swagger_ui_html(),
+        _ => live::service().swagger_ui_html(),
+    }
+}
+
+fn index() -> String {
+    let items: String = documents()
+        .iter()
+        .map(|document| {
+            let Document { name, title, about, .. } = document;
+            format!(
+                "<li><a href=\"/docs/{name}\">{title}</a><p>{about}</p>\
+                 <a class=\"raw\" href=\"/docs/{name}.json\">{name}.json</a></li>"
+            )
+        })
+        .collect();
+    include_str!("docs/index.html").replace("<!-- documents -->", &items)
+}

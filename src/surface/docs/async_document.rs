@@ -1,0 +1,207 @@
+//! `openapi/asyncapi.yaml`: the frames of the live feed, the WebSocket's commands and the events in
+//! the log, generated from their types (AsyncAPI 3.0). JSON is YAML; it is written as JSON with
+//! one key per line, which every YAML reader takes.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::domain::event::Event;
+use crate::live::frame;
+
+/// The document, as text that ends in a newline.
+pub fn asyncapi() -> String {
+    let mut messages = Map::new();
+    let mut schemas = Map::new();
+    let mut feed = Map::new();
+    for (name, title, schema) in frames() {
+        let key = key("Frame", name);
+        schemas.insert(key.clone(), schema);
+        messages.insert(key.clone(), frame_message(name, title, &key));
+        feed.insert(key.clone(), reference("messages", &key));
+    }
+    let mut log = Map::new();
+    for (name, schema) in Event::schemas() {
+        let key = key("Event", name);
+        schemas.insert(key.clone(), schema.to_value());
+        messages.insert(key.clone(), event_message(name, &key));
+        log.insert(key.clone(), reference("messages", &key));
+    }
+    let mut socket = feed.clone();
+    for (name, schema) in commands() {
+        let key = key("Command", name);
+        schemas.insert(key.clone(), schema);
+        let payload = reference("schemas", &key);
+        messages.insert(key.clone(), json!({ "name": name, "payload": payload }));
+        socket.insert(key.clone(), reference("messages", &key));
+    }
+    let asked: Vec<_> = commands()
+        .iter()
+        .map(|(name, _)| reference("channels/socket/messages", &key("Command", name)))
+        .collect();
+    let shown: Vec<_> = frames()
+        .iter()
+        .map(|(name, ..)| reference("channels/feed/messages", &key("Frame", name)))
+        .collect();
+    let recorded: Vec<_> = Event::schemas()
+        .iter()
+        .map(|(name, _)| reference("channels/events/messages", &key("Event", name)))
+        .collect();
+    let document = json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Parlor: live feed and events",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "Apache-2.0" },
+        },
+        "channels": {
+            "feed": {
+                "address": "/live/v1/conversations/{conversation_id}/stream",
+                "description": "Server-sent events: `id` is the frame's id, `event` its type, `data` the frame.",
+                "parameters": { "conversation_id": { "description": "`cv_…` or `conv_…`" } },
+                "messages": feed,
+            },
+            "socket": {
+                "address": "/live/v1/ws",
+                "description": "WebSocket. Frames carry `conversation_id` beside their other fields; answers to commands are `{type: ok | error | pong, ref, …}`.",
+                "messages": socket,
+            },
+            "events": {
+                "address": "parlor.events",
+                "description": "The log: CloudEvents 1.0 in Kafka binary mode where the log is Kafka; keyed by contact.",
+                "messages": log,
+            },
+        },
+        "operations": {
+            "showFrames": { "action": "send", "channel": { "$ref": "#/channels/feed" }, "messages": shown },
+            "takeCommands": { "action": "receive", "channel": { "$ref": "#/channels/socket" }, "messages": asked },
+            "recordEvents": { "action": "send", "channel": { "$ref": "#/channels/events" }, "messages": recorded },
+        },
+        "components": { "messages": messages, "schemas": schemas },
+    });
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+const ABOUT: &str = "A frame is `{id, prev, type, at, data}`. `id` is the cursor after it and `prev` \
+the cursor before it, so a reader can prove that it missed nothing. Resuming after an `id` is exact, \
+in the middle of a reply too. A turn ends with exactly one of `message.outbound` (whose \
+`in_reply_to` is the question), `conversation.escalated`, `reply.failed` or `reply.discarded`; \
+after a stop, with `message.outbound` whose `partial` is true, if anything was shown, and \
+`reply.stopped`. On `resume` a reader reconnects with its last id.";
+
+fn schema<T: JsonSchema>() -> Value {
+    SchemaGenerator::default().into_root_schema_for::<T>().to_value()
+}
+
+fn frames() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("conversation.started", "The thread began", schema::<frame::Started>()),
+        ("conversation.escalated", "Handed to people", schema::<frame::Escalated>()),
+        ("conversation.assigned", "An agent took it", schema::<frame::Assigned>()),
+        ("conversation.resolved", "Closed", schema::<frame::Thread>()),
+        ("conversation.reopened", "Goes on", schema::<frame::Thread>()),
+        ("conversation.read", "Read up to a message", schema::<frame::Read>()),
+        ("message.inbound", "The customer wrote", schema::<frame::Message>()),
+        ("message.outbound", "The bot or an agent answered", schema::<frame::Message>()),
+        ("reply.started", "A reply is under way", schema::<frame::ReplyStarted>()),
+        ("reply.chunk", "A piece of the reply", schema::<frame::ReplyChunk<'static>>()),
+        ("reply.restarted", "The reply begins anew", schema::<frame::ReplyRestarted>()),
+        ("reply.stopped", "A reader stopped the reply", schema::<frame::ReplyEnded>()),
+        ("reply.discarded", "The reply came too late", schema::<frame::ReplyEnded>()),
+        ("reply.failed", "Nobody answers this turn", schema::<frame::ReplyFailed>()),
+        ("typing", "Somebody types (ephemeral)", schema::<frame::Typing>()),
+        ("resume", "Reconnect with the last id", schema::<frame::Resume>()),
+    ]
+}
+
+fn commands() -> Vec<(&'static str, Value)> {
+    let command = |name: &str, fields: Value, required: &[&str]| {
+        let mut properties = json!({
+            "type": { "const": name },
+            "ref": { "description": "Anything; comes back with the answer." },
+        });
+        for (field, schema) in fields.as_object().into_iter().flatten() {
+            properties[field] = schema.clone();
+        }
+        let required: Vec<_> = [&["type"], required].concat();
+        json!({ "type": "object", "properties": properties, "required": required })
+    };
+    let id = json!({ "type": "string" });
+    let of = |field: &str, schema: Value| {
+        let mut fields = json!({ "conversation_id": id });
+        fields[field] = schema;
+        fields
+    };
+    let mut send = of("text", json!({ "type": "string", "minLength": 1, "maxLength": 10_000 }));
+    send["idempotency_key"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+    let one = ["conversation_id"];
+    vec![
+        ("subscribe", command("subscribe", of("after", id.clone()), &one)),
+        ("unsubscribe", command("unsubscribe", json!({ "conversation_id": id }), &one)),
+        ("send", command("send", send, &["conversation_id", "text"])),
+        ("stop", command("stop", json!({ "conversation_id": id }), &one)),
+        (
+            "typing",
+            command(
+                "typing",
+                of("typing", json!({ "type": "boolean" })),
+                &["conversation_id", "typing"],
+            ),
+        ),
+        ("read", command("read", of("message_id", id.clone()), &["conversation_id", "message_id"])),
+        ("ping", command("ping", json!({}), &[])),
+    ]
+}
+
+fn frame_message(name: &str, title: &str, key: &str) -> Value {
+    json!({
+        "name": name,
+        "title": title,
+        "payload": {
+            "type": "object",
+            "required": ["id", "prev", "type", "at", "data"],
+            "properties": {
+                "id": { "type": "string", "description": "The cursor after this frame." },
+                "prev": { "type": "string", "description": "The cursor before this frame." },
+                "type": { "const": name },
+                "at": { "type": "string", "format": "date-time" },
+                "data": reference("schemas", key),
+            },
+        },
+    })
+}
+
+fn event_message(name: &str, key: &str) -> Value {
+    json!({
+        "name": name,
+        "payload": {
+            "type": "object",
+            "required": ["id", "type", "at", "account", "key", "data"],
+            "properties": {
+                "id": { "type": "string", "pattern": "^evt_" },
+                "type": { "const": name },
+                "at": { "type": "string", "format": "date-time" },
+                "account": { "type": "string", "pattern": "^ac_" },
+                "key": { "type": "string", "description": "What the log is partitioned by." },
+                "data": reference("schemas", key),
+            },
+        },
+    })
+}
+
+fn reference(kind: &str, key: &str) -> Value {
+    let base = if kind.starts_with("channels/") { "" } else { "components/" };
+    json!({ "$ref": format!("#/{base}{kind}/{key}") })
+}
+
+/// `message.inbound` as a component: `EventMessageInbound`.
+fn key(kind: &str, name: &str) -> String {
+    let words = name.split(['.', '_']).map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    std::iter::once(kind.to_owned()).chain(words).collect()
+}

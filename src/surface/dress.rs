@@ -1,0 +1,134 @@
+//! One place per surface where every failure gets its clothes: what handlers refuse, and what the
+//! framework refuses before them (bad JSON, unknown paths, wrong methods, bodies too large), and
+//! panics.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::error::{
+    AuthorizationError, ContentTypeError, ParseParamError, ParseRequestPayloadError,
+};
+
+use super::allow::Table;
+use crate::domain::Error;
+use crate::server::body::BodyError;
+use crate::server::websocket::Refusal;
+
+/// Spells an error as a surface does.
+pub(super) type Costume = fn(Error) -> Response;
+
+/// The largest JSON body; the longest message with every character escaped fits in.
+pub(super) const MAX_JSON_BYTES: usize = 256 * 1024;
+
+/// An endpoint whose failures all look alike.
+pub(super) struct Dressed<E> {
+    inner: E,
+    costume: Costume,
+    allow: Table,
+}
+
+impl<E> Dressed<E> {
+    pub(super) fn new(inner: E, costume: Costume, allow: Table) -> Self {
+        Self { inner, costume, allow }
+    }
+
+    fn dress(&self, error: poem::Error, path: &str) -> Response {
+        // Responses of handlers, and of surfaces within, are dressed already.
+        if error.is_from_response() {
+            return error.into_response();
+        }
+        if let Some(refusal) = error.downcast_ref::<Refusal>()
+            && *refusal != Refusal::Origin
+        {
+            return error.into_response();
+        }
+        let error = classify(&error, || self.allow.methods(path));
+        let allow = match &error {
+            Error::MethodNotAllowed { allow } => Some(*allow),
+            _ => None,
+        };
+        let mut response = (self.costume)(error);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
+
+impl<E: Endpoint> Endpoint for Dressed<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let path = request.original_uri().path().to_owned();
+        let options = request.method() == Method::OPTIONS;
+        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        let mut response = match outcome {
+            Ok(Ok(output)) => output.into_response(),
+            Ok(Err(error)) => self.dress(error, &path),
+            Err(_) => {
+                tracing::error!(path, "a handler panicked");
+                (self.costume)(Error::Internal)
+            }
+        };
+        if options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = response.headers_mut().remove(header::ALLOW);
+            response = StatusCode::NO_CONTENT.into_response();
+            allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
+        }
+        Ok(response)
+    }
+}
+
+/// Says in our words what the framework refused.
+fn classify(error: &poem::Error, allow: impl FnOnce() -> &'static str) -> Error {
+    if error.is::<NotFoundError>() {
+        Error::NotFound("path")
+    } else if error.is::<MethodNotAllowedError>() {
+        Error::MethodNotAllowed { allow: allow() }
+    } else if error.is::<AuthorizationError>() {
+        Error::Unauthorized("the credential is missing or not valid")
+    } else if let Some(error) = error.downcast_ref::<ParseRequestPayloadError>() {
+        Error::invalid("body", format!("must be a JSON object: {}", first_line(&error.reason)))
+    } else if error.is::<ContentTypeError>() {
+        Error::invalid("Content-Type", "must be application/json")
+    } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
+        Error::invalid(error.name, first_line(&error.reason))
+    } else if let Some(error) = error.downcast_ref::<BodyError>() {
+        match error {
+            BodyError::TooLarge => Error::BodyTooLarge { max: MAX_JSON_BYTES },
+            BodyError::TooSlow => Error::BodyTooSlow,
+            BodyError::Broken => Error::invalid("body", "could not be read"),
+        }
+    } else if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        match refusal {
+            Refusal::Origin => Error::Forbidden("this origin may not open a WebSocket here"),
+            Refusal::NotAsked | Refusal::Version | Refusal::Key => {
+                Error::invalid("handshake", refusal.to_string())
+            }
+        }
+    } else if error.status().is_client_error() {
+        Error::invalid("request", first_line(&error.to_string()))
+    } else {
+        tracing::error!(%error, "a handler failed");
+        Error::Internal
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(200).collect()
+}
+
+/// What belongs to no surface answers in plain JSON.
+pub(super) fn plain(error: Error) -> Response {
+    let status = match error {
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let body = serde_json::json!({ "error": error.to_string() });
+    poem::web::Json(body).with_status(status).into_response()
+}

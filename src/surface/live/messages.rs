@@ -1,0 +1,129 @@
+//! Sending on the live surface.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use poem::web::Data;
+use poem_openapi::param::{Header, Path};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
+
+use super::Answer;
+use super::caller::{Caller, Credential};
+use super::wire::{MessageIn, SentOut};
+use crate::app::outcome::outcome_of;
+use crate::app::send_message::{SendMessage, Sent, send_message};
+use crate::app::{App, live_feed};
+use crate::domain::contact::Details;
+use crate::domain::ids::{AccountId, ConversationId};
+use crate::domain::message::Channel;
+use crate::domain::text::MessageText;
+use crate::domain::{Error, Result};
+use crate::live::follow::Follower;
+use crate::surface::event_stream::{self, EventStream};
+
+pub(super) struct Messages;
+
+#[derive(ResponseContent)]
+enum SentContent {
+    Json(Json<SentOut>),
+    /// The frames of the message's turn, ending after what ends it.
+    Stream(EventStream),
+}
+
+#[derive(ApiResponse)]
+enum SentResponse {
+    /// The message is kept; its answer comes on the feed.
+    #[oai(status = 201)]
+    Sent(SentContent),
+}
+
+#[OpenApi]
+impl Messages {
+    /// Send a message
+    ///
+    /// The answer comes on the feed; with `Accept: text/event-stream` the turn's own frames are
+    /// the response.
+    #[oai(
+        path = "/conversations/:id/messages",
+        method = "post",
+        operation_id = "send_live_message"
+    )]
+    async fn send_live_message(
+        &self,
+        credential: Credential,
+        app: Data<&Arc<App>>,
+        id: Path<String>,
+        /// The same key within 24 hours sends the message once.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        /// `application/json` (the default) or `text/event-stream`.
+        #[oai(name = "Accept")]
+        accept: Header<Option<String>>,
+        body: Json<MessageIn>,
+    ) -> Answer<SentResponse> {
+        let caller = credential.caller();
+        let id = caller.conversation(&id.0)?;
+        let text = MessageText::try_from(body.0)?;
+        let sent = send(&app, caller, id, text, idempotency_key.0).await?;
+        let content = if event_stream::is_wanted(accept.0.as_deref()) {
+            let account = caller.tenant.account.id;
+            SentContent::Stream(EventStream::new(turn(&app, account, sent).await?))
+        } else {
+            SentContent::Json(Json(SentOut::from(&sent)))
+        };
+        Ok(SentResponse::Sent(content))
+    }
+}
+
+/// Sends a message to a conversation that exists; its reply is streamed to whoever follows.
+pub(super) async fn send(
+    app: &Arc<App>,
+    caller: &Caller,
+    conversation: ConversationId,
+    text: MessageText,
+    idempotency_key: Option<String>,
+) -> Result<Sent> {
+    if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 255) {
+        return Err(Error::invalid("Idempotency-Key", "must have 1 to 255 characters"));
+    }
+    let command = SendMessage {
+        conversation: Some(conversation),
+        text,
+        contact: Details::default(),
+        channel: Channel::Web,
+        idempotency_key: idempotency_key.map(|key| ("live", key)),
+        streaming: true,
+    };
+    send_message(app, &caller.tenant, command).await
+}
+
+/// The frames of one turn.
+async fn turn(
+    app: &Arc<App>,
+    account: AccountId,
+    sent: Sent,
+) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
+    let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
+    let state: (Arc<App>, Sent, Option<Box<Follower>>) =
+        (app.clone(), sent, Some(Box::new(follower)));
+    let frames = stream::unfold(state, move |(app, sent, follower)| async move {
+        let mut follower = follower?;
+        let frame = follower.next().await?;
+        let name = frame.content.name;
+        let bytes = event_stream::event(&frame.id.to_string(), name, &frame.to_json());
+        let goes_on = matches!(
+            name,
+            "reply.started" | "reply.chunk" | "reply.restarted" | "typing" | "message.inbound"
+        );
+        let ended = !goes_on
+            && matches!(
+                outcome_of(&app, account, sent.conversation, sent.message, sent.seq).await,
+                Ok(Some(_))
+            );
+        let follower = (!ended).then_some(follower);
+        Some((bytes, (app, sent, follower)))
+    });
+    Ok(stream::iter([event_stream::opening()]).chain(frames))
+}

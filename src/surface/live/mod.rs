@@ -1,0 +1,68 @@
+//! Live, `/live/v1`: ours, for what no seed defines. The feed over SSE, WebSocket and JSON; send,
+//! stop, typing, read; tokens for browsers.
+//!
+//! *Choices*: errors are `{"error":{"type","message","fields"?}}`; a live token opens the
+//! operations of its one conversation and nothing else, and says `not_found` for others; `send`
+//! answers 201 when the message is kept and does not wait for the reply, which comes on the feed;
+//! `stop` answers whether there was a reply to stop.
+
+mod caller;
+mod conversations;
+mod error;
+mod messages;
+mod signals;
+mod socket;
+mod streams;
+mod tokens;
+mod wire;
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use super::aerochat::BODY_DEADLINE;
+use super::allow::Table;
+use super::dress::{Dressed, MAX_JSON_BYTES};
+use crate::app::App;
+use crate::server::body::limit_body;
+
+/// The service and its document.
+pub fn service() -> OpenApiService<impl OpenApi, ()> {
+    let apis = (
+        conversations::Conversations,
+        streams::Streams,
+        messages::Messages,
+        signals::Signals,
+        tokens::Tokens,
+    );
+    OpenApiService::new(apis, "Live", env!("CARGO_PKG_VERSION"))
+        .description(
+            "The live feed of a conversation: every event once and every character of a reply \
+             once, in order, resumable at any frame. The frames and the WebSocket at \
+             `/live/v1/ws` are described in `asyncapi.yaml`.",
+        )
+        .url_prefix("/live/v1")
+        .server("/")
+}
+
+/// The surface, dressed.
+pub fn endpoint(
+    app: &Arc<App>,
+    trusted_proxies: usize,
+) -> impl Endpoint<Output = Response> + use<> {
+    let service = service();
+    let allow = Table::of_document(&service.spec());
+    let routes = Route::new().at("/ws", poem::get(socket::open)).nest("/", service);
+    let app = app.clone();
+    let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).around(
+        move |api, mut request: Request| {
+            caller::find(&app, &mut request, trusted_proxies);
+            async move { api.call(request).await.map(IntoResponse::into_response) }
+        },
+    );
+    Dressed::new(api, error::costume, allow)
+}
+
+/// Names a result as poem-openapi's handlers need it.
+type Answer<T> = std::result::Result<T, error::Failure>;

@@ -1,0 +1,213 @@
+//! The live feed over a WebSocket: JSON frames, many conversations on one connection.
+//!
+//! One task per connection. It waits for the client and for its subscriptions at once; commands
+//! are carried out one after another, so a client that floods waits for itself alone.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_stream::StreamMap;
+
+use super::caller::Caller;
+use super::error::as_json;
+use super::messages;
+use super::wire::{SentOut, message_text};
+use crate::app::{App, clock, live_feed, stop_reply::stop_reply};
+use crate::domain::ids::ConversationId;
+use crate::domain::{Error, Result};
+use crate::live::cursor::Cursor;
+use crate::live::follow::Follower;
+use crate::live::frame::Frame;
+use crate::server::socket::{CloseCode, Message, Socket};
+use crate::server::websocket::{Config, same_origin, upgrade};
+
+/// Conversations one connection may follow.
+const MAX_SUBSCRIPTIONS: usize = 256;
+
+/// What a client asks; `ref` comes back with the answer.
+#[derive(Debug, Deserialize)]
+struct Command {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, rename = "ref")]
+    reference: Value,
+    conversation_id: Option<String>,
+    after: Option<String>,
+    text: Option<String>,
+    idempotency_key: Option<String>,
+    typing: Option<bool>,
+    message_id: Option<String>,
+}
+
+/// Answers the handshake at `/ws`. The credential is the same as elsewhere on this surface.
+#[handler]
+pub(super) async fn open(request: &Request, app: Data<&Arc<App>>) -> poem::Result<Response> {
+    let caller = request.data::<Caller>().cloned();
+    let caller = caller.ok_or_else(|| super::error::Failure::from(UNAUTHORIZED))?;
+    let origins = caller.tenant.account.settings.allowed_origins.clone();
+    let welcome = |origin: &poem::http::HeaderValue| {
+        same_origin(request, origin)
+            || origin.to_str().is_ok_and(|origin| origins.iter().any(|known| known == origin))
+    };
+    let app = (*app).clone();
+    let talk = |socket| async move { Connection::new(app, caller).run(socket).await };
+    Ok(upgrade(request, Config::default(), welcome, talk)?)
+}
+
+const UNAUTHORIZED: Error = Error::Unauthorized("the credential is missing or not valid");
+
+struct Connection {
+    app: Arc<App>,
+    caller: Caller,
+    followers: StreamMap<ConversationId, BoxStream<'static, Frame>>,
+}
+
+/// What happened first.
+enum Next {
+    Asked(Option<Message>),
+    Frame(ConversationId, Frame),
+    Expired,
+}
+
+impl Connection {
+    fn new(app: Arc<App>, caller: Caller) -> Box<Self> {
+        Box::new(Self { app, caller, followers: StreamMap::new() })
+    }
+
+    async fn run(mut self: Box<Self>, mut socket: Socket) {
+        let expiry =
+            self.caller.expires_at.map(|at| tokio::time::Instant::now() + at.since(clock::now()));
+        loop {
+            let answer = match self.next(&mut socket, expiry).await {
+                Next::Asked(None) => return,
+                Next::Asked(Some(message)) => Box::pin(self.answer(message)).await.to_string(),
+                Next::Frame(conversation, frame) => frame.to_json_for(conversation),
+                Next::Expired => {
+                    socket.close(CloseCode::Policy, "the token has expired").await;
+                    return;
+                }
+            };
+            if socket.send(answer).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self, socket: &mut Socket, expiry: Option<tokio::time::Instant>) -> Next {
+        let expired = async {
+            match expiry {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let followers = &mut self.followers;
+        tokio::select! {
+            message = socket.receive() => Next::Asked(message),
+            Some((conversation, frame)) = followers.next(), if !followers.is_empty() => {
+                Next::Frame(conversation, frame)
+            }
+            () = expired => Next::Expired,
+        }
+    }
+
+    async fn answer(&mut self, message: Message) -> Value {
+        let parsed = match &message {
+            Message::Text(text) => serde_json::from_str::<Command>(text.as_str()),
+            _ => serde_json::from_str("a binary message"),
+        };
+        let command = match parsed {
+            Ok(command) => command,
+            Err(error) => {
+                let problem = format!("must be a JSON object with a type: {error}");
+                let error = as_json(&Error::invalid("message", problem));
+                return json!({ "type": "error", "ref": null, "error": error });
+            }
+        };
+        let reference = command.reference.clone();
+        match self.carry_out(command).await {
+            Ok(mut answer) => {
+                answer["ref"] = reference;
+                if answer["type"].is_null() {
+                    answer["type"] = "ok".into();
+                }
+                answer
+            }
+            Err(error) => json!({ "type": "error", "ref": reference, "error": as_json(&error) }),
+        }
+    }
+
+    async fn carry_out(&mut self, command: Command) -> Result<Value> {
+        if command.kind == "ping" {
+            return Ok(json!({ "type": "pong" }));
+        }
+        let id = command.conversation_id.as_deref();
+        let id = id.ok_or_else(|| Error::invalid("conversation_id", "is required"))?;
+        let id = self.caller.conversation(id)?;
+        let account = self.caller.tenant.account.id;
+        match command.kind.as_str() {
+            "subscribe" => self.subscribe(id, command.after).await,
+            "unsubscribe" => {
+                self.followers.remove(&id);
+                Ok(json!({ "conversation_id": id }))
+            }
+            "send" => {
+                let text = command.text.ok_or_else(|| Error::invalid("text", "is required"))?;
+                let text = message_text(text)?;
+                let key = command.idempotency_key;
+                let sent = messages::send(&self.app, &self.caller, id, text, key).await?;
+                Ok(to_json(&SentOut::from(&sent)))
+            }
+            "stop" => {
+                let reply = stop_reply(&self.app, account, id).await?;
+                Ok(json!({ "stopped": reply.is_some(), "reply_id": reply }))
+            }
+            "typing" => {
+                let typing =
+                    command.typing.ok_or_else(|| Error::invalid("typing", "is required"))?;
+                live_feed::typing(&self.app, account, id, typing).await?;
+                Ok(json!({}))
+            }
+            "read" => {
+                let message = command.message_id.and_then(|id| id.parse().ok());
+                let message = message
+                    .ok_or_else(|| Error::invalid("message_id", "must be the id of a message"))?;
+                live_feed::read(&self.app, account, id, message).await?;
+                Ok(json!({}))
+            }
+            _ => Err(Error::invalid(
+                "type",
+                "must be subscribe, unsubscribe, send, stop, typing, read or ping",
+            )),
+        }
+    }
+
+    async fn subscribe(&mut self, id: ConversationId, after: Option<String>) -> Result<Value> {
+        let after = after.map(|after| super::streams::cursor("after", &after)).transpose()?;
+        self.followers.remove(&id);
+        if self.followers.len() == MAX_SUBSCRIPTIONS {
+            let problem = format!("at most {MAX_SUBSCRIPTIONS} conversations on one connection");
+            return Err(Error::invalid("conversation_id", problem));
+        }
+        let follower =
+            live_feed::follow(&self.app, self.caller.tenant.account.id, id, after).await?;
+        let cursor: Cursor = follower.cursor();
+        self.followers.insert(id, frames(follower));
+        Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
+    }
+}
+
+fn frames(follower: Follower) -> BoxStream<'static, Frame> {
+    stream::unfold(Box::new(follower), |mut follower| async move {
+        let frame = follower.next().await?;
+        Some((frame, follower))
+    })
+    .boxed()
+}
+
+fn to_json<T: poem_openapi::types::ToJSON>(value: &T) -> Value {
+    value.to_json().unwrap_or_default()
+}

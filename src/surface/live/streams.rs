@@ -1,0 +1,118 @@
+//! The feed over SSE, and the same as JSON pages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::Answer;
+use super::caller::{Caller, Credential};
+use super::wire::EventsOut;
+use crate::app::{App, clock, live_feed};
+use crate::domain::{Error, Result};
+use crate::live::cursor::Cursor;
+use crate::live::follow::Follower;
+use crate::surface::event_stream::{self, EventStream};
+use crate::surface::fields::Number;
+
+pub(super) struct Streams;
+
+#[derive(ApiResponse)]
+enum Streamed {
+    /// Frames; `id` is the frame's cursor, `event` its type, `data` the frame as one line of JSON.
+    #[oai(status = 200)]
+    Feed(EventStream),
+}
+
+#[derive(ApiResponse)]
+enum Listed {
+    /// One page of the feed.
+    #[oai(status = 200)]
+    Events(Json<EventsOut>),
+}
+
+#[OpenApi]
+impl Streams {
+    /// Follow a conversation
+    ///
+    /// Server-sent events from now on, or from after a cursor: exactly, in the middle of a reply
+    /// too. A comment comes every 15 seconds of silence.
+    #[oai(path = "/conversations/:id/stream", method = "get", operation_id = "stream_conversation")]
+    async fn stream_conversation(
+        &self,
+        credential: Credential,
+        app: Data<&Arc<App>>,
+        id: Path<String>,
+        /// The cursor to go on after; `0` is the beginning.
+        after: Query<Option<String>>,
+        /// As browsers send it when they reconnect; wins over `after`.
+        #[oai(name = "Last-Event-ID")]
+        last_event_id: Header<Option<String>>,
+    ) -> Answer<Streamed> {
+        let caller = credential.caller();
+        let id = caller.conversation(&id.0)?;
+        let last = last_event_id.0.filter(|id| !id.is_empty());
+        let after = match (&last, &after.0) {
+            (Some(last), _) => Some(cursor("Last-Event-ID", last)?),
+            (None, Some(after)) => Some(cursor("after", after)?),
+            (None, None) => None,
+        };
+        let follower = live_feed::follow(&app, caller.tenant.account.id, id, after).await?;
+        let feed = stream::iter([event_stream::opening()]).chain(frames(follower, caller));
+        Ok(Streamed::Feed(EventStream::new(feed)))
+    }
+
+    /// Catch up on a conversation
+    ///
+    /// The same feed as pages of JSON, from the beginning or after a cursor.
+    #[oai(path = "/conversations/:id/events", method = "get", operation_id = "list_events")]
+    async fn list_events(
+        &self,
+        credential: Credential,
+        app: Data<&Arc<App>>,
+        id: Path<String>,
+        /// The cursor to go on after; the beginning where it is not given.
+        after: Query<Option<String>>,
+        /// Frames per page, 1 to 500; 100 where it is not given.
+        limit: Query<Option<Number<1, 500>>>,
+    ) -> Answer<Listed> {
+        let caller = credential.caller();
+        let id = caller.conversation(&id.0)?;
+        let mut faults = Vec::new();
+        let limit = Number::read(limit.0, "limit", 100, &mut faults);
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults).into());
+        }
+        let limit = usize::try_from(limit).unwrap_or(100);
+        let after = after.0.map_or(Ok(Cursor::START), |after| cursor("after", &after))?;
+        let account = caller.tenant.account.id;
+        let (frames, next) = live_feed::page(&app, account, id, after, limit).await?;
+        Ok(Listed::Events(Json(EventsOut::new(&frames, next))))
+    }
+}
+
+/// Reads a cursor from where `name` says it came.
+pub(super) fn cursor(name: &'static str, text: &str) -> Result<Cursor> {
+    text.parse().map_err(|_| Error::invalid(name, "is not a cursor of this conversation"))
+}
+
+/// A follower's frames on the wire, until it ends or the caller's token expires.
+pub(super) fn frames(
+    follower: Follower,
+    caller: &Caller,
+) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
+    let left = caller.expires_at.map(|at| at.since(clock::now()));
+    // A token that never expires is far in the future.
+    let end = tokio::time::Instant::now() + left.unwrap_or(Duration::from_secs(30 * 24 * 3600));
+    stream::unfold(Box::new(follower), move |mut follower| async move {
+        let frame = tokio::time::timeout_at(end, follower.next()).await.ok().flatten()?;
+        let id = frame.id.to_string();
+        let bytes = event_stream::event(&id, frame.content.name, &frame.to_json());
+        Some((bytes, follower))
+    })
+}

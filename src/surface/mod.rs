@@ -1,0 +1,49 @@
+//! The surfaces: each parses its own wire, calls one use case, and renders what comes back in its
+//! own words. No surface imports another; what they share is how, not what.
+//!
+//! This file is the table of contents of everything the server answers.
+
+pub mod aerochat;
+mod allow;
+mod docs;
+mod dress;
+mod event_stream;
+mod fields;
+mod health;
+mod limited;
+pub mod live;
+mod observe;
+mod pages;
+
+pub use docs::{asyncapi, documents};
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use poem::{Endpoint, EndpointExt, Route};
+
+use crate::app::App;
+
+/// What the router needs besides the application.
+#[derive(Clone)]
+pub struct Settings {
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// How many proxies in front of us append to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
+}
+
+/// Everything the server answers.
+pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
+    let routes = Route::new()
+        .nest("/bot/v1", aerochat::endpoint(app))
+        .nest("/live/v1", live::endpoint(app, settings.trusted_proxies))
+        .nest("/docs", docs::endpoint())
+        .nest("/web", pages::files())
+        .at("/", pages::chat())
+        .at("/healthz", health::alive())
+        .at("/readyz", health::ready(app))
+        .at("/metrics", health::metrics(settings.metrics.clone()));
+    observe::Observed::new(dress::Dressed::new(routes, dress::plain, allow::Table::default()))
+        .data(app.clone())
+}

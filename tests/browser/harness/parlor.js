@@ -1,0 +1,84 @@
+// The real server: started on a free port with a directory of its own, ended by its own pid.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { eventually } from "./eventually.js";
+
+const BINARY = process.env.PARLOR_BIN ?? fileURLToPath(new URL("../../../target/debug/parlor", import.meta.url));
+
+export class Server {
+  /** Starts a server with these flags besides; it can serve when this returns. */
+  static async start(...flags) {
+    const server = new Server();
+    server.dataDir = await mkdtemp(path.join(tmpdir(), "parlor-browser-"));
+    server.port = await freePort();
+    server.origin = `http://127.0.0.1:${server.port}`;
+    server.flags = flags;
+    await server.up();
+    return server;
+  }
+
+  /** Starts the process on the port and directory that it had. */
+  async up() {
+    const args = ["serve", "--data-dir", this.dataDir, "--listen", `127.0.0.1:${this.port}`, ...this.flags];
+    this.process = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.output = "";
+    this.process.stdout.on("data", (text) => (this.output += text));
+    this.process.stderr.on("data", (text) => (this.output += text));
+    this.ended = new Promise((resolve) => {
+      this.process.on("exit", resolve);
+      this.process.on("error", (error) => resolve((this.output += error)));
+    });
+    await eventually("the server is ready", async () => {
+      if (this.process.exitCode !== null) throw new Error(`${BINARY} ended:\n${this.output}`);
+      return (await fetch(`${this.origin}/readyz`).catch(() => null))?.ok;
+    });
+  }
+
+  /** Kills it without a word of warning. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async stop() {
+    await this.kill();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  /** Everything that the server has stored of a conversation, as the feed tells it from the start. */
+  async frames({ conversation_id, token }) {
+    const frames = [];
+    for (let after = "0"; ; ) {
+      const url = `${this.origin}/live/v1/conversations/${conversation_id}/events?after=${encodeURIComponent(after)}&limit=100`;
+      const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+      if (!response.ok) throw new Error(`GET events answered ${response.status}: ${await response.text()}`);
+      const page = await response.json();
+      frames.push(...page.events);
+      if (page.events.length === 0 || page.next === after) return frames;
+      after = page.next;
+    }
+  }
+
+  /** The stored messages, oldest first. */
+  async messages(session) {
+    const frames = await this.frames(session);
+    return frames.filter((frame) => frame.type.startsWith("message.")).map((frame) => frame.data);
+  }
+}
+
+/** A port that nobody listens on now. */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,7 @@
+//! The edge of the server, tried over real sockets with short limits.
+
+mod drain;
+mod harness;
+mod limits;
+mod streams;
+mod websockets;

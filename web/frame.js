@@ -1,0 +1,88 @@
+/**
+ * What travels on the live feed: the types of every frame, and the one place that reads them.
+ *
+ * The types follow `openapi/asyncapi.yaml`. A frame of a type that is not listed here is passed on
+ * untouched, so a newer server does not break an older page.
+ */
+
+/** @typedef {"customer" | "bot" | "agent"} AuthorType */
+/** @typedef {{type: AuthorType, name?: string | null}} Author */
+
+/**
+ * @typedef {object} MessageData
+ * @property {string} message_id
+ * @property {string} conversation_id
+ * @property {string} [contact_id]
+ * @property {"inbound" | "outbound"} [direction]
+ * @property {Author} author
+ * @property {string} text
+ * @property {string | null} [intent]
+ * @property {string | null} [language]
+ * @property {string | null} [in_reply_to]
+ * @property {boolean} [partial]
+ * @property {string} created_at
+ */
+
+/** @typedef {{conversation_id: string, contact_id?: string, channel?: string}} ConversationData */
+/** @typedef {{conversation_id: string, trigger_message?: {text: string} | null, assigned_agent?: {name: string} | null}} EscalatedData */
+/** @typedef {{conversation_id: string, agent: {name: string}}} AssignedData */
+/** @typedef {{reply_id: string, in_reply_to: string, author?: Author}} ReplyData */
+/** @typedef {{reply_id: string, offset: number, text: string}} ChunkData */
+
+/**
+ * @template {string} T
+ * @template D
+ * @typedef {{id: string, prev: string, type: T, at: string, data: D}} FrameOf
+ */
+
+/**
+ * A frame of the feed, told apart by `type`.
+ * @typedef {FrameOf<"conversation.started", ConversationData>
+ *   | FrameOf<"conversation.escalated", EscalatedData>
+ *   | FrameOf<"conversation.assigned", AssignedData>
+ *   | FrameOf<"conversation.resolved", ConversationData>
+ *   | FrameOf<"conversation.reopened", ConversationData>
+ *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string}>
+ *   | FrameOf<"message.inbound", MessageData>
+ *   | FrameOf<"message.outbound", MessageData>
+ *   | FrameOf<"reply.started", ReplyData>
+ *   | FrameOf<"reply.chunk", ChunkData>
+ *   | FrameOf<"reply.restarted", {reply_id: string}>
+ *   | FrameOf<"reply.stopped", ReplyData>
+ *   | FrameOf<"reply.discarded", ReplyData>
+ *   | FrameOf<"reply.failed", {in_reply_to: string, reason: string}>
+ *   | FrameOf<"typing", {author: Author, typing: boolean}>
+ *   | FrameOf<"resume", {}>} Frame
+ */
+
+/**
+ * The conversation as `GET /live/v1/conversations/{id}` answers it.
+ * @typedef {object} ConversationView
+ * @property {string} conversation_id
+ * @property {string} contact_id
+ * @property {string} channel
+ * @property {"bot" | "escalated" | "assigned" | "resolved"} status
+ * @property {number} message_count
+ * @property {string | null} language
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string} cursor
+ * @property {MessageData[]} messages
+ * @property {{reply_id: string, in_reply_to: string, text: string} | null} reply
+ */
+
+/**
+ * Whether a decoded JSON value is a frame. What is not (an answer on a socket, an event of a
+ * future kind without a cursor) is none of the reader's business.
+ * @param {any} value
+ * @returns {value is Frame}
+ */
+export function isFrame(value) {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof value.id === "string" &&
+    typeof value.prev === "string" &&
+    typeof value.type === "string"
+  );
+}

@@ -1,0 +1,245 @@
+/**
+ * The conversation as the reader sees it: one list item per entry, kept in step with the transcript.
+ *
+ * Items are kept by key and only what changed is touched, so a selection or a focused button
+ * survives the next chunk. Screen readers hear finished messages: an item that grows or may still
+ * change says `aria-live="off"`, and a reply that ends is put in anew, which is one addition to the
+ * log with its whole text. Times are the reader's own.
+ */
+
+import { byId, element } from "./element.js";
+
+/** @typedef {import("./transcript.js").Transcript} Transcript */
+/** @typedef {import("./transcript.js").Message} Message */
+/** @typedef {import("./transcript.js").Notice} Notice */
+/** @typedef {import("./reply.js").Reply} Reply */
+/** @typedef {import("./outbox.js").Unsent} Unsent */
+/** @typedef {import("./memory.js").Seam} Seam */
+/** @typedef {{transcript: Transcript, unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
+/** @typedef {{key: string, print: string, make: () => HTMLElement, grow?: (item: HTMLElement) => void}} Item */
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+export class Log {
+  /** @param {{onRetry: (key: string) => void, onDelete: (key: string) => void}} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.list = byId("entries", HTMLElement);
+    this.region = byId("log", HTMLElement);
+    /** @type {Map<string, {item: HTMLElement, print: string}>} */
+    this.shown = new Map();
+  }
+
+  /** Empties the list, silently: what is put in next is history and not news. */
+  clear() {
+    this.region.setAttribute("aria-live", "off");
+    this.list.replaceChildren();
+    this.shown.clear();
+  }
+
+  /** From here on, what is added is news. */
+  speak() {
+    this.region.setAttribute("aria-live", "polite");
+  }
+
+  /** @param {Picture} picture */
+  show(picture) {
+    const items = this.items(picture);
+    const keys = new Set(items.map((item) => item.key));
+    for (const [key, { item }] of this.shown) {
+      if (keys.has(key)) continue;
+      item.remove();
+      this.shown.delete(key);
+    }
+    let at = this.list.firstElementChild;
+    for (const { key, print, make, grow } of items) {
+      let known = this.shown.get(key);
+      if (!known || known.print !== print) {
+        const item = make();
+        item.dataset.key = key;
+        if (known) {
+          if (at === known.item) at = item;
+          known.item.replaceWith(item);
+        }
+        known = { item, print };
+        this.shown.set(key, known);
+      }
+      grow?.(known.item);
+      if (known.item === at) at = at.nextElementSibling;
+      else this.list.insertBefore(known.item, at);
+    }
+  }
+
+  /**
+   * @param {Picture} picture
+   * @returns {Item[]}
+   */
+  items({ transcript, unsent, seams, held }) {
+    /** @type {Item[]} */
+    const items = [];
+    const { read } = transcript;
+    const seen = transcript.entries.findIndex((entry) => entry.id === read.agent);
+    const lastMine = transcript.entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
+    let speaker = "";
+    transcript.entries.forEach((entry, at) => {
+      if (entry.kind === "notice") {
+        speaker = "";
+        items.push({ key: `notice:${entry.id}`, print: "", make: () => notice(entry) });
+        return;
+      }
+      const first = speakerOf(entry.author) !== speaker;
+      speaker = speakerOf(entry.author);
+      const notes = [
+        ...(seams[entry.id] ?? []).map(seamWords),
+        ...(entry.partial ? ["Stopped"] : []),
+        ...(at === lastMine && seen >= at ? ["Seen"] : []),
+      ];
+      const print = JSON.stringify([first, notes, entry.partial]);
+      items.push({ key: `message:${entry.id}`, print, make: () => message(entry, first, notes) });
+    });
+    for (const reply of transcript.replies) {
+      const notes = (seams[reply.id] ?? []).map(seamWords);
+      if (reply.broken) notes.push("A part is missing; it comes with the whole text");
+      const first = speakerOf(reply.author) !== speaker;
+      speaker = speakerOf(reply.author);
+      const print = JSON.stringify([first, notes]);
+      const grow = (/** @type {HTMLElement} */ item) => setText(item.querySelector(".entry__text"), reply.text);
+      items.push({ key: `reply:${reply.id}`, print, make: () => underWay(reply, first, notes), grow });
+    }
+    for (const entry of unsent) {
+      const print = JSON.stringify([entry.state, entry.reason, held]);
+      items.push({ key: `unsent:${entry.key}`, print, make: () => this.unsent(entry, held) });
+    }
+    const typist = transcript.typing.find((author) => author.type !== "customer");
+    if (typist) {
+      const words = `${nameOf(typist)} is typing`;
+      items.push({ key: "typing", print: words, make: () => beads(words) });
+    } else if (transcript.waiting.length > 0 && transcript.replies.length === 0) {
+      items.push({ key: "thinking", print: "", make: () => beads("An answer is on its way") });
+    }
+    return items;
+  }
+
+  /**
+   * @param {Unsent} entry
+   * @param {boolean} held
+   */
+  unsent(entry, held) {
+    const words = {
+      waiting: held ? "Will be sent when the line is restored" : entry.reason ? "Not sent yet. Trying again by itself" : "Waiting",
+      sending: "Sending",
+      sent: "Sent",
+      refused: `Not sent. ${entry.reason}`,
+    }[entry.state];
+    const meta = element("p", "entry__meta", element("span", "", words));
+    if (entry.state === "refused" || (entry.state === "waiting" && entry.reason && !held)) {
+      meta.setAttribute("role", "status");
+      const again = element("button", "entry__action", "Try now");
+      again.type = "button";
+      again.onclick = () => this.actions.onRetry(entry.key);
+      const drop = element("button", "entry__action", "Delete");
+      drop.type = "button";
+      drop.onclick = () => this.actions.onDelete(entry.key);
+      meta.append(again, drop);
+    }
+    const item = element("li", `entry entry--customer entry--unsent entry--${entry.state}`, whose("You", false), text(entry.text), meta);
+    item.setAttribute("aria-live", "off");
+    return item;
+  }
+}
+
+/**
+ * @param {Message} entry
+ * @param {boolean} first  Of this speaker's in a row.
+ * @param {string[]} notes
+ */
+function message(entry, first, notes) {
+  const at = new Date(entry.at);
+  const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : clock.format(at));
+  time.dateTime = entry.at;
+  const meta = element("p", "entry__meta", time, ...notes.map((note) => element("span", "", note)));
+  const words = text(entry.text);
+  if (entry.language) words.lang = entry.language;
+  return element("li", `entry entry--${entry.author.type}`, whose(nameOf(entry.author), first, entry.author.type), words, meta);
+}
+
+/**
+ * @param {Reply} reply
+ * @param {boolean} first
+ * @param {string[]} notes
+ */
+function underWay(reply, first, notes) {
+  const meta = notes.length > 0 ? element("p", "entry__meta", ...notes.map((note) => element("span", "", note))) : null;
+  const words = text(reply.text);
+  const item = element("li", "entry entry--bot entry--growing", whose(nameOf(reply.author), first, "bot"), words, meta);
+  item.setAttribute("aria-live", "off");
+  item.setAttribute("aria-busy", "true");
+  return item;
+}
+
+/** @param {Notice} entry */
+function notice(entry) {
+  const words = {
+    escalated: entry.agent ? `${entry.agent} is taking over` : "A person is taking over. The assistant stays silent from here",
+    assigned: entry.agent ? `${entry.agent} joined the conversation` : "A person joined the conversation",
+    resolved: "This conversation was closed. Write to open it again",
+    reopened: "The conversation is open again",
+    stopped: "You stopped the reply before it began",
+    failed: "The assistant could not answer. Please ask again",
+  }[entry.what];
+  return element("li", `event event--${entry.what}`, element("span", "", words));
+}
+
+/** @param {string} words */
+function beads(words) {
+  const item = element("li", "beads", element("span", "beads__words", words), element("i", ""), element("i", ""), element("i", ""));
+  item.setAttribute("aria-live", "off");
+  return item;
+}
+
+/**
+ * Always there for who listens, shown once for who looks.
+ * @param {string} name
+ * @param {boolean} shown
+ * @param {string} [type]
+ */
+function whose(name, shown, type) {
+  const who = element("p", shown && type !== "customer" ? "entry__who" : "entry__who hidden-visually", element("bdi", "", name));
+  if (type === "bot") who.append(" ", element("span", "entry__kind", "assistant"));
+  if (type === "agent") who.append(" ", element("span", "entry__kind entry__kind--person", "person"));
+  return who;
+}
+
+/** @param {string} words */
+function text(words) {
+  const made = element("div", "entry__text");
+  made.dir = "auto";
+  made.append(document.createTextNode(words));
+  return made;
+}
+
+/**
+ * @param {Element | null} holder
+ * @param {string} words
+ */
+function setText(holder, words) {
+  const node = holder?.firstChild;
+  if (!(node instanceof Text) || node.data === words) return;
+  if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
+  else node.data = words;
+}
+
+/** @param {Seam} seam */
+function seamWords(seam) {
+  return seam.what === "restarted" ? "Written anew after an interruption" : `Resumed at character ${seam.at}`;
+}
+
+/** @param {import("./frame.js").Author} author */
+function nameOf(author) {
+  return author.name || { bot: "Assistant", agent: "Agent", customer: "You" }[author.type];
+}
+
+/** @param {import("./frame.js").Author} author */
+function speakerOf(author) {
+  return `${author.type}:${author.name ?? ""}`;
+}

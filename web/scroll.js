@@ -1,0 +1,48 @@
+/**
+ * The reader's place in the conversation: at the end it stays at the end, elsewhere it is left alone.
+ */
+
+import { byId } from "./element.js";
+
+/** This near to the end counts as the end, in CSS pixels. */
+const NEAR = 48;
+
+export class Scroll {
+  constructor() {
+    this.box = byId("scroll", HTMLElement);
+    this.latest = byId("latest", HTMLButtonElement);
+    this.sticking = true;
+    this.box.addEventListener("scroll", () => this.look(), { passive: true });
+    new ResizeObserver(() => this.sticking && this.toEnd()).observe(this.box);
+    this.latest.addEventListener("click", () => {
+      this.stick();
+      this.toEnd();
+      this.box.focus({ preventScroll: true });
+    });
+  }
+
+  /** Follows the end from here on. */
+  stick() {
+    this.sticking = true;
+  }
+
+  /** @param {() => void} change  What may make the conversation longer. */
+  keep(change) {
+    change();
+    if (this.sticking) this.toEnd();
+    else this.look();
+  }
+
+  /** @private */
+  toEnd() {
+    this.box.scrollTop = this.box.scrollHeight;
+    this.latest.hidden = true;
+  }
+
+  /** @private */
+  look() {
+    const left = this.box.scrollHeight - this.box.clientHeight - this.box.scrollTop;
+    this.sticking = left <= NEAR;
+    this.latest.hidden = this.sticking;
+  }
+}
