@@ -122,7 +122,7 @@ macro_rules! documented {
     ($(#[$doc:meta])* $name:ident, $json:literal, $fill:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $name<const MIN: u64, const MAX: u64>(pub String);
+        pub(super) struct $name<const MIN: u64, const MAX: u64>(pub(super) String);
 
         impl<const MIN: u64, const MAX: u64> ToJSON for $name<MIN, MAX> {
             fn to_json(&self) -> Option<Value> {

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use parlor::server::{accept::Drained, sse};
 use futures_util::stream;
+use parlor::server::{accept::Drained, sse};
 use poem::{Request, endpoint::make};
 use tokio::{net::TcpStream, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{PATIENCE, long, start, until, until_closed};
+use super::harness::{PATIENCE, long, start, until, until_closed};
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -12,7 +12,7 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use crate::harness::{PATIENCE, long, start, until, until_closed};
+use super::harness::{PATIENCE, long, start, until, until_closed};
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use parlor::server::{accept::Limits, sse};
 use futures_util::{StreamExt, stream};
+use parlor::server::{accept::Limits, sse};
 use poem::{Request, endpoint::make};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::harness::{PATIENCE, long, start, until};
+use super::harness::{PATIENCE, long, start, until};
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -59,7 +59,7 @@ async fn a_client_that_does_not_read_is_cut() {
     server.drain.cancel();
     // Endless and unread: only the write stall can end it before the grace.
     let ended = timeout(SHORT * 20, server.ended).await.expect("must be cut").unwrap();
-    assert_eq!(ended, edgework::server::accept::Drained::Clean);
+    assert_eq!(ended, parlor::server::accept::Drained::Clean);
     assert!(dropped.recv().await.is_none());
     drop(tcp);
 }

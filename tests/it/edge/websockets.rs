@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use parlor::server::{
     accept::{Drained, Limits},
     websocket::{Config, same_origin, upgrade},
 };
-use futures_util::{SinkExt, StreamExt};
 use poem::{Request, Response, endpoint::make};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::harness::{PATIENCE, Server, long, start, until, until_closed};
+use super::harness::{PATIENCE, Server, long, start, until, until_closed};
 
 const SHORT: Duration = Duration::from_millis(200);
 const HANDSHAKE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: keep-alive, Upgrade\r\n\
