@@ -123,7 +123,7 @@ impl Config {
         let otlp = Env::raw().only(&["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         figment = figment
             .merge(otlp.map(|_| "otlp_endpoint".into()))
-            .merge(Env::prefixed("PARLOR_"))
+            .merge(Env::prefixed("PARLOR_").only(&names()))
             .merge(Serialized::defaults(flags));
         let mut config: Self = figment.extract().map_err(Box::new)?;
         config.demo &= !flags.no_demo;
@@ -132,9 +132,42 @@ impl Config {
     }
 }
 
+/// The settings' names, as in the file.
+fn names() -> Vec<&'static str> {
+    vec![
+        "data_dir",
+        "listen",
+        "demo",
+        "max_connections",
+        "trusted_proxies",
+        "cache_mib",
+        "disk_reserve_mib",
+        "drain_s",
+        "log",
+        "log_json",
+        "otlp_endpoint",
+    ]
+}
+
+/// Variables that begin as ours do and name no setting. They are told of and not refused:
+/// Kubernetes puts `PARLOR_PORT` and the like into the pods of a service of that name.
+pub fn unknown_variables() -> Vec<String> {
+    let known = names();
+    let all = Env::prefixed("PARLOR_");
+    let unknown = all.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+    unknown.map(|(name, _)| format!("PARLOR_{}", name.as_str().to_uppercase())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_can_be_a_variable() {
+        let settings = serde_json::to_value(Config::default()).unwrap();
+        let settings: Vec<_> = settings.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(settings, names(), "list new settings in names() too");
+    }
 
     #[test]
     fn flags_win_and_what_is_unsaid_keeps_its_default() {

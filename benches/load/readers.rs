@@ -28,6 +28,7 @@ pub(crate) struct Script {
 /// What all readers of a round share; each adds to it as pieces arrive.
 pub(crate) struct Tally {
     late: Latency,
+    since_asked: Latency,
     first: Latency,
     broken: AtomicU64,
     /// Conversations whose stored reply is to be compared afterwards.
@@ -39,6 +40,7 @@ impl Tally {
     pub(crate) fn new() -> Self {
         Self {
             late: Latency::new(),
+            since_asked: Latency::new(),
             first: Latency::new(),
             broken: AtomicU64::new(0),
             sample: Mutex::new(Vec::new()),
@@ -49,6 +51,8 @@ impl Tally {
 /// The figures of one round.
 pub(crate) struct Round {
     pub(crate) late: Latency,
+    /// As `late`, but against a schedule that begins when the stream was asked for.
+    pub(crate) since_asked: Latency,
     pub(crate) first: Latency,
     pub(crate) delivered: u64,
     /// Streams that ended in an error, early, or with another text.
@@ -65,6 +69,7 @@ impl Round {
     pub(crate) fn new(tally: &Tally, expected: usize, wall: Duration, cpu: (f64, f64)) -> Self {
         Self {
             late: tally.late.clone(),
+            since_asked: tally.since_asked.clone(),
             first: tally.first.clone(),
             delivered: tally.late.count(),
             broken: tally.broken.load(Relaxed),
@@ -145,8 +150,9 @@ async fn read(
             now
         });
         while script.ends.get(pieces).is_some_and(|end| *end <= told) {
-            let due = first + script.pace * pieces as u32;
-            tally.late.record(now.saturating_duration_since(due));
+            let due = script.pace * pieces as u32;
+            tally.late.record(now.saturating_duration_since(first + due));
+            tally.since_asked.record(now.saturating_duration_since(asked + due));
             pieces += 1;
         }
     }

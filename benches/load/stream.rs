@@ -1,8 +1,10 @@
 //! Many answers streamed at once, each chunk against its own stream's schedule.
 //!
-//! A stream's first chunk sets its schedule: the i-th is due i paces later. Chunks that the server
-//! joins for a slow reader count as the pieces they hold, all as late as the last. Every text is
-//! compared with what was deployed, and a sample with what the server stored.
+//! A stream's first chunk sets its schedule: the i-th is due i paces later. Beside it stands the
+//! delay against a schedule that begins with the question, as a first chunk that comes late would
+//! excuse all others. Chunks that the server joins for a slow reader count as the pieces they hold,
+//! all as late as the last. Every text is compared with what was deployed, and a sample with what
+//! the server stored.
 
 use std::{
     io,
@@ -173,6 +175,8 @@ fn print(streams: usize, ours: &[Round], limit: &[Round], stored: usize) {
         "max ms",
         "first p50 ms",
         "p99 ms",
+        "asked p50 ms",
+        "p99 ms",
         "delivered",
         "server CPU s/1k",
         "client CPU s/1k",
@@ -187,6 +191,8 @@ fn print(streams: usize, ours: &[Round], limit: &[Round], stored: usize) {
             millis(of(side, |r| r.late.longest())),
             millis(of(side, |r| r.first.at(0.5))),
             millis(of(side, |r| r.first.at(0.99))),
+            millis(of(side, |r| r.since_asked.at(0.5))),
+            millis(of(side, |r| r.since_asked.at(0.99))),
             format!("{:.2} %", 100.0 * of(side, Round::share)),
             fine(of(side, |r| r.cpu.0 * 1_000.0 / (r.delivered as f64).max(1.0))),
             fine(of(side, |r| r.cpu.1 * 1_000.0 / (r.delivered as f64).max(1.0))),
@@ -201,9 +207,10 @@ fn print(streams: usize, ours: &[Round], limit: &[Round], stored: usize) {
         let p99 = of(ours, |r| r.late.at(0.99));
         goal("1,000 streams: p99 below 50 ms", &format!("{} ms", millis(p99)), p99 < 50.0);
         let pairs = ours.iter().zip(limit);
-        let added = median(pairs.map(|(a, b)| a.late.at(0.5) - b.late.at(0.5)).collect());
+        let added =
+            median(pairs.map(|(a, b)| a.since_asked.at(0.5) - b.since_asked.at(0.5)).collect());
         let figure = format!("{} ms", millis(added));
-        goal("1,000 streams: added p50 at most 1 ms", &figure, added <= 1.0);
+        goal("1,000 streams: p50 since asked at most 1 ms over bare poem", &figure, added <= 1.0);
     }
 }
 

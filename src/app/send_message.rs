@@ -132,25 +132,32 @@ struct Thread {
     conversation: ConversationId,
     contact: ContactId,
     channel: Channel,
-    /// Both none in a conversation that this message starts.
-    state: Option<(Conversation, Contact)>,
+    /// None in a conversation that this message starts.
+    state: Option<Conversation>,
+    /// Read only when the caller tells about the contact.
+    known: Option<Contact>,
 }
 
 async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thread> {
     let Some(id) = command.conversation else {
         let (conversation, contact) = (clock::mint(), clock::mint());
-        return Ok(Thread { conversation, contact, channel: command.channel, state: None });
+        let channel = command.channel;
+        return Ok(Thread { conversation, contact, channel, state: None, known: None });
     };
-    const UNKNOWN: Error = Error::NotFound("conversation");
     let account = tenant.account.id;
-    let state = app.engine.conversation(account, id).await.map_err(failed)?.ok_or(UNKNOWN)?;
-    let contact = app.engine.contact(account, state.contact_id).await.map_err(failed)?;
-    let contact = contact.ok_or(UNKNOWN)?;
+    let state = app.engine.conversation(account, id).await.map_err(failed)?;
+    let state = state.ok_or(Error::NotFound("conversation"))?;
+    let known = if command.contact == Details::default() {
+        None
+    } else {
+        app.engine.contact(account, state.contact_id).await.map_err(failed)?
+    };
     Ok(Thread {
         conversation: id,
-        contact: contact.id,
+        contact: state.contact_id,
         channel: state.channel,
-        state: Some((state, contact)),
+        state: Some(state),
+        known,
     })
 }
 
@@ -168,7 +175,13 @@ async fn send(
     let credit = app.limits.take_credit(&*app.engine, tenant.account.id, credits).await?;
 
     let mut draft = Draft::new(app, tenant, command, thread, idempotency);
-    let taken = draft.answer_at_once(app);
+    let taken = match draft.answer_at_once(app).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            credit.refund();
+            return Err(error);
+        }
+    };
     let outcome = draft.outcome.take();
     let sent = if outcome.is_none() && draft.is_for_bot() {
         // The turn must be started even if the caller goes away while the message is being kept.
@@ -204,7 +217,8 @@ struct Draft {
     account: crate::domain::ids::AccountId,
     conversation: ConversationId,
     contact: ContactId,
-    contact_name: PersonName,
+    /// Where it is known without looking.
+    contact_name: Option<PersonName>,
     channel: Channel,
     message: MessageId,
     language: Language,
@@ -232,10 +246,10 @@ impl Draft {
         let account = &tenant.account;
         let mut events = Vec::with_capacity(4);
         let contact_name = match &thread.state {
-            None => start(&mut events, &thread, command),
-            Some((state, contact)) => go_on(&mut events, state, contact, command),
+            None => Some(start(&mut events, &thread, command)),
+            Some(state) => go_on(&mut events, state, thread.known.as_ref(), command),
         };
-        let previous = thread.state.as_ref().and_then(|(state, _)| state.language);
+        let previous = thread.state.as_ref().and_then(|state| state.language);
         let bot = tenant.bot().map(|(bot, deployment)| (bot, deployment.version));
         let default = bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language());
         let language = language::detect(command.text.as_str(), previous, default);
@@ -261,7 +275,7 @@ impl Draft {
             message,
             language,
             text: command.text.clone(),
-            with_bot: thread.state.as_ref().is_none_or(|(state, _)| state.is_with_bot()),
+            with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
             watched: command.streaming || app.hub.has_readers(thread.conversation),
             bot,
             agent: account.available_agent().map(|agent| agent.name.clone()),
@@ -283,69 +297,79 @@ impl Draft {
 
     /// Adds the answer when it needs no waiting and nobody watches it being made. The place that
     /// is returned must be held until the append is done: turns are answered one after another.
-    fn answer_at_once(&mut self, app: &Arc<App>) -> Option<Taken> {
+    async fn answer_at_once(&mut self, app: &Arc<App>) -> Result<Option<Taken>> {
         if !self.with_bot {
             self.outcome = Some(Outcome::Queued);
-            return None;
+            return Ok(None);
         }
         let Some((bot, version)) = self.bot.clone() else {
-            self.outcome = Some(self.nobody());
-            return None;
+            let outcome = self.nobody(app).await?;
+            self.outcome = Some(outcome);
+            return Ok(None);
         };
         if self.watched {
-            return None;
+            return Ok(None);
         }
-        let taken = Turns::try_take(app, self.conversation)?;
+        let Some(taken) = Turns::try_take(app, self.conversation) else { return Ok(None) };
         let turn = Turn {
             text: self.text.as_str(),
             previous: self.previous,
             person_available: self.agent.is_some(),
         };
-        match bot.answer_at_once(&turn)? {
-            (_, Answer::HandOver) => self.outcome = Some(self.hand_over()),
-            (language, Answer::Reply { intent, text }) => {
-                let reply = MessageOutbound {
-                    message_id: self.message.reply(),
-                    conversation_id: self.conversation,
-                    contact_id: self.contact,
-                    channel: self.channel,
-                    author: Author::Bot { name: author_name(&bot, &self.brand) },
-                    text: MessageText::from_bot(text.to_owned()),
-                    language,
-                    in_reply_to: Some(self.message),
-                    intent: intent.map(str::to_owned),
-                    bot: Some(version),
-                    partial: false,
-                };
-                self.events.push(Body::MessageOutbound(reply.clone()));
-                self.outcome = Some(Outcome::Replied(Box::new(reply)));
-            }
-        }
-        Some(taken)
+        let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
+        let Answer::Reply { intent, text } = answer else {
+            let outcome = self.hand_over(app).await?;
+            self.outcome = Some(outcome);
+            return Ok(Some(taken));
+        };
+        let reply = MessageOutbound {
+            message_id: self.message.reply(),
+            conversation_id: self.conversation,
+            contact_id: self.contact,
+            channel: self.channel,
+            author: Author::Bot { name: author_name(&bot, &self.brand) },
+            text: MessageText::from_bot(text.to_owned()),
+            language,
+            in_reply_to: Some(self.message),
+            intent: intent.map(str::to_owned),
+            bot: Some(version),
+            partial: false,
+        };
+        self.events.push(Body::MessageOutbound(reply.clone()));
+        self.outcome = Some(Outcome::Replied(Box::new(reply)));
+        Ok(Some(taken))
     }
 
-    fn nobody(&mut self) -> Outcome {
+    async fn nobody(&mut self, app: &App) -> Result<Outcome> {
         if self.agent.is_some() {
-            return self.hand_over();
+            return self.hand_over(app).await;
         }
         self.events.push(Body::ReplyFailed(ReplyFailed {
             conversation_id: self.conversation,
             in_reply_to: self.message,
             reason: FailureReason::NoBot,
         }));
-        Outcome::Unavailable
+        Ok(Outcome::Unavailable)
     }
 
-    fn hand_over(&mut self) -> Outcome {
+    async fn hand_over(&mut self, app: &App) -> Result<Outcome> {
+        let contact_name = match self.contact_name.take() {
+            Some(name) => name,
+            None => {
+                let contact = app.engine.contact(self.account, self.contact).await;
+                let contact = contact.map_err(failed)?;
+                contact.map_or_else(|| PersonName::guest(self.contact), |contact| contact.name)
+            }
+        };
         self.events.push(Body::ConversationEscalated(ConversationEscalated {
             conversation_id: self.conversation,
             contact_id: self.contact,
-            contact_name: self.contact_name.clone(),
+            contact_name,
             in_reply_to: Some(self.message),
             trigger_message: Some(self.text.clone()),
             assigned_agent: self.agent.clone(),
         }));
-        Outcome::Queued
+        Ok(Outcome::Queued)
     }
 
     async fn append(&mut self, app: &App, outcome: Option<Outcome>) -> Result<Sent> {
@@ -421,24 +445,25 @@ fn start(events: &mut Vec<Body>, thread: &Thread, command: &SendMessage) -> Pers
 fn go_on(
     events: &mut Vec<Body>,
     state: &Conversation,
-    contact: &Contact,
+    known: Option<&Contact>,
     command: &SendMessage,
-) -> PersonName {
+) -> Option<PersonName> {
     let details = &command.contact;
-    let name = details.name.clone().unwrap_or_else(|| contact.name.clone());
-    let changed_fields = contact.changes(details);
-    if !changed_fields.is_empty() {
-        events.push(Body::ContactUpdated(ContactUpdated {
-            contact_id: contact.id,
-            changed_fields,
-            name: name.clone(),
-            email: details.email.clone().or_else(|| contact.email.clone()),
-            phone: details.phone.clone().or_else(|| contact.phone.clone()),
-            channel: contact.channel,
-        }));
+    if let Some(contact) = known {
+        let changed_fields = contact.changes(details);
+        if !changed_fields.is_empty() {
+            events.push(Body::ContactUpdated(ContactUpdated {
+                contact_id: contact.id,
+                changed_fields,
+                name: details.name.clone().unwrap_or_else(|| contact.name.clone()),
+                email: details.email.clone().or_else(|| contact.email.clone()),
+                phone: details.phone.clone().or_else(|| contact.phone.clone()),
+                channel: contact.channel,
+            }));
+        }
     }
     if state.resolved {
         events.push(Body::ConversationReopened(ConversationReopened { conversation_id: state.id }));
     }
-    name
+    details.name.clone().or_else(|| known.map(|contact| contact.name.clone()))
 }

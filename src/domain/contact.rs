@@ -112,3 +112,6 @@ fn replace<T: PartialEq + Clone>(old: &mut T, new: &T) -> bool {
     }
     changed
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,3 +266,6 @@ impl Conversation {
         self.turns.len() != before
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -278,3 +278,6 @@ pub(super) fn ends(body: &Body) -> Option<u64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

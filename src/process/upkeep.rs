@@ -1,4 +1,4 @@
-//! Upkeep: forgets what has expired, once a minute.
+//! Upkeep: forgets what has expired, every few seconds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::app::{App, clock};
 use crate::domain::time::Timestamp;
 use crate::projection::claims;
 
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// Tidies until `drain`.
 pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationToken) {

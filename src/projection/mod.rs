@@ -108,3 +108,6 @@ fn fold_contact(slot: &mut Option<Contact>, seq: Seq, event: &Event) -> Effect {
 pub fn is_message(event: &Event) -> bool {
     matches!(event.body, Body::MessageInbound(_) | Body::MessageOutbound(_))
 }
+
+#[cfg(test)]
+mod tests;

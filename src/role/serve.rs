@@ -48,7 +48,12 @@ pub async fn open(config: &Config) -> Result<Arc<App>, Failure> {
 /// # Errors
 /// When the data directory cannot be opened or the address cannot be listened on.
 pub async fn run(config: Config) -> Result<(), Failure> {
-    telemetry::start_logs(&config)?;
+    // Building the exporter's client blocks.
+    let logging = config.clone();
+    let traces = tokio::task::spawn_blocking(move || telemetry::start_logs(&logging)).await??;
+    for variable in crate::config::unknown_variables() {
+        tracing::warn!(variable, "this variable names no setting and is ignored");
+    }
     let metrics = telemetry::start_metrics()?;
     raise_file_limit();
     let app = open(&config).await?;
@@ -85,6 +90,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     background.wait().await;
     app.engine.close().await;
     tracing::info!(?drained, "stopped");
+    tokio::task::spawn_blocking(move || drop(traces)).await?;
     Ok(())
 }
 

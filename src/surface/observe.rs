@@ -1,8 +1,10 @@
 //! What every answer has: a request id, a place in the metrics, the headers that keep browsers
 //! careful.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use dashmap::DashMap;
+use metrics::{Counter, Histogram};
 use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OperationId;
@@ -16,11 +18,44 @@ const MAX_ID: usize = 128;
 /// An endpoint whose requests are counted, timed and named.
 pub(super) struct Observed<E> {
     inner: E,
+    /// Looking a metric up by its labels costs more than counting: each is looked up once.
+    /// Bounded: operations and classes of status are few.
+    known: DashMap<(&'static str, &'static str), Measures>,
+}
+
+/// What is measured of an operation.
+#[derive(Clone)]
+struct Measures {
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Measures {
+    fn record(&self, took: Duration) {
+        self.requests.increment(1);
+        self.seconds.record(took);
+    }
 }
 
 impl<E> Observed<E> {
     pub(super) fn new(inner: E) -> Self {
-        Self { inner }
+        Self { inner, known: DashMap::new() }
+    }
+
+    fn measures(&self, operation: &'static str, class: &'static str) -> Measures {
+        let known = self.known.get(&(operation, class)).map(|measures| measures.clone());
+        known.unwrap_or_else(|| {
+            let measures = Measures {
+                requests: metrics::counter!(
+                    "parlor_http_requests_total", "operation" => operation, "status" => class
+                ),
+                seconds: metrics::histogram!(
+                    "parlor_http_request_seconds", "operation" => operation
+                ),
+            };
+            self.known.insert((operation, class), measures.clone());
+            measures
+        })
     }
 }
 
@@ -49,10 +84,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
             400..=499 => "4xx",
             _ => "5xx",
         };
-        metrics::counter!("parlor_http_requests_total", "operation" => operation, "status" => class)
-            .increment(1);
-        metrics::histogram!("parlor_http_request_seconds", "operation" => operation)
-            .record(began.elapsed());
+        self.measures(operation, class).record(began.elapsed());
         if status.is_server_error() {
             tracing::error!(request.id = id.to_str().unwrap_or_default(), operation, %status, "answered with an error");
         }

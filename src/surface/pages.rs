@@ -1,9 +1,12 @@
 //! The chat page and its files, embedded in the binary.
+//!
+//! Not poem's endpoints for embedded files: their entity tags lack the quotes of RFC 9110, 8.8.3,
+//! and their 304 is an error without headers.
 
-use poem::endpoint::{EmbeddedFileEndpoint, EmbeddedFilesEndpoint};
-use poem::http::{HeaderValue, header};
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
-use rust_embed::RustEmbed;
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::web::Path;
+use poem::{Endpoint, IntoResponse, Response, Result, Route, get, handler};
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// Only what the pages themselves bring; nothing is fetched from elsewhere.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -11,7 +14,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
-/// The files' names do not change with their content: the browser asks each time, by ETag.
+/// The files' names do not change with their content: the browser asks each time, by entity tag.
 const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 #[derive(RustEmbed)]
@@ -20,19 +23,45 @@ struct Web;
 
 /// The page at `/`.
 pub(super) fn chat() -> impl Endpoint {
-    EmbeddedFileEndpoint::<Web>::new("index.html").after(guarded)
+    get(get_page)
 }
 
 /// Everything under `/web`.
-pub(super) fn files() -> impl IntoEndpoint {
-    EmbeddedFilesEndpoint::<Web>::new().after(guarded)
+pub(super) fn files() -> Route {
+    Route::new().at("/:name", get(get_file))
 }
 
-async fn guarded(answer: poem::Result<Response>) -> poem::Result<Response> {
-    answer.map(|mut response| {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-        headers.insert(header::CACHE_CONTROL, CACHE);
-        response
-    })
+#[handler]
+fn get_page(headers: &HeaderMap) -> Result<Response> {
+    served("index.html", headers)
+}
+
+#[handler]
+fn get_file(Path(name): Path<String>, headers: &HeaderMap) -> Result<Response> {
+    served(&name, headers)
+}
+
+fn served(name: &str, asked: &HeaderMap) -> Result<Response> {
+    let file = Web::get(name).ok_or(poem::error::NotFoundError)?;
+    let tag = tag(&file);
+    let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    let fresh = known
+        .is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
+    let mut response = if fresh {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let kind = file.metadata.mimetype().to_owned();
+        Response::builder().content_type(kind).body(file.data.into_owned())
+    };
+    let headers: [(HeaderName, HeaderValue); 3] = [
+        (header::ETAG, HeaderValue::from_str(&tag).map_err(poem::error::InternalServerError)?),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, CACHE),
+    ];
+    response.headers_mut().extend(headers);
+    Ok(response)
+}
+
+fn tag(file: &EmbeddedFile) -> String {
+    format!("\"{}\"", crate::app::secret::hex(&file.metadata.sha256_hash()[..16]))
 }

@@ -156,7 +156,7 @@ impl EventLog for Embedded {
         debug_assert!(events.iter().all(|event| Topic::of(event) == topic));
         let events = events
             .into_iter()
-            .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes)))
+            .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes.into())))
             .collect::<Result<Vec<_>>>()?;
         let (done, outcome) = oneshot::channel();
         let append = Append { topic, events, done };

@@ -38,7 +38,7 @@ pub(super) fn catch_up(store: &Store) -> Result<u64> {
         for guard in store.events.range(keys::position(position.next())..).take(BATCH) {
             let entry = recorded(guard)?;
             let mut states = States { cache: &mut cache, store };
-            let bytes = json(&*entry.event)?;
+            let bytes = json(&*entry.event)?.into();
             project_into(&mut batch, &mut states, entry.seq, &entry.event, &bytes)?;
             position = entry.seq;
             applied += 1;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use fjall::PersistMode;
+use fjall::{PersistMode, UserValue};
 use tokio::sync::{mpsc, oneshot};
 
 use super::keys;
@@ -32,7 +32,7 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 /// Events of one append, with their JSON, and who waits for them.
 pub(super) struct Append {
     pub(super) topic: Topic,
-    pub(super) events: Vec<(Arc<Event>, Vec<u8>)>,
+    pub(super) events: Vec<(Arc<Event>, UserValue)>,
     pub(super) done: oneshot::Sender<Result<Vec<Appended>>>,
 }
 
@@ -137,7 +137,7 @@ impl Writer {
                 let end = &mut self.end[append.topic as usize];
                 *end = end.next();
                 let seq = *end;
-                batch.insert(store.log(append.topic), keys::position(seq), bytes.as_slice());
+                batch.insert(store.log(append.topic), keys::position(seq), bytes.clone());
                 let mut states = States { cache: &mut self.cache, store: &store };
                 let effect = project_into(&mut batch, &mut states, seq, event, bytes)?;
                 if effect == Effect::Applied {
@@ -208,7 +208,7 @@ pub(super) fn project_into(
     states: &mut States<'_>,
     seq: Seq,
     event: &Event,
-    bytes: &[u8],
+    json_of_event: &UserValue,
 ) -> Result<Effect> {
     let store = states.store;
     let (effect, changes) = projection::project(seq, event, states)?;
@@ -216,7 +216,7 @@ pub(super) fn project_into(
         && let Some(id) = event.body.conversation()
     {
         let key = keys::in_conversation(event.account, id, seq.get());
-        batch.insert(&store.timeline, key, bytes);
+        batch.insert(&store.timeline, key, json_of_event.clone());
     }
     if let Some(page) = changes.page {
         let key = keys::in_conversation(page.account, page.conversation, page.block);

@@ -43,7 +43,7 @@ export class Tab {
         window.noteViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
       });
     });
-    await tab.page.goto(origin);
+    tab.response = await tab.page.goto(origin);
     if (ready) await tab.line("connected");
     return tab;
   }

@@ -10,6 +10,9 @@ import { eventually } from "./eventually.js";
 
 const BINARY = process.env.PARLOR_BIN ?? fileURLToPath(new URL("../../../target/debug/parlor", import.meta.url));
 
+/** Without our own PARLOR_ variables, which the server would take for settings and refuse. */
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PARLOR_")));
+
 export class Server {
   /** Starts a server with these flags besides; it can serve when this returns. */
   static async start(...flags) {
@@ -25,7 +28,7 @@ export class Server {
   /** Starts the process on the port and directory that it had. */
   async up() {
     const args = ["serve", "--data-dir", this.dataDir, "--listen", `127.0.0.1:${this.port}`, ...this.flags];
-    this.process = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
     this.output = "";
     this.process.stdout.on("data", (text) => (this.output += text));
     this.process.stderr.on("data", (text) => (this.output += text));
@@ -39,14 +42,14 @@ export class Server {
     });
   }
 
-  /** Kills it without a word of warning. */
-  async kill() {
-    this.process.kill("SIGKILL");
+  /** Ends it: SIGKILL without a word of warning, SIGTERM politely. */
+  async end(signal) {
+    this.process.kill(signal);
     await this.ended;
   }
 
   async stop() {
-    await this.kill();
+    await this.end("SIGKILL");
     await rm(this.dataDir, { recursive: true, force: true });
   }
 

@@ -1,0 +1,274 @@
+//! A conversation as it may go: events, replies in pieces, crashes; with the real hub between it
+//! and its readers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::client::Client;
+use crate::domain::conversation::tests::story::{Story, message};
+use crate::domain::conversation::{Conversation, Effect, Why};
+use crate::domain::event::Event;
+use crate::domain::ids::MessageId;
+use crate::domain::message::Author;
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+use crate::engine::{Observer, Recorded};
+use crate::live::frame;
+use crate::live::hub::{Hub, Snapshot, Subscription, Writer};
+
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+
+/// What can happen next.
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    Inbound,
+    Read,
+    Typing,
+    Assign,
+    Resolve,
+    /// The oldest open turn is answered; `same` repeats the text of an earlier attempt.
+    Begin {
+        text: String,
+        same: bool,
+    },
+    Chunk(usize),
+    Finish,
+    Stop,
+    Fail,
+    HandOver,
+    /// The reply ends nowhere: its turn stays due.
+    Abandon,
+    /// The process dies and another begins.
+    Crash,
+    /// The hub hears of what is durable and visible already.
+    Tell,
+    /// A client takes up to so many frames, reading pages of this size to catch up.
+    Take {
+        client: usize,
+        frames: usize,
+        page: usize,
+    },
+    Cut(usize),
+}
+
+pub(super) const CLIENTS: usize = 3;
+
+pub(super) fn text() -> impl Strategy<Value = String> {
+    "[aé漢🙂 ]{1,24}"
+}
+
+pub(super) fn action() -> impl Strategy<Value = Action> {
+    let take = (0..CLIENTS, 1..6usize, 1..5usize).prop_map(|(client, frames, page)| Action::Take {
+        client,
+        frames,
+        page,
+    });
+    prop_oneof![
+        6 => Just(Action::Inbound),
+        1 => Just(Action::Read),
+        1 => Just(Action::Typing),
+        1 => Just(Action::Assign),
+        2 => Just(Action::Resolve),
+        8 => (text(), prop::bool::weighted(0.6)).prop_map(|(text, same)| Action::Begin { text, same }),
+        16 => (1..7usize).prop_map(Action::Chunk),
+        4 => Just(Action::Finish),
+        2 => Just(Action::Stop),
+        1 => Just(Action::Fail),
+        1 => Just(Action::HandOver),
+        2 => Just(Action::Abandon),
+        2 => Just(Action::Crash),
+        6 => Just(Action::Tell),
+        30 => take,
+        6 => (0..CLIENTS).prop_map(Action::Cut),
+    ]
+}
+
+struct Writing {
+    writer: Writer,
+    turn: u64,
+    text: Vec<char>,
+    shown: usize,
+}
+
+/// What is known of a reply over all its attempts.
+#[derive(Default)]
+struct Attempts {
+    text: String,
+    most_shown: usize,
+    /// A reader may have seen something that is not the beginning of what came later.
+    changed: bool,
+}
+
+pub(super) struct World {
+    story: Story,
+    hub: Arc<Hub>,
+    /// What the timeline shows.
+    pub(super) log: Vec<Recorded>,
+    /// How many of those the hub was told.
+    told: usize,
+    state: Option<Conversation>,
+    messages: u64,
+    seq: u64,
+    writing: Option<Writing>,
+    replies: HashMap<MessageId, Attempts>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let story = Story::numbered(1);
+        let started = story.started();
+        let mut world = Self {
+            story,
+            hub: Arc::default(),
+            log: Vec::new(),
+            told: 0,
+            state: None,
+            messages: 0,
+            seq: 0,
+            writing: None,
+            replies: HashMap::new(),
+        };
+        world.commit(started);
+        world.tell();
+        world
+    }
+
+    /// Durable and in the views; the hub is not told yet.
+    fn commit(&mut self, event: Event) -> Effect {
+        // Positions grow and are not contiguous.
+        self.seq += 1 + self.seq % 3;
+        let seq = Seq::new(self.seq);
+        let effect = match &mut self.state {
+            Some(state) => state.apply(seq, &event),
+            none => {
+                *none = Conversation::started(seq, &event);
+                Effect::Applied
+            }
+        };
+        if effect == Effect::Applied {
+            self.log.push(Recorded { seq, event: Arc::new(event) });
+        }
+        effect
+    }
+
+    pub(super) fn tell(&mut self) {
+        self.hub.committed(&self.log[self.told..]);
+        self.told = self.log.len();
+    }
+
+    pub(super) fn subscribe(&self) -> (Subscription, Snapshot) {
+        self.hub.subscribe(self.story.id)
+    }
+
+    /// Whether a reply's text is not what a reader may have seen of it earlier.
+    pub(super) fn has_changed(&self, reply: MessageId) -> bool {
+        self.replies.get(&reply).is_some_and(|reply| reply.changed)
+    }
+
+    pub(super) fn owes(&self, turn: MessageId) -> bool {
+        self.state.as_ref().is_some_and(|state| state.owes(turn))
+    }
+
+    pub(super) fn act(&mut self, action: &Action, clients: &mut [Client]) {
+        match action {
+            Action::Inbound => {
+                self.messages += 1;
+                self.commit(self.story.inbound(self.messages));
+            }
+            Action::Read => drop(self.commit(self.story.read(self.messages))),
+            Action::Typing => {
+                let data = frame::Typing { author: Author::Customer, typing: true };
+                self.hub.ephemeral(self.story.id, frame::content("typing", NOW, &data));
+            }
+            Action::Assign => drop(self.commit(self.story.assigned("Sarah"))),
+            Action::Resolve => drop(self.commit(self.story.resolved())),
+            Action::Begin { text, same } => self.begin(text, *same),
+            Action::Chunk(chars) => self.chunk(*chars),
+            Action::Finish => self.finish(),
+            Action::Stop => self.stop(),
+            Action::Fail => self.conclude(|story, turn| story.failed(turn)),
+            Action::HandOver => self.conclude(|story, turn| story.escalated(Some(turn))),
+            Action::Abandon => self.writing = None,
+            Action::Crash => {
+                self.writing = None;
+                self.hub = Arc::default();
+                self.told = self.log.len();
+                clients.iter_mut().for_each(Client::cut);
+            }
+            Action::Tell => self.tell(),
+            Action::Take { client, frames, page } => clients[*client].take(self, *frames, *page),
+            Action::Cut(client) => clients[*client].cut(),
+        }
+    }
+
+    fn begin(&mut self, text: &str, same: bool) {
+        if self.writing.is_some() {
+            return;
+        }
+        let Some(due) = self.state.as_ref().and_then(|state| state.turns.first()) else { return };
+        let asked = due.message_id;
+        let turn = (1..=self.messages).find(|turn| message(*turn) == asked).expect("it was asked");
+        let attempts = self.replies.entry(asked.reply()).or_default();
+        if attempts.text.is_empty() || !same {
+            attempts.changed |= !attempts.text.is_empty() && attempts.text != text;
+            attempts.text = text.to_owned();
+        }
+        let text = attempts.text.chars().collect();
+        let author = Author::Bot { name: "Acme".into() };
+        let writer = self.hub.begin(self.story.id, asked.reply(), asked, author, NOW);
+        self.writing = Some(Writing { writer, turn, text, shown: 0 });
+    }
+
+    fn chunk(&mut self, chars: usize) {
+        let Some(writing) = &mut self.writing else { return };
+        let end = (writing.shown + chars).min(writing.text.len());
+        let piece: String = writing.text[writing.shown..end].iter().collect();
+        writing.writer.chunk(&piece, NOW);
+        writing.shown = end;
+        let attempts = self.replies.entry(message(writing.turn).reply()).or_default();
+        attempts.most_shown = attempts.most_shown.max(end);
+    }
+
+    fn finish(&mut self) {
+        self.chunk(usize::MAX / 2);
+        self.conclude(|_, _| None);
+    }
+
+    fn stop(&mut self) {
+        self.conclude(|story, turn| story.stopped(turn));
+    }
+
+    /// Ends the reply under way as `app::answer_turn` does: what was said, if it stands, then
+    /// what `end` gives.
+    fn conclude<E: Into<Option<Event>>>(&mut self, end: impl FnOnce(&Story, u64) -> E) {
+        let Some(writing) = self.writing.take() else { return };
+        let turn = writing.turn;
+        let end = end(&self.story, turn).into();
+        let said: String = writing.text[..writing.shown].iter().collect();
+        let stopped = end.as_ref().is_some_and(|end| end.body.name() == "reply.stopped");
+        let mut effects = Vec::new();
+        if !said.is_empty() && (end.is_none() || stopped) {
+            let attempts = self.replies.entry(message(turn).reply()).or_default();
+            attempts.changed |= attempts.most_shown > writing.shown;
+            effects.push(self.commit(self.story.reply(turn, &said, stopped)));
+        }
+        if let Some(end) = end {
+            effects.push(self.commit(end));
+        }
+        self.tell();
+        if effects.first() == Some(&Effect::Discarded(Why::PeopleTookOver)) {
+            self.commit(self.story.discarded(turn));
+            self.tell();
+        }
+    }
+
+    /// The reply under way and what of it was shown.
+    pub(super) fn under_way(&self) -> Option<(MessageId, String)> {
+        let writing = self.writing.as_ref()?;
+        let asked = message(writing.turn);
+        let shown = writing.text[..writing.shown].iter().collect();
+        self.owes(asked).then_some((asked.reply(), shown))
+    }
+}

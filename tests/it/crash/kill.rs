@@ -1,0 +1,75 @@
+//! The proof: killed at random moments under the load of 64 callers, again and again on one
+//! directory and one port, the server loses nothing that it acknowledged, doubles nothing, leaves
+//! no question unanswered, and every reader gets every event and every character once.
+//!
+//! `PARLOR_KILLS` says how often (5 where it does not), `PARLOR_SEED` repeats a run's moments.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::judge::{Figures, judge};
+use super::load::{Round, call};
+use crate::harness::Server;
+use crate::harness::wait::within;
+
+const CALLERS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it_is_killed() {
+    let kills = u32::try_from(setting("PARLOR_KILLS").unwrap_or(5)).expect("a number of kills");
+    let seed = setting("PARLOR_SEED").unwrap_or_else(rand::random);
+    println!("PARLOR_SEED={seed} repeats the moments of this run");
+    let mut random = StdRng::seed_from_u64(seed);
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut server = Server::open(dir.path(), &[]).await;
+    let client = server.client();
+    let (rounds, round) = watch::channel(Round::default());
+    let mut callers = JoinSet::new();
+    for number in 0..CALLERS {
+        callers.spawn(call(number, server.client(), round.clone()));
+    }
+
+    let mut back_after = Vec::new();
+    for number in 1..=kills {
+        load(&mut random).await;
+        server.kill().await;
+        let began = Instant::now();
+        server.restart().await;
+        client.get("/readyz").await.expect(200);
+        back_after.push(began.elapsed());
+        rounds.send_replace(Round { number, last: false });
+    }
+    load(&mut random).await;
+    rounds.send_replace(Round { number: kills, last: true });
+
+    let mut figures = Figures::default();
+    while let Some(ledger) = within("every caller's end", callers.join_next()).await {
+        let ledger = ledger.expect("a caller is content");
+        judge(&client, &ledger, &mut figures).await;
+    }
+    server.terminate().await;
+    let (equal, said) = Server::command(dir.path(), &["verify"]).await;
+    assert!(equal && said.contains("equal"), "views and log agree: {said}");
+
+    back_after.sort_unstable();
+    let (median, slowest) = (back_after.get(back_after.len() / 2), back_after.last());
+    println!("{kills} kills: {figures:?}, ready after: median {median:?}, slowest {slowest:?}");
+    assert!(figures.replies > CALLERS, "the load was load");
+    assert!(kills == 0 || figures.resumed_inside > 0, "no reply was cut: nothing was proved");
+}
+
+/// Lets the callers call for a random moment.
+async fn load(random: &mut StdRng) {
+    tokio::time::sleep(Duration::from_millis(random.random_range(200..=1_200))).await;
+}
+
+/// A number from the environment.
+#[expect(clippy::disallowed_methods, reason = "a test has no config")]
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+}
