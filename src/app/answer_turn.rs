@@ -8,15 +8,14 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::send_message::{author_name, event_id};
-use super::turns::Pending;
 use super::{App, clock};
 use crate::bot::{Bot, Step, Turn};
-use crate::domain::conversation::{Conversation, Effect, Why};
+use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{
-    Body, BotVersion, ConversationEscalated, Event, FailureReason, MessageInbound, MessageOutbound,
+    Body, ConversationEscalated, Event, FailureReason, MessageInbound, MessageOutbound,
     ReplyDiscarded, ReplyFailed, ReplyStopped,
 };
-use crate::domain::ids::StreamKey;
+use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::language::Language;
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
@@ -35,29 +34,47 @@ enum End {
     Failed(FailureReason),
 }
 
-/// Answers a turn unless it is answered already. What cannot be kept now stays due.
-pub async fn answer_turn(app: &Arc<App>, pending: Pending, stop: &Notify) {
-    if let Err(error) = try_answer(app, pending, stop).await {
-        tracing::error!(%error, conversation.id = %pending.conversation, "a turn stays due");
-    }
+/// Answers the oldest turn that a conversation owes; says whether there was one.
+///
+/// # Errors
+/// As the engine's: the turn stays due.
+pub async fn answer_oldest(
+    app: &Arc<App>,
+    account: AccountId,
+    id: ConversationId,
+    under_way: impl FnOnce(MessageId) -> Arc<Notify>,
+) -> engine::Result<bool> {
+    let state = app.engine.conversation(account, id).await?;
+    let Some(state) = state.filter(|state| !state.turns.is_empty()) else { return Ok(false) };
+    let turn = &state.turns[0];
+    let stop = under_way(turn.message_id);
+    answer(app, &state, turn, &stop).await.map(|()| true)
 }
 
-async fn try_answer(app: &Arc<App>, pending: Pending, stop: &Notify) -> engine::Result<()> {
-    let (account, id) = (pending.account, pending.conversation);
-    let state = app.engine.conversation(account, id).await?;
-    let Some(state) = state.filter(|state| state.owes(pending.message_id)) else { return Ok(()) };
-    let before = Seq::new(pending.seq.get().saturating_sub(1));
+async fn answer(
+    app: &Arc<App>,
+    state: &Conversation,
+    turn: &OpenTurn,
+    stop: &Notify,
+) -> engine::Result<()> {
+    let (account, id) = (state.account, state.id);
+    let before = Seq::new(turn.seq.get().saturating_sub(1));
     let asked = app.engine.timeline(account, id, before, 1).await?;
-    let Some(Body::MessageInbound(asked)) = asked.first().map(|entry| &entry.event.body) else {
-        return Ok(());
+    let asked = match asked.first().map(|entry| &entry.event.body) {
+        Some(Body::MessageInbound(asked)) if asked.message_id == turn.message_id => asked,
+        _ => {
+            let problem = format!("the message of turn {} is not in its timeline", turn.seq);
+            return Err(engine::Error::Storage(problem));
+        }
     };
-    let Some(tenant) = app.accounts.get(account) else { return Ok(()) };
+    let tenant = app.accounts.get(account);
+    let tenant = tenant.ok_or_else(|| engine::Error::Storage(format!("no account {account}")))?;
     let agent = tenant.account.available_agent().map(|agent| agent.name.clone());
 
     let Some((bot, deployment)) = tenant.bot() else {
         let reason = FailureReason::NoBot;
-        let events = conclude(app, &state, asked, agent, End::Failed(reason)).await?;
-        return append(app, &state, events).await.map(drop);
+        let events = conclude(app, state, asked, agent, End::Failed(reason)).await?;
+        return append(app, state, events).await.map(drop);
     };
     let author = Author::Bot { name: author_name(&bot, &tenant.account.settings.brand) };
     let reply_id = asked.message_id.reply();
@@ -83,17 +100,21 @@ async fn try_answer(app: &Arc<App>, pending: Pending, stop: &Notify) -> engine::
             language: said.language.unwrap_or(asked.language),
             in_reply_to: Some(asked.message_id),
             intent: said.intent.take(),
-            bot: Some::<BotVersion>(deployment.version),
+            bot: Some(deployment.version),
             partial: stopped,
         }));
     }
-    events.extend(conclude(app, &state, asked, agent, end).await?);
-    let appended = append(app, &state, events).await?;
-    let overtaken = Effect::Discarded(Why::PeopleTookOver);
-    if appended.first().is_some_and(|first| first.effect == overtaken) {
-        let discarded =
-            ReplyDiscarded { conversation_id: id, reply_id, in_reply_to: asked.message_id };
-        append(app, &state, vec![Body::ReplyDiscarded(discarded)]).await?;
+    events.extend(conclude(app, state, asked, agent, end).await?);
+    let appended = append(app, state, events).await?;
+    if !matches!(appended.first().map(|first| first.effect), Some(Effect::Discarded(_))) {
+        return Ok(());
+    }
+    // Overtaken by people, or written twice: only the first has to be told.
+    let now = app.engine.conversation(account, id).await?;
+    if now.is_none_or(|now| now.last_answered != Some(asked.message_id)) {
+        let in_reply_to = asked.message_id;
+        let discarded = ReplyDiscarded { conversation_id: id, reply_id, in_reply_to };
+        append(app, state, vec![Body::ReplyDiscarded(discarded)]).await?;
     }
     Ok(())
 }

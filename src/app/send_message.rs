@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use super::idempotency::claim;
 use super::outcome::{Outcome, outcome_of};
-use super::turns::{Pending, Taken, Turns};
+use super::turns::{OWED_MAX, Taken, Turns};
 use super::{App, accounts::Tenant, clock, failed};
-use crate::bot::{Answer, Turn};
+use crate::bot::{Answer, Bot, Turn};
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
-    Body, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
+    Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
     ConversationStarted, Event, FailureReason, Idempotency, MessageInbound, MessageOutbound,
     ReplyFailed,
 };
-use crate::domain::ids::{ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
 use crate::domain::language::{self, Language};
 use crate::domain::message::{Author, Channel};
 use crate::domain::seq::Seq;
@@ -168,7 +168,7 @@ async fn send(
     idempotency: Option<Idempotency>,
 ) -> Result<Sent> {
     let thread = thread(app, tenant, command).await?;
-    if !app.turns.has_room(thread.conversation) {
+    if thread.state.as_ref().is_some_and(|state| state.turns.len() >= OWED_MAX) {
         return Err(Error::RateLimited { retry_after_s: 1 });
     }
     let credits = tenant.account.settings.credits;
@@ -188,13 +188,7 @@ async fn send(
         let later = app.clone();
         let joined = app.turns.spawn(async move {
             let sent = draft.append(&later, None).await?;
-            let turn = Pending {
-                account: draft.account(),
-                conversation: sent.conversation,
-                message_id: sent.message,
-                seq: sent.seq,
-            };
-            Turns::enqueue(&later, turn);
+            Turns::call(&later, draft.account, sent.conversation);
             Ok(sent)
         });
         joined.await.map_err(|_| Error::Internal)?
@@ -214,7 +208,7 @@ async fn send(
 struct Draft {
     at: Timestamp,
     key: StreamKey,
-    account: crate::domain::ids::AccountId,
+    account: AccountId,
     conversation: ConversationId,
     contact: ContactId,
     /// Where it is known without looking.
@@ -224,8 +218,9 @@ struct Draft {
     language: Language,
     text: MessageText,
     with_bot: bool,
-    watched: bool,
-    bot: Option<(Arc<crate::bot::Bot>, crate::domain::event::BotVersion)>,
+    /// The answer is streamed: somebody watches, or older turns must be answered first.
+    streamed: bool,
+    bot: Option<(Arc<Bot>, BotVersion)>,
     agent: Option<PersonName>,
     brand: String,
     previous: Option<Language>,
@@ -276,7 +271,9 @@ impl Draft {
             language,
             text: command.text.clone(),
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
-            watched: command.streaming || app.hub.has_readers(thread.conversation),
+            streamed: command.streaming
+                || thread.state.as_ref().is_some_and(|state| !state.turns.is_empty())
+                || app.hub.has_readers(thread.conversation),
             bot,
             agent: account.available_agent().map(|agent| agent.name.clone()),
             brand: account.settings.brand.clone(),
@@ -285,10 +282,6 @@ impl Draft {
             inbound,
             outcome: None,
         }
-    }
-
-    fn account(&self) -> crate::domain::ids::AccountId {
-        self.account
     }
 
     fn is_for_bot(&self) -> bool {
@@ -307,7 +300,7 @@ impl Draft {
             self.outcome = Some(outcome);
             return Ok(None);
         };
-        if self.watched {
+        if self.streamed {
             return Ok(None);
         }
         let Some(taken) = Turns::try_take(app, self.conversation) else { return Ok(None) };
@@ -410,7 +403,7 @@ impl Draft {
 }
 
 /// What a bot's messages are signed with: its own name, else the brand.
-pub fn author_name(bot: &crate::bot::Bot, brand: &str) -> String {
+pub fn author_name(bot: &Bot, brand: &str) -> String {
     if bot.name().is_empty() { brand.to_owned() } else { bot.name().to_owned() }
 }
 

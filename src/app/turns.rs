@@ -1,11 +1,11 @@
 //! Which conversations have a turn under way on this node.
 //!
-//! Turns of one conversation are answered one after another: whoever holds a conversation's place
-//! here answers, and others queue behind. All is bounded: turns waiting per conversation, and
-//! turns under way in all.
+//! Turns of one conversation are answered one after another, oldest first: whoever holds a
+//! conversation's place answers what its state says is owed, until nothing is. So nothing has to
+//! be queued here, and a turn whose answer could not be kept is tried again before later ones.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -14,22 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::App;
+use super::answer_turn::answer_oldest;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
-use crate::domain::seq::Seq;
 
-/// Turns that may wait in one conversation; what is beyond stays due and is found by takeover.
-const WAITING: usize = 32;
+/// Turns one conversation may owe before more messages are refused.
+pub const OWED_MAX: usize = 32;
 /// Turns under way at once on this node.
 const UNDER_WAY: usize = 16_384;
-
-/// A turn to answer: the inbound message at `seq`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
-    pub account: AccountId,
-    pub conversation: ConversationId,
-    pub message_id: MessageId,
-    pub seq: Seq,
-}
+/// How long to wait before trying again where a turn could not be ended.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The conversations whose turns this node answers now.
 pub struct Turns {
@@ -40,9 +33,11 @@ pub struct Turns {
     cut: CancellationToken,
 }
 
+/// What is known of a conversation that is being answered.
 #[derive(Default)]
 struct Place {
-    waiting: VecDeque<Pending>,
+    /// The account, once somebody asked for an answer while the place was taken.
+    called: Option<AccountId>,
     /// The turn being answered and how to stop it.
     now: Option<(MessageId, Arc<Notify>)>,
 }
@@ -58,7 +53,7 @@ impl Default for Turns {
     }
 }
 
-/// A conversation's place, taken without a queue; dropping it lets others go on.
+/// A conversation's place, taken for one append; dropping it lets others go on.
 pub struct Taken {
     app: Arc<App>,
     conversation: ConversationId,
@@ -76,31 +71,22 @@ impl Turns {
         }
     }
 
-    /// Whether one more turn may wait in a conversation.
-    pub fn has_room(&self, conversation: ConversationId) -> bool {
-        self.places.get(&conversation).is_none_or(|place| place.waiting.len() < WAITING)
-    }
-
-    /// Queues a turn, and starts answering if nobody does. A turn that finds no place stays due.
-    pub fn enqueue(app: &Arc<App>, turn: Pending) {
-        let start = match app.turns.places.entry(turn.conversation) {
+    /// Sees to it that what a conversation owes is answered; says whether nobody did before.
+    pub fn call(app: &Arc<App>, account: AccountId, conversation: ConversationId) -> bool {
+        let free = match app.turns.places.entry(conversation) {
             Entry::Occupied(mut entry) => {
-                let place = entry.get_mut();
-                let known = place.waiting.contains(&turn)
-                    || place.now.as_ref().is_some_and(|(now, _)| *now == turn.message_id);
-                if !known && place.waiting.len() < WAITING {
-                    place.waiting.push_back(turn);
-                }
+                entry.get_mut().called = Some(account);
                 false
             }
             Entry::Vacant(entry) => {
-                entry.insert(Place { waiting: [turn].into(), now: None });
+                entry.insert(Place::default());
                 true
             }
         };
-        if start {
-            Self::work(app, turn.conversation);
+        if free {
+            Self::work(app, account, conversation);
         }
+        free
     }
 
     /// Asks the reply under way in a conversation to stop; says which turn that is.
@@ -112,7 +98,7 @@ impl Turns {
     }
 
     /// Waits for the turns under way, and cuts those that are not done after `grace`.
-    pub async fn drain(&self, grace: std::time::Duration) {
+    pub async fn drain(&self, grace: Duration) {
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             self.cut.cancel();
@@ -128,45 +114,57 @@ impl Turns {
         self.tasks.spawn(work)
     }
 
-    fn work(app: &Arc<App>, conversation: ConversationId) {
+    fn work(app: &Arc<App>, account: AccountId, conversation: ConversationId) {
         let app = app.clone();
         let cut = app.turns.cut.clone();
         let tasks = app.turns.tasks.clone();
         tasks.spawn(cut.run_until_cancelled_owned(async move {
             let Ok(_permit) = app.turns.under_way.clone().acquire_owned().await else { return };
-            while let Some((turn, stop)) = app.turns.advance(conversation) {
-                super::answer_turn::answer_turn(&app, turn, &stop).await;
+            let mut last = None;
+            loop {
+                let mut now = None;
+                let begin = |message| {
+                    now = Some(message);
+                    app.turns.begin(conversation, message)
+                };
+                match answer_oldest(&app, account, conversation, begin).await {
+                    Ok(true) if now != last => last = now,
+                    Ok(true) => tokio::time::sleep(PAUSE).await,
+                    Ok(false) if app.turns.leave(conversation).is_none() => return,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::error!(%error, conversation.id = %conversation, "a turn stays due");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
             }
         }));
     }
 
-    /// The next waiting turn; gives the place up when there is none.
-    fn advance(&self, conversation: ConversationId) -> Option<(Pending, Arc<Notify>)> {
-        let Entry::Occupied(mut entry) = self.places.entry(conversation) else { return None };
-        let place = entry.get_mut();
-        match place.waiting.pop_front() {
-            Some(turn) => {
-                let stop = Arc::new(Notify::new());
-                place.now = Some((turn.message_id, stop.clone()));
-                Some((turn, stop))
-            }
-            None => {
-                entry.remove();
-                None
-            }
+    fn begin(&self, conversation: ConversationId, message: MessageId) -> Arc<Notify> {
+        let stop = Arc::new(Notify::new());
+        if let Some(mut place) = self.places.get_mut(&conversation) {
+            place.now = Some((message, stop.clone()));
         }
+        stop
+    }
+
+    /// Gives a place up, unless somebody has called meanwhile: then for which account.
+    fn leave(&self, conversation: ConversationId) -> Option<AccountId> {
+        let Entry::Occupied(mut entry) = self.places.entry(conversation) else { return None };
+        entry.get_mut().now = None;
+        let called = entry.get_mut().called.take();
+        if called.is_none() {
+            entry.remove();
+        }
+        called
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let nobody_waits = self
-            .app
-            .turns
-            .places
-            .remove_if(&self.conversation, |_, place| place.waiting.is_empty());
-        if nobody_waits.is_none() {
-            Turns::work(&self.app, self.conversation);
+        if let Some(account) = self.app.turns.leave(self.conversation) {
+            Turns::work(&self.app, account, self.conversation);
         }
     }
 }

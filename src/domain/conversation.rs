@@ -77,6 +77,11 @@ pub struct Conversation {
     pub message_count: u64,
     /// Turns the bot owes an answer, oldest first.
     pub turns: Vec<OpenTurn>,
+    /// The turn the bot answered last, and those that were last stopped and discarded: what is
+    /// written twice is shown once.
+    pub last_answered: Option<MessageId>,
+    pub last_stopped: Option<MessageId>,
+    pub last_discarded: Option<MessageId>,
     pub read_by_customer: Option<MessageId>,
     pub read_by_agent: Option<MessageId>,
     pub created_at: Timestamp,
@@ -107,6 +112,9 @@ impl Conversation {
             language: None,
             message_count: 0,
             turns: Vec::new(),
+            last_answered: None,
+            last_stopped: None,
+            last_discarded: None,
             read_by_customer: None,
             read_by_agent: None,
             created_at: event.at,
@@ -130,11 +138,8 @@ impl Conversation {
             Body::ConversationResolved(_) => self.resolve(),
             Body::ConversationReopened(_) => self.reopen(),
             Body::ConversationRead(data) => self.read(data.reader, data.message_id),
-            Body::ReplyStopped(data) => {
-                self.close(data.in_reply_to);
-                Effect::Applied
-            }
-            Body::ReplyDiscarded(_) => Effect::Applied,
+            Body::ReplyStopped(data) => self.stop(data.in_reply_to),
+            Body::ReplyDiscarded(data) => self.discard(data.in_reply_to),
             Body::ReplyFailed(data) => {
                 if self.close(data.in_reply_to) {
                     Effect::Applied
@@ -193,11 +198,13 @@ impl Conversation {
                 if !data.in_reply_to.is_some_and(|message| self.close(message)) {
                     return Effect::Discarded(Why::TurnIsClosed);
                 }
+                self.last_answered = data.in_reply_to;
             }
             Author::Agent { name } => {
                 if let Ok(agent) = name.parse() {
                     self.handling = Handling::Assigned { agent };
                 }
+                self.resolved = false;
                 self.turns.clear();
             }
             Author::Customer => return Effect::Discarded(Why::NotConcerned),
@@ -206,13 +213,13 @@ impl Conversation {
         Effect::Applied
     }
 
-    /// A hand-over for a turn (by its bot) is fenced like a reply; one without a turn (by a
-    /// person) always counts unless people have the conversation already.
+    /// A hand-over for a turn (by its bot) is fenced like a reply, and may follow what the bot said
+    /// in that turn; one without a turn (by a person) counts unless people have the conversation.
     fn escalate(&mut self, turn: Option<MessageId>, agent: Option<PersonName>) -> Effect {
         if self.handling != Handling::Bot {
             return Effect::Discarded(Why::PeopleTookOver);
         }
-        if turn.is_some_and(|message| !self.owes(message)) {
+        if turn.is_some_and(|message| !self.owes(message) && turn != self.last_answered) {
             return Effect::Discarded(Why::TurnIsClosed);
         }
         self.handling = Handling::Escalated { agent };
@@ -222,11 +229,30 @@ impl Conversation {
 
     fn assign(&mut self, agent: PersonName) -> Effect {
         let handling = Handling::Assigned { agent };
-        if self.handling == handling {
+        if self.handling == handling && !self.resolved {
             return Effect::Discarded(Why::NoChange);
         }
         self.handling = handling;
+        self.resolved = false;
         self.turns.clear();
+        Effect::Applied
+    }
+
+    /// A stop ends an open turn, or comes right after the part that had been shown.
+    fn stop(&mut self, message: MessageId) -> Effect {
+        let turn = Some(message);
+        if !self.close(message) && (self.last_answered != turn || self.last_stopped == turn) {
+            return Effect::Discarded(Why::TurnIsClosed);
+        }
+        self.last_stopped = turn;
+        Effect::Applied
+    }
+
+    fn discard(&mut self, message: MessageId) -> Effect {
+        if self.last_discarded == Some(message) || self.owes(message) {
+            return Effect::Discarded(Why::NoChange);
+        }
+        self.last_discarded = Some(message);
         Effect::Applied
     }
 

@@ -36,8 +36,9 @@ impl Seq {
         self.0
     }
 
+    /// The position after this one; the last one where there is none.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Content {
     pub name: &'static str,
     /// `"type":…,"at":…,"data":…}`: what follows `id` and `prev`, with the closing brace.
     pub tail: Bytes,
+    /// The reply that a `reply.started`, `.chunk` or `.restarted` is about.
+    pub reply: Option<MessageId>,
     /// The text of a `reply.chunk`, for surfaces with a dress of their own.
     pub chunk: Option<Arc<str>>,
 }
@@ -196,14 +198,14 @@ pub fn content<T: Serialize>(name: &'static str, at: Timestamp, data: &T) -> Con
         tail.extend_from_slice(b"null");
     }
     tail.push(b'}');
-    Content { name, tail: tail.into(), chunk: None }
+    Content { name, tail: tail.into(), reply: None, chunk: None }
 }
 
 /// The frame of a piece of a reply.
 pub fn of_chunk(reply_id: MessageId, offset: u64, text: Arc<str>, at: Timestamp) -> Content {
     let data = ReplyChunk { reply_id, offset, text: &text };
     let rendered = content("reply.chunk", at, &data);
-    Content { chunk: Some(text), ..rendered }
+    Content { reply: Some(reply_id), chunk: Some(text), ..rendered }
 }
 
 /// The frame of an event of a conversation; none for events that no conversation shows.

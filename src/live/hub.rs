@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::cursor::tag;
 use super::frame::{self, Content};
 use super::reader::{self, Item, Reply};
+use crate::domain::event::Body;
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::message::Author;
 use crate::domain::time::Timestamp;
@@ -188,9 +189,10 @@ impl Observer for Hub {
             let topic = self.topics.get(&conversation).map(|entry| entry.clone());
             let Some(topic) = topic else { continue };
             let mut state = topic.lock();
-            if let Some(now) = &state.reply
-                && reader::ends(&event.body) == Some(tag(now.reply.id))
-            {
+            let ended = state.reply.as_ref().is_some_and(|now| {
+                reader::ends(&event.body) == Some(tag(now.reply.id)) || takes_over(&event.body)
+            });
+            if ended {
                 state.reply = None;
             }
             if !state.readers.is_empty()
@@ -203,6 +205,18 @@ impl Observer for Hub {
 
     fn interrupted(&self) {
         self.disconnect_all();
+    }
+}
+
+/// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
+/// under way is shown any more.
+fn takes_over(body: &Body) -> bool {
+    match body {
+        Body::ConversationEscalated(_)
+        | Body::ConversationAssigned(_)
+        | Body::ConversationResolved(_) => true,
+        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
+        _ => false,
     }
 }
 

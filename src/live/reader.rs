@@ -180,6 +180,7 @@ impl Reader {
                         author: reply.author.clone(),
                     };
                     let content = frame::content("reply.started", reply.began_at, &started);
+                    let content = Content { reply: Some(reply.id), ..content };
                     let inside = Some(InReply { tag, seen: Prefix::empty() });
                     self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
                 }
@@ -230,6 +231,7 @@ impl Reader {
     fn restart(&mut self, reply: MessageId, at: Timestamp, out: &mut Vec<Frame>) {
         let content =
             frame::content("reply.restarted", at, &frame::ReplyRestarted { reply_id: reply });
+        let content = Content { reply: Some(reply), ..content };
         let inside = Some(InReply { tag: tag(reply), seen: Prefix::empty() });
         self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
     }

@@ -2,14 +2,14 @@
 //!
 //! When a process starts, every turn that is due was cut short by the one before: all are taken
 //! over at once. Later, a turn is taken over when it is older than its deadline and not under way
-//! here (its answer could not be kept, or its conversation's queue was full).
+//! here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::turns::{Pending, Turns};
+use crate::app::turns::Turns;
 use crate::app::{App, clock};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
@@ -53,16 +53,7 @@ async fn take_over(app: &Arc<App>, due_before: Timestamp) -> engine::Result<usiz
                 if row.at > due_before {
                     continue;
                 }
-                Turns::enqueue(
-                    app,
-                    Pending {
-                        account: row.account,
-                        conversation: row.conversation,
-                        message_id: row.message_id,
-                        seq: row.seq,
-                    },
-                );
-                taken += 1;
+                taken += usize::from(Turns::call(app, row.account, row.conversation));
             }
             if page.len() < PAGE {
                 break;

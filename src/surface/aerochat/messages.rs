@@ -172,6 +172,10 @@ impl Turn {
         loop {
             let frame = self.follower.as_mut()?.next().await?;
             let id = frame.id.to_string();
+            // Turns are answered one after another: another's reply may come first.
+            if frame.content.reply.is_some_and(|reply| reply != self.sent.message.reply()) {
+                continue;
+            }
             match frame.content.name {
                 "reply.chunk" => {
                     let text = json!({ "text": frame.content.chunk });

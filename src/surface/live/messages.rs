@@ -21,6 +21,7 @@ use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
 use crate::live::follow::Follower;
+use crate::live::frame::Frame;
 use crate::surface::event_stream::{self, EventStream};
 
 pub(super) struct Messages;
@@ -99,31 +100,52 @@ pub(super) async fn send(
     send_message(app, &caller.tenant, command).await
 }
 
-/// The frames of one turn.
+/// The frames of one turn: those of other replies are left out.
 async fn turn(
     app: &Arc<App>,
     account: AccountId,
     sent: Sent,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
     let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
-    let state: (Arc<App>, Sent, Option<Box<Follower>>) =
-        (app.clone(), sent, Some(Box::new(follower)));
-    let frames = stream::unfold(state, move |(app, sent, follower)| async move {
-        let mut follower = follower?;
-        let frame = follower.next().await?;
-        let name = frame.content.name;
-        let bytes = event_stream::event(&frame.id.to_string(), name, &frame.to_json());
-        let goes_on = matches!(
-            name,
-            "reply.started" | "reply.chunk" | "reply.restarted" | "typing" | "message.inbound"
-        );
-        let ended = !goes_on
-            && matches!(
-                outcome_of(&app, account, sent.conversation, sent.message, sent.seq).await,
-                Ok(Some(_))
-            );
-        let follower = (!ended).then_some(follower);
-        Some((bytes, (app, sent, follower)))
+    let turn = Turn { app: app.clone(), account, sent, follower: Some(Box::new(follower)) };
+    let frames = stream::unfold(turn, |mut turn| async move {
+        let frame = turn.next().await?;
+        let (id, name) = (frame.id.to_string(), frame.content.name);
+        Some((event_stream::event(&id, name, &frame.to_json()), turn))
     });
     Ok(stream::iter([event_stream::opening()]).chain(frames))
+}
+
+struct Turn {
+    app: Arc<App>,
+    account: AccountId,
+    sent: Sent,
+    /// None once the turn has ended.
+    follower: Option<Box<Follower>>,
+}
+
+impl Turn {
+    async fn next(&mut self) -> Option<Frame> {
+        let sent = &self.sent;
+        loop {
+            let frame = self.follower.as_mut()?.next().await?;
+            match frame.content.name {
+                "reply.started" | "reply.chunk" | "reply.restarted" => {
+                    if frame.content.reply == Some(sent.message.reply()) {
+                        return Some(frame);
+                    }
+                }
+                "message.inbound" => {}
+                "typing" | "resume" => return Some(frame),
+                _ => {
+                    let (app, id) = (&self.app, sent.conversation);
+                    let outcome = outcome_of(app, self.account, id, sent.message, sent.seq).await;
+                    if matches!(outcome, Ok(Some(_))) {
+                        self.follower = None;
+                        return Some(frame);
+                    }
+                }
+            }
+        }
+    }
 }

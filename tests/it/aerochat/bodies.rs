@@ -22,7 +22,8 @@ fn padded(bytes: usize) -> String {
 async fn what_is_no_json_object_is_an_invalid_request() {
     let server = Server::start().await;
     let client = server.client();
-    let deep = format!(r#"{{"message":"Hello","x":{}1{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
+    let deep =
+        format!(r#"{{"message":"Hello","x":{}1{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
     for body in [
         "",
         " ",

@@ -33,7 +33,8 @@ async fn without_a_valid_key_every_operation_is_unauthorized() {
 async fn a_wrong_key_is_told_before_any_other_fault() {
     let server = Server::start().await;
     for caller in [server.stranger(), server.client_with("aero_wrong")] {
-        for body in ["", "{", "[]", r#"{"message":""}"#, r#"{"message":"x","conversation_id":"x"}"#] {
+        for body in ["", "{", "[]", r#"{"message":""}"#, r#"{"message":"x","conversation_id":"x"}"#]
+        {
             let answer = caller.raw("POST", SEND, "application/json", body).await;
             assert_refused(&answer, 401, "unauthorized");
         }

@@ -89,8 +89,7 @@ async fn beyond_the_end_there_is_an_empty_page() {
     for number in ["2", "3", "1000000", "18446744073709551615"] {
         let page = page(&client, &id, &format!("?page={number}&limit=2")).await;
         assert!(texts(&page).is_empty(), "page {number}");
-        let expected =
-            format!(r#"{{"page":{number},"limit":2,"total":2,"has_more":false}}"#);
+        let expected = format!(r#"{{"page":{number},"limit":2,"total":2,"has_more":false}}"#);
         assert_eq!(paging(&page), expected);
     }
     let full = page(&client, &id, "?page=1&limit=2").await;

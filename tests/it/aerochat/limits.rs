@@ -3,9 +3,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::shapes::{
-    SEND, assert_refused, assert_sent, contact_at, history_of, text,
-};
+use super::shapes::{SEND, assert_refused, assert_sent, contact_at, history_of, text};
 use crate::harness::http::Answer;
 use crate::harness::{Client, Server};
 

@@ -86,8 +86,7 @@ pub fn assert_sent(answer: Value) -> Value {
 
 /// Checks a contact; gives it back.
 pub fn assert_contact(contact: Value) -> Value {
-    let fields =
-        ["contact_id", "name", "email", "phone", "channel", "created_at", "last_seen"];
+    let fields = ["contact_id", "name", "email", "phone", "channel", "created_at", "last_seen"];
     assert_eq!(keys(&contact), fields, "the page's fields in the page's order: {contact:#}");
     assert!(is_id("ct_", text(&contact, "contact_id")), "{contact:#}");
     assert!(!text(&contact, "name").is_empty(), "{contact:#}");
@@ -112,15 +111,8 @@ pub fn assert_page(page: Value) -> Value {
 }
 
 fn assert_message(message: &Value) {
-    let fields = [
-        "message_id",
-        "direction",
-        "author",
-        "text",
-        "attachments",
-        "language",
-        "created_at",
-    ];
+    let fields =
+        ["message_id", "direction", "author", "text", "attachments", "language", "created_at"];
     assert_eq!(keys(message), fields, "the page's fields in the page's order: {message:#}");
     assert!(is_message_id(text(message, "message_id")), "{message:#}");
     assert!(is_time(text(message, "created_at")), "{message:#}");

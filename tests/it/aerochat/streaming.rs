@@ -53,8 +53,7 @@ async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
 #[tokio::test]
 async fn a_reply_in_another_script_is_cut_between_characters() {
     let server = Server::start().await;
-    let events =
-        streamed(&server.client(), &json!({ "message": "आपके खुलने का समय क्या है?" })).await;
+    let events = streamed(&server.client(), &json!({ "message": "आपके खुलने का समय क्या है?" })).await;
     let (chunks, answer) = dissected(&events);
     assert_eq!(joined(chunks), text(&answer["reply"], "text"));
     assert_eq!(answer["language"], "hi");
@@ -94,7 +93,8 @@ async fn any_id_resumes_on_the_live_surface() {
     let conversation = text(&answer, "conversation_id");
     for seen in [0, 1, chunks.len() / 2, chunks.len()] {
         // events[0] is `start`; after it no text was seen.
-        let path = format!("/live/v1/conversations/{conversation}/stream?after={}", events[seen].id);
+        let path =
+            format!("/live/v1/conversations/{conversation}/stream?after={}", events[seen].id);
         let frames = client.stream(&path, None).await.until("message.outbound").await;
         let outbound = &frames.last().expect("the reply").data["data"];
         assert_eq!(outbound["text"], reply);
@@ -108,8 +108,10 @@ async fn any_id_resumes_on_the_live_surface() {
             assert_eq!(joined(&chunks[..seen]) + &rest, reply, "no character is lost or doubled");
         }
     }
-    let path =
-        format!("/live/v1/conversations/{conversation}/events?after={}", events[events.len() - 1].id);
+    let path = format!(
+        "/live/v1/conversations/{conversation}/events?after={}",
+        events[events.len() - 1].id
+    );
     let after_end = client.get(&path).await.expect(200);
     assert_eq!(after_end["events"], json!([]), "the end is the end");
 }
@@ -151,8 +153,7 @@ async fn a_watched_message_is_answered_in_the_same_shape_while_readers_see_it_ma
     let body = json!({
         "message": "what are your opening hours?", "conversation_id": conversation,
     });
-    let (answer, frames) =
-        tokio::join!(client.post(SEND, &body), reader.until("message.outbound"));
+    let (answer, frames) = tokio::join!(client.post(SEND, &body), reader.until("message.outbound"));
     let sent = assert_sent(answer.expect(200));
     assert_eq!((&sent["status"], &sent["intent"]), (&json!("bot"), &json!("business_hours")));
     let outbound = &frames.last().expect("the reply").data["data"];

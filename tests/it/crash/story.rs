@@ -133,6 +133,26 @@ async fn a_question_killed_before_its_answer_and_asked_again_is_answered_once() 
     assert_eq!(stored[3].1, answer["reply"]["text"]);
 }
 
+#[tokio::test]
+async fn a_stream_asked_for_after_a_kill_shows_its_own_turn_alone() {
+    let mut server = Server::start().await;
+    let client = server.client();
+    let mut feed = client.stream(MESSAGES, Some(&json!({ "message": QUESTION }))).await;
+    let start = feed.next().await;
+    assert_eq!(feed.next().await.name, "chunk", "the reply is under way");
+    server.kill().await;
+    server.restart().await;
+
+    let id = &start.data["conversation_id"];
+    let next = json!({ "message": "what are your opening hours?", "conversation_id": id });
+    let events = client.stream(MESSAGES, Some(&next)).await.until("end").await;
+    let chunks = events.iter().filter(|event| event.name == "chunk");
+    let shown: String = chunks.filter_map(|chunk| chunk.data["text"].as_str()).collect();
+    let (start, end) = (&events[0].data, &events.last().expect("an end").data);
+    assert_eq!(end["message_id"], start["message_id"], "the end is of the message that was sent");
+    assert_eq!(end["reply"]["text"], shown, "the chunks are this reply and no other");
+}
+
 /// Reads until so many pieces of a reply were seen.
 async fn pieces(feed: &mut Feed, count: usize) -> Vec<SseEvent> {
     let mut events = Vec::new();

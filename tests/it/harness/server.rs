@@ -115,12 +115,7 @@ impl Server {
 
     /// Runs `parlor` with arguments and `--data-dir`; gives what it printed.
     pub async fn command(dir: &Path, arguments: &[&str]) -> (bool, String) {
-        let run = Command::new(BINARY)
-            .args(arguments)
-            .arg("--data-dir")
-            .arg(dir)
-            .stdin(Stdio::null())
-            .output();
+        let run = parlor().args(arguments).arg("--data-dir").arg(dir).stdin(Stdio::null()).output();
         let output = within("a parlor command", run).await.expect("it runs");
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
@@ -136,8 +131,19 @@ impl Server {
     }
 }
 
+/// The binary, without the settings of whoever runs the tests.
+pub fn parlor() -> Command {
+    let mut command = Command::new(BINARY);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PARLOR_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 async fn launch(dir: &Path, listen: &str, flags: &[String]) -> (Child, String) {
-    let mut child = Command::new(BINARY)
+    let mut child = parlor()
         .args(["serve", "--listen", listen, "--data-dir"])
         .arg(dir)
         .args(flags)

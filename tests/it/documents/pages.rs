@@ -1,0 +1,108 @@
+//! The API pages as they are served: complete without internet access, and careful in a browser.
+
+use reqwest::header::CONTENT_SECURITY_POLICY;
+
+use crate::harness::Server;
+
+/// Addresses that are names, or places that a click leads to, and are never fetched.
+const NEVER_FETCHED: [&str; 3] =
+    ["http://www.w3.org/", "https://json-schema.org/", "http://json-schema.org/"];
+
+/// Every `http(s)://…` in what a browser would load by itself: `src`, `link href`, CSS, imports,
+/// and what scripts fetch. Links that only a click follows (`<a href`) are left out.
+fn fetched_from_elsewhere(html: &str) -> Vec<String> {
+    let loads = ["src=\"", "src='", "url(", "@import \"", "import(\"", "fetch(\"", "action=\""];
+    let mut found: Vec<String> = Vec::new();
+    for load in loads {
+        for (at, _) in html.match_indices(load) {
+            let target = &html[at + load.len()..];
+            let target = target.trim_start_matches(['"', '\'']);
+            if target.starts_with("http://") || target.starts_with("https://") || target.starts_with("//")
+            {
+                found.push(target.chars().take(80).collect());
+            }
+        }
+    }
+    for tag in html.match_indices("<link").map(|(at, _)| &html[at..]) {
+        let tag = &tag[..tag.find('>').unwrap_or(tag.len())];
+        if tag.contains("http://") || tag.contains("https://") {
+            found.push(tag.chars().take(120).collect());
+        }
+    }
+    found.retain(|target| !NEVER_FETCHED.iter().any(|known| target.starts_with(known)));
+    found
+}
+
+#[tokio::test]
+async fn the_pages_are_served_to_anyone_with_a_policy_that_loads_nothing_else() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    for path in ["/docs", "/docs/", "/docs/aerochat", "/docs/live"] {
+        let page = client.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
+        let policy = page.header(CONTENT_SECURITY_POLICY.as_str());
+        assert!(policy.starts_with("default-src 'none'"), "{path} has no policy: {policy:?}");
+        for word in ["http:", "https:", "*", "'unsafe-eval'"] {
+            assert!(!policy.contains(word), "{path} lets {word} in: {policy}");
+        }
+        for directive in ["base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"] {
+            assert!(policy.contains(directive), "{path} lacks {directive}");
+        }
+        let elsewhere = fetched_from_elsewhere(&page.text);
+        assert!(elsewhere.is_empty(), "{path} loads from elsewhere: {elsewhere:#?}");
+    }
+}
+
+#[tokio::test]
+async fn our_own_page_names_no_other_origin_at_all() {
+    let server = Server::start().await;
+    let index = server.stranger().get("/docs").await;
+    assert!(!index.text.contains("http://") && !index.text.contains("https://"), "{}", index.text);
+    for link in ["/docs/aerochat", "/docs/live", "/docs/aerochat.json", "/docs/asyncapi.yaml"] {
+        assert!(index.text.contains(&format!("\"{link}\"")), "the index leads to {link}");
+        assert_eq!(server.stranger().get(link).await.status, 200, "{link} is there");
+    }
+}
+
+#[tokio::test]
+async fn the_documents_are_served_as_they_are_checked_in() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    for document in parlor::surface::documents() {
+        let served = client.get(&format!("/docs/{}.json", document.name)).await;
+        assert_eq!(served.status, 200);
+        assert!(served.header("content-type").starts_with("application/json"));
+        assert!(served.text == document.json, "{} is served as it is generated", document.name);
+        for address in document.json.match_indices("http").map(|(at, _)| &document.json[at..]) {
+            let outside = address.starts_with("http://") || address.starts_with("https://");
+            let address: String = address.chars().take(60).collect();
+            assert!(!outside, "{} names another origin: {address}", document.name);
+        }
+        let page = client.get(&format!("/docs/{}", document.name)).await;
+        assert!(page.text.contains(&format!("<title>")), "a page has a title");
+    }
+    let served = client.get("/docs/asyncapi.yaml").await;
+    assert!(served.header("content-type").starts_with("application/yaml"));
+    assert!(served.text == parlor::surface::asyncapi(), "served as it is generated");
+}
+
+#[tokio::test]
+async fn the_chat_page_has_its_policy_too() {
+    let server = Server::start().await;
+    let page = server.stranger().get("/").await;
+    assert_eq!(page.status, 200);
+    let policy = page.header(CONTENT_SECURITY_POLICY.as_str());
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let elsewhere = fetched_from_elsewhere(&page.text);
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_there_is_not_found() {
+    let server = Server::start().await;
+    for path in ["/docs/nothing", "/docs/aerochat/more", "/docs/../credentials.json", "/docs/%2e%2e"] {
+        assert_eq!(server.stranger().get(path).await.status, 404, "{path}");
+    }
+}
