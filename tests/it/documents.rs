@@ -162,9 +162,10 @@ fn every_operation_documents_how_it_fails() {
 fn a_field_that_may_be_null_is_documented_so() {
     let document = documents().into_iter().find(|one| one.name == "aerochat").expect("aerochat");
     let whole: Value = serde_json::from_str(&document.json).expect("JSON");
-    for (schema, fields) in
-        [("SentMessage", ["reply", "intent"].as_slice()), ("Contact", ["email", "phone"].as_slice())]
-    {
+    for (schema, fields) in [
+        ("SentMessage", ["reply", "intent"].as_slice()),
+        ("Contact", ["email", "phone"].as_slice()),
+    ] {
         let schema_of = &whole["components"]["schemas"][schema];
         let required = schema_of["required"].as_array().expect("required fields");
         for field in fields {
@@ -189,8 +190,7 @@ fn every_operation_is_named_by_a_test() {
     }
     let mut sources = String::new();
     read(&Path::new(ROOT).join("tests/it"), &mut sources);
-    let words: BTreeSet<_> =
-        sources.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    let words: BTreeSet<_> = sources.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
     for operation in operations() {
         let id = operation.id.as_str();
         let named = words.contains(id);

@@ -1,1 +1,221 @@
-//! To be written.
+//! A full disk: writes are refused in each surface's own words, reads go on, what was acknowledged
+//! stays, and with room again the server recovers without a restart. Once with the reserve that
+//! refuses in time, once without, so that the storage itself runs into the end of the disk.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::judge::{events, history};
+use super::tmpfs::Tmpfs;
+use crate::harness::feed::{assembled, assert_chained};
+use crate::harness::http::{Answer, Client};
+use crate::harness::wait::eventually;
+use crate::harness::{Server, wait::within};
+
+const MIB: u64 = 1 << 20;
+const SIZE_MIB: u32 = 96;
+const MESSAGES: &str = "/bot/v1/conversations/messages";
+
+#[tokio::test]
+async fn below_the_reserve_writes_are_refused_and_with_room_again_they_are_taken() {
+    let Some(disk) = Tmpfs::mount(SIZE_MIB) else { return };
+    let mut server = Server::open(disk.path(), &["--disk-reserve-mib", "16"]).await;
+    let mut writer = Writer::start(&server).await;
+    writer.write_some(20).await;
+
+    let ballast = disk.fill(8 * MIB);
+    let refused = writer.until_refused().await;
+    assert_refusal(&refused);
+    writer.every_way_to_write_is_refused().await;
+    writer.reads_go_on(&server).await;
+    let ready = server.stranger().get("/readyz").await.expect(503);
+    assert!(ready["detail"].as_str().is_some_and(|why| why.contains("disk")), "{ready}");
+    server.stranger().get("/healthz").await.expect(200);
+
+    ballast.remove();
+    writer.until_taken().await;
+    server.stranger().get("/readyz").await.expect(200);
+    writer.write_some(5).await;
+    writer.nothing_is_lost().await;
+    server.terminate().await;
+    verify(&disk).await;
+}
+
+#[tokio::test]
+async fn a_server_with_room_again_is_ready_before_anybody_writes() {
+    let Some(disk) = Tmpfs::mount(SIZE_MIB) else { return };
+    let server = Server::open(disk.path(), &["--disk-reserve-mib", "16"]).await;
+    let mut writer = Writer::start(&server).await;
+    let ballast = disk.fill(8 * MIB);
+    writer.until_refused().await;
+    server.stranger().get("/readyz").await.expect(503);
+    ballast.remove();
+    // Nobody is sent to a server that is not ready: it must find out by itself.
+    let stranger = server.stranger();
+    eventually("the server is ready without being written to", || async {
+        (stranger.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_storage_that_ran_into_the_end_of_the_disk_recovers_by_itself() {
+    let Some(disk) = Tmpfs::mount(SIZE_MIB) else { return };
+    let mut server = Server::open(disk.path(), &["--disk-reserve-mib", "0"]).await;
+    let mut writer = Writer::start(&server).await;
+    let path = format!("/live/v1/conversations/{}/stream", writer.conversation);
+    let mut reader = server.client().stream(&format!("{path}?after=0"), None).await;
+    writer.write_some(3).await;
+
+    let ballast = disk.fill(0);
+    assert_refusal(&writer.until_refused().await);
+    // Longer than the pause between two tries to open the storage again. A try gives back what
+    // the failed write took, so that now and then a small one fits.
+    let (began, mut refused) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(2) {
+        let answer = writer.write().await;
+        if answer.status != 200 {
+            assert_refusal(&answer);
+            refused += 1;
+        }
+        writer.reads_go_on(&server).await;
+    }
+    assert!(refused > 10, "the disk was full, but only {refused} writes were refused");
+    assert_refusal(&writer.until_refused().await);
+    server.stranger().get("/readyz").await.expect(503);
+    server.stranger().get("/healthz").await.expect(200);
+
+    ballast.remove();
+    writer.until_taken().await;
+    server.stranger().get("/readyz").await.expect(200);
+    writer.write_some(2).await;
+    writer.nothing_is_lost().await;
+
+    // The reader is told to come back, and misses nothing.
+    let mut seen = reader.rest().await;
+    assert_eq!(seen.last().expect("frames").name, "resume", "readers are sent to the views");
+    let stored = events(&server.client(), &writer.conversation).await;
+    let path = format!("{path}?after={}", reader.last_id);
+    let mut reader = server.client().stream(&path, None).await;
+    let last = &stored.last().expect("events")["data"];
+    while seen.last().is_none_or(|event| event.data["data"] != *last) {
+        seen.push(reader.next().await);
+    }
+    assert_chained(&seen);
+    let kept = |name: &str| !["reply.started", "reply.chunk", "resume"].contains(&name);
+    let shown: Vec<_> = seen.iter().filter(|event| kept(&event.name)).collect();
+    let shown: Vec<_> = shown.iter().map(|event| &event.data["data"]).collect();
+    assert_eq!(shown, stored.iter().map(|frame| &frame["data"]).collect::<Vec<_>>());
+    for reply in stored.iter().filter(|frame| frame["type"] == "message.outbound") {
+        let text = assembled(&seen, reply["data"]["message_id"].as_str().expect("an id"));
+        assert!(text.is_empty() || reply["data"]["text"] == text, "{text:?} is not {reply}");
+    }
+    server.terminate().await;
+    verify(&disk).await;
+}
+
+/// Writes one conversation, one message after another, each until it is taken.
+struct Writer {
+    client: Client,
+    conversation: String,
+    contact: String,
+    taken: Vec<(Value, Value)>,
+    next: usize,
+}
+
+impl Writer {
+    async fn start(server: &Server) -> Self {
+        let client = server.client();
+        let first = client.say(None, "hello #0").await;
+        let text = |name: &str| first[name].as_str().expect("an id").to_owned();
+        let (conversation, contact) = (text("conversation_id"), text("contact_id"));
+        let taken = vec![(first["message_id"].clone(), Value::from("hello #0"))];
+        Self { client, conversation, contact, taken, next: 1 }
+    }
+
+    /// Sends the message that is next under its own key; it stays next until it is taken.
+    async fn write(&mut self) -> Answer {
+        let text = format!("where is my order? #{}", self.next);
+        let keyed = self.client.with("Idempotency-Key", &text);
+        let body = json!({ "message": text, "conversation_id": self.conversation });
+        let answer = within("an answer", keyed.post(MESSAGES, &body)).await;
+        if answer.status == 200 {
+            self.taken.push((answer.json()["message_id"].clone(), text.into()));
+            self.next += 1;
+        }
+        answer
+    }
+
+    async fn write_some(&mut self, count: usize) {
+        for _ in 0..count {
+            self.write().await.expect(200);
+        }
+    }
+
+    async fn until_refused(&mut self) -> Answer {
+        let began = Instant::now();
+        loop {
+            let answer = self.write().await;
+            if answer.status != 200 {
+                return answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "a full disk takes all writes");
+        }
+    }
+
+    async fn until_taken(&mut self) {
+        let began = Instant::now();
+        while self.write().await.status != 200 {
+            assert!(began.elapsed() < Duration::from_secs(20), "there is room, but no recovery");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn every_way_to_write_is_refused(&self) {
+        let body = json!({ "message": "hello", "conversation_id": self.conversation });
+        let stream = self.client.with("Accept", "text/event-stream");
+        assert_refusal(&stream.post(MESSAGES, &body).await);
+        assert_refusal(&self.client.post(MESSAGES, &json!({ "message": "a new one" })).await);
+        let live = format!("/live/v1/conversations/{}/messages", self.conversation);
+        let answer = self.client.post(&live, &json!({ "text": "hello" })).await;
+        assert!(answer.expect(503)["error"]["message"].is_string(), "{}", answer.text);
+        assert!(answer.header("Retry-After").parse::<u64>().is_ok(), "{:?}", answer.headers);
+    }
+
+    async fn reads_go_on(&self, server: &Server) {
+        let id = &self.conversation;
+        for path in [
+            format!("/bot/v1/contacts/{}", self.contact),
+            format!("/bot/v1/conversations/{id}/messages"),
+            format!("/live/v1/conversations/{id}"),
+            format!("/live/v1/conversations/{id}/events"),
+        ] {
+            let answer = self.client.get(&path).await;
+            assert_eq!(answer.status, 200, "reads go on, {path} too: {}", answer.text);
+        }
+        let path = format!("/live/v1/conversations/{id}/stream?after=0");
+        let mut feed = server.client().stream(&path, None).await;
+        assert_eq!(feed.next().await.name, "conversation.started", "the feed is read too");
+    }
+
+    /// What was taken is there once; so is nothing else but its replies.
+    async fn nothing_is_lost(&self) {
+        let stored = history(&self.client, &self.conversation).await;
+        let asked: Vec<_> = stored.iter().step_by(2).cloned().collect();
+        assert_eq!(asked, self.taken, "each message that was taken, once and in order");
+        assert_eq!(stored.len(), 2 * self.taken.len(), "and a reply to each");
+    }
+}
+
+fn assert_refusal(answer: &Answer) {
+    let detail = &answer.expect(503)["detail"];
+    assert!(detail["type"].is_string() && detail["message"].is_string(), "{}", answer.text);
+    let wait = answer.header("Retry-After").parse::<u64>();
+    assert!(wait.is_ok_and(|seconds| seconds >= 1), "when to try again: {:?}", answer.headers);
+}
+
+async fn verify(disk: &Tmpfs) {
+    let (equal, said) = Server::command(disk.path(), &["verify"]).await;
+    assert!(equal && said.contains("equal"), "views and log agree: {said}");
+}

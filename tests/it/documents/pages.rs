@@ -17,7 +17,9 @@ fn fetched_from_elsewhere(html: &str) -> Vec<String> {
         for (at, _) in html.match_indices(load) {
             let target = &html[at + load.len()..];
             let target = target.trim_start_matches(['"', '\'']);
-            if target.starts_with("http://") || target.starts_with("https://") || target.starts_with("//")
+            if target.starts_with("http://")
+                || target.starts_with("https://")
+                || target.starts_with("//")
             {
                 found.push(target.chars().take(80).collect());
             }
@@ -102,7 +104,9 @@ async fn the_chat_page_has_its_policy_too() {
 #[tokio::test]
 async fn a_page_that_is_not_there_is_not_found() {
     let server = Server::start().await;
-    for path in ["/docs/nothing", "/docs/aerochat/more", "/docs/../credentials.json", "/docs/%2e%2e"] {
+    for path in
+        ["/docs/nothing", "/docs/aerochat/more", "/docs/../credentials.json", "/docs/%2e%2e"]
+    {
         assert_eq!(server.stranger().get(path).await.status, 404, "{path}");
     }
 }

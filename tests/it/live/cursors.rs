@@ -1,0 +1,72 @@
+//! Cursors that we never gave.
+
+use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
+
+#[tokio::test]
+async fn a_malformed_cursor_is_refused_by_name() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    let malformed = [
+        "x", "-1", "1~", "1~a", "1~a~1", "1~a~1~", "1~a~1~a~b", "1~a~-1~a", "~a~1~a", "+1",
+        "18446744073709551616", "1~aaaaaaaaaaaa~1~a",
+    ];
+    for cursor in malformed {
+        let encoded = cursor.replace('+', "%2B");
+        for path in [thread.stream(&encoded), thread.path(&format!("/events?after={encoded}"))] {
+            let error = client.get(&path).await.expect(400);
+            assert_eq!(error["error"]["type"], "invalid_request");
+            assert!(error["error"]["fields"]["after"].is_string(), "{cursor}: {error}");
+        }
+        let back = client.with("Last-Event-ID", cursor);
+        let error = back.get(&thread.path("/stream")).await.expect(400);
+        assert!(error["error"]["fields"]["Last-Event-ID"].is_string(), "{cursor}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_everything_shows_nothing_and_harms_nobody() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    for _ in 0..60 {
+        thread.send(&client, "quux frobnicates").await;
+    }
+    for seq in [u64::MAX, u64::MAX - 1, 1 << 63] {
+        let path = thread.path(&format!("/events?after={seq}"));
+        let page = client.get(&path).await.expect(200);
+        assert_eq!(page["events"], serde_json::json!([]), "after {seq}");
+        let mut feed = client.stream(&thread.stream(&seq.to_string()), None).await;
+        client.post(&thread.path("/typing"), &serde_json::json!({ "typing": true })).await;
+        assert_eq!(feed.next().await.name, "typing", "after {seq} the stream is open");
+    }
+}
+
+#[tokio::test]
+async fn who_resumes_in_a_finished_reply_with_other_text_gets_it_anew() {
+    let stage = Stage::with_pace(1).await;
+    let (thread, client) = stage.conversation().await;
+    let frames = thread.turn(&client, ASK).await;
+    let chunk = frames.iter().filter(|frame| frame.name == "reply.chunk").nth(4).expect("a chunk");
+    let parts: Vec<_> = chunk.id.split('~').collect();
+    let (seq, tag, seen) = (parts[0], parts[1], parts[2]);
+    let more: u64 = seen.parse::<u64>().expect("a number") + 100_000;
+    for forged in [format!("{seq}~{tag}~{seen}~abc"), format!("{seq}~{tag}~{more}~abc")] {
+        let mut feed = client.stream(&thread.stream(&forged), None).await;
+        let frames = feed.until("message.outbound").await;
+        assert_eq!(names(&frames), ["reply.restarted", "reply.chunk", "message.outbound"]);
+        assert_eq!(frames[0].data["prev"], forged);
+        assert_eq!(rest_of_reply(&frames, 0), STORY);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_in_a_reply_that_never_was_shows_what_is_after_it() {
+    let stage = Stage::with_pace(1).await;
+    let (thread, client) = stage.conversation().await;
+    thread.turn(&client, ASK).await;
+    let stored = thread.events(&client).await;
+    let mut feed = client.stream(&thread.stream("0~abc~18446744073709551615~abc"), None).await;
+    for frame in &stored {
+        let event = feed.next().await;
+        assert_eq!((&event.data["type"], &event.data["data"]), (&frame["type"], &frame["data"]));
+    }
+}

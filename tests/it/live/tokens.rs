@@ -1,0 +1,125 @@
+//! What a live token opens and for how long; how the demo begins.
+
+use serde_json::{Value, json};
+
+use super::stage::{ASK, Stage};
+use crate::harness::Server;
+
+#[tokio::test]
+async fn a_token_is_minted_for_a_conversation_and_a_while() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, _) = stage.conversation().await;
+    let seconds = |token: &Value, sent: std::time::SystemTime| {
+        let until: jiff::Timestamp = token["expires_at"].as_str().unwrap().parse().unwrap();
+        until.as_second() - jiff::Timestamp::try_from(sent).expect("a time").as_second()
+    };
+    for (expires_in, expected) in [(json!(60), 60), (json!(86_400), 86_400), (Value::Null, 3_600)] {
+        let sent = std::fs::metadata(stage.server.dir()).map(|_| std::time::UNIX_EPOCH).unwrap();
+        let _ = (sent, &seconds);
+        let body = json!({ "conversation_id": thread.id, "expires_in": expires_in });
+        let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);
+        assert_eq!(token["conversation_id"], json!(thread.id), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_for_a_token_is_said_by_field() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, _) = stage.conversation().await;
+    for expires_in in [json!(59), json!(86_401), json!(-1), json!(0), json!("soon"), json!(1.5), json!([60]), json!(true)] {
+        let body = json!({ "conversation_id": thread.id, "expires_in": expires_in });
+        let error = stage.key.post("/live/v1/tokens", &body).await.expect(400);
+        assert!(error["error"]["fields"]["expires_in"].is_string(), "{expires_in}: {error}");
+    }
+    for id in [Value::Null, json!(5), json!({})] {
+        let body = json!({ "conversation_id": id, "expires_in": 5 });
+        let error = stage.key.post("/live/v1/tokens", &body).await.expect(400);
+        let fields = error["error"]["fields"].as_object().expect("fields");
+        assert!(fields.contains_key("conversation_id") && fields.contains_key("expires_in"), "{error}");
+    }
+    for id in ["cv_1", "nonsense"] {
+        let body = json!({ "conversation_id": id });
+        stage.key.post("/live/v1/tokens", &body).await.expect(404);
+    }
+    stage.server.stranger().post("/live/v1/tokens", &json!({})).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_token_opens_its_conversation_and_nothing_else() {
+    let stage = Stage::with_pace(0).await;
+    let (mine, _) = stage.conversation().await;
+    let (other, _) = stage.conversation().await;
+    let body = json!({ "conversation_id": mine.id });
+    let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);
+    let token = token["token"].as_str().expect("a token");
+    let bearer = stage.server.stranger().with("Authorization", &format!("Bearer {token}"));
+    let message = mine.send(&bearer, ASK).await["message_id"].clone();
+    let posts = [
+        ("messages", json!({ "text": ASK }), 201),
+        ("stop", Value::Null, 200),
+        ("typing", json!({ "typing": true }), 204),
+        ("read", json!({ "message_id": message }), 204),
+    ];
+    for (rest, body, status) in posts {
+        bearer.post(&mine.path(&format!("/{rest}")), &body).await.expect(status);
+        let query = format!("/{rest}?token={token}");
+        stage.server.stranger().post(&mine.path(&query), &body).await.expect(status);
+        let error = bearer.post(&other.path(&format!("/{rest}")), &body).await.expect(404);
+        assert_eq!(error["error"]["type"], "not_found");
+    }
+    for rest in ["", "/events", "/stream"] {
+        bearer.get(&other.path(rest)).await.expect(404);
+    }
+    bearer.get(&mine.path("")).await.expect(200);
+    let query = mine.path(&format!("/stream?after=0&token={token}"));
+    let frame = stage.server.stranger().stream(&query, None).await.next().await;
+    assert_eq!(frame.name, "conversation.started");
+    for id in [&mine.id, &other.id] {
+        let body = json!({ "conversation_id": id });
+        let error = bearer.post("/live/v1/tokens", &body).await.expect(403);
+        assert_eq!(error["error"]["type"], "forbidden", "a token mints no tokens");
+    }
+    assert!(other.events(&stage.key).await.len() == 1, "nothing was done in the other one");
+    let aerochat = bearer.get(&format!("/bot/v1/conversations/{}/messages", mine.id)).await;
+    assert_eq!(aerochat.status, 401, "it is no key of another surface");
+}
+
+#[tokio::test]
+async fn what_is_no_token_opens_nothing() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, _) = stage.conversation().await;
+    let body = json!({ "conversation_id": thread.id });
+    let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);
+    let token = token["token"].as_str().expect("a token");
+    let cut = &token[..token.len() - 1];
+    let extended = format!("{token}A");
+    for bad in ["", "x", "live_", "live_AAAA", cut, &extended, &token.to_uppercase()] {
+        let bearer = stage.server.stranger().with("Authorization", &format!("Bearer {bad}"));
+        bearer.get(&thread.path("")).await.expect(401);
+        let query = thread.path(&format!("?token={bad}"));
+        stage.server.stranger().get(&query).await.expect(401);
+    }
+    let basic = stage.server.stranger().with("Authorization", &format!("Basic {token}"));
+    basic.get(&thread.path("")).await.expect(401);
+    stage.server.client_with("aero_wrong").get(&thread.path("")).await.expect(401);
+}
+
+#[tokio::test]
+async fn the_demo_begins_a_conversation_where_there_is_a_demo() {
+    let server = Server::start().await;
+    let demo = server.stranger().post("/live/v1/demo", &Value::Null).await.expect(201);
+    for field in ["conversation_id", "contact_id", "token", "expires_at", "brand", "greeting"] {
+        assert!(demo[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {demo}");
+    }
+    let again = server.stranger().post("/live/v1/demo", &Value::Null).await.expect(201);
+    assert_ne!(demo["conversation_id"], again["conversation_id"]);
+    assert_ne!(demo["contact_id"], again["contact_id"]);
+    let bearer = format!("Bearer {}", demo["token"].as_str().expect("a token"));
+    let path = format!("/live/v1/conversations/{}", demo["conversation_id"].as_str().unwrap());
+    let now = server.stranger().with("Authorization", &bearer).get(&path).await.expect(200);
+    assert_eq!(now["contact_id"], demo["contact_id"]);
+
+    let bare = Server::start_with(&["--no-demo"]).await;
+    let error = bare.stranger().post("/live/v1/demo", &Value::Null).await.expect(404);
+    assert_eq!(error["error"]["type"], "not_found");
+}
