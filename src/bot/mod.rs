@@ -124,10 +124,15 @@ fn paced(steps: Vec<Step>, pace: Duration) -> BoxStream<'static, Result<Step, Er
         return stream::iter(steps.into_iter().map(Ok)).boxed();
     }
     async_stream::stream! {
-        let mut ticks = tokio::time::interval(pace);
+        // The first piece waits for no timer: those are a millisecond coarse.
+        let began = tokio::time::Instant::now();
+        let mut pieces = 0;
         for step in steps {
             if matches!(step, Step::Text(_)) {
-                ticks.tick().await;
+                if pieces > 0 {
+                    tokio::time::sleep_until(began + pace * pieces).await;
+                }
+                pieces += 1;
             }
             yield Ok(step);
         }

@@ -95,7 +95,7 @@ impl Hub {
         let (id, snapshot) = self.with_topic(conversation, |state| {
             let id = state.next_reader;
             state.next_reader += 1;
-            if !self.closed.load(Ordering::Acquire) {
+            if !self.is_closed() {
                 state.readers.push((id, sender));
             }
             let snapshot = state.reply.as_ref().map(|now| (now.reply.clone(), now.text.clone()));
@@ -150,6 +150,11 @@ impl Hub {
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.disconnect_all();
+    }
+
+    /// Whether readers are not taken any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Ends every reader's stream; each is told to resume from its cursor.

@@ -5,6 +5,7 @@
 
 pub mod aerochat;
 mod allow;
+mod direct;
 mod docs;
 mod dress;
 mod event_stream;

@@ -320,6 +320,27 @@ describe("sending", () => {
     assert.equal((await agrees(tab)).length, 2);
   });
 
+  scenario("the same words twice are two messages, and neither is ever shown double", async (context) => {
+    const tab = await Tab.open(context, server.origin);
+    await tab.page.evaluate(() => {
+      window.most = 0;
+      new MutationObserver(() => {
+        window.most = Math.max(window.most, document.querySelectorAll(".entry--customer").length);
+      }).observe(document.getElementById("entries"), { childList: true });
+    });
+    // The server's answer is held back, so that the feed brings the message first.
+    await tab.page.route("**/messages", async (route) => {
+      const response = await route.fetch();
+      await eventually("the feed was first", async () => (await tab.texts("customer")).length > 0);
+      await route.fulfill({ response });
+    });
+    await tab.say(HOURS);
+    await tab.say(HOURS);
+    await tab.answers(2);
+    assert.equal((await agrees(tab)).length, 4);
+    assert.equal(await tab.page.evaluate(() => window.most), 2);
+  });
+
   scenario("what cannot be sent is kept over a reload and goes out by itself", async (context) => {
     const tab = await Tab.open(context, server.origin);
     const keys = [];

@@ -60,7 +60,7 @@ test("a state survives being stored and read again in the middle of a reply", ()
 
 test("offsets count code points, not UTF-16 units", () => {
   const state = folded(asked("m1"), started("r1", "m1"), chunk("r1", 0, "👋🏽 नम"), chunk("r1", 5, "स्ते"));
-  assert.deepEqual([state.replies[0].text, state.replies[0].broken], ["👋🏽 नमस्ते", false]);
+  assert.deepEqual([state.replies[0].text, state.replies[0].length, state.replies[0].broken], ["👋🏽 नमस्ते", 9, false]);
 });
 
 test("a chunk that overlaps adds only what is new", () => {

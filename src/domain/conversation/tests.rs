@@ -126,11 +126,30 @@ fn a_stop_that_is_written_twice_is_shown_once() {
 #[test]
 fn a_bot_may_say_something_and_then_hand_over() {
     let s = Story::numbered(1);
-    let said = s.reply(1, "A colleague will help you.", false);
-    let (state, effect) = last(&[s.started(), s.inbound(1), said, s.escalated(Some(1))]);
-    // Indistinguishable from a race between a reply and a hand-over unless the two are marked as
-    // one answer; as it is, the person is promised and never comes.
+    let said = || s.reply(1, "A colleague will help you.", false);
+    let (state, effect) = last(&[s.started(), s.inbound(1), said(), s.escalated(Some(1))]);
     assert_eq!((effect, state.status()), (Effect::Applied, Status::Escalated));
+    let stale = [s.started(), s.inbound(1), said(), s.inbound(2), s.reply(2, "hello", false)];
+    assert_eq!(last(&[&stale[..], &[s.escalated(Some(1))]].concat()).1, CLOSED);
+}
+
+#[test]
+fn a_reply_is_discarded_once_and_only_when_its_turn_is_not_owed() {
+    let s = Story::numbered(1);
+    assert_eq!(last(&[s.started(), s.inbound(1), s.discarded(1)]).1, NO_CHANGE);
+    let taken = || vec![s.started(), s.inbound(1), s.assigned("Sarah"), s.discarded(1)];
+    assert_eq!(last(&taken()).1, Effect::Applied);
+    assert_eq!(last(&[taken(), vec![s.discarded(1)]].concat()).1, NO_CHANGE);
+}
+
+#[test]
+fn people_who_act_in_a_resolved_conversation_have_it_again() {
+    let s = Story::numbered(1);
+    for act in [s.assigned("Sarah"), s.agent_says(1, "Sarah")] {
+        let (state, effect) = last(&[s.started(), s.assigned("Sarah"), s.resolved(), act]);
+        assert_eq!((effect, state.status()), (Effect::Applied, Status::Assigned));
+        assert!(!state.is_with_bot());
+    }
 }
 
 #[test]
@@ -227,8 +246,11 @@ proptest! {
         for (event, _) in events[1..].iter().zip(effects).filter(|(_, e)| *e == Effect::Applied) {
             prop_assert!(!(people && is_bots(event).is_some()), "a bot spoke among people");
             match event.body.name() {
-                "conversation.escalated" | "conversation.assigned" => people = true,
-                "message.outbound" => people |= is_bots(event).is_none(),
+                "conversation.escalated" => people = true,
+                "conversation.assigned" => (people, resolved) = (true, false),
+                "message.outbound" if is_bots(event).is_none() => {
+                    (people, resolved) = (true, false);
+                }
                 "conversation.resolved" => resolved = true,
                 "conversation.reopened" | "message.inbound" if resolved => {
                     (people, resolved) = (false, false);

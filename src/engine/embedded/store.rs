@@ -19,9 +19,10 @@ const FORMAT: u64 = 1;
 const FORMAT_KEY: &str = "format";
 pub(super) const CHECKPOINT_KEY: &str = "checkpoint/events";
 
-/// Recovery replays the journals, about a second per 64 MiB: this bounds the time to open.
-const MAX_JOURNAL_BYTES: u64 = 64 << 20;
-const MEMTABLE_BYTES: u64 = 16 << 20;
+/// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
+/// make for more flushes and compactions: at 64 MiB they cost as much as the messages themselves.
+const MAX_JOURNAL_BYTES: u64 = 256 << 20;
+const MEMTABLE_BYTES: u64 = 64 << 20;
 
 /// All keyspaces of a data directory.
 pub(super) struct Store {

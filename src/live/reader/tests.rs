@@ -162,29 +162,3 @@ fn chunks(frames: &[Frame]) -> String {
     });
     parts.collect()
 }
-
-#[test]
-fn a_reply_that_is_begun_again_after_another_is_not_shown_twice() {
-    // Its end could not be kept, the next turn was answered, and then it was taken over.
-    let story = Story::numbered(1);
-    let (mut reader, mut out) = (Reader::new(Cursor::at(Seq::new(3))), Vec::new());
-    for (turn, attempt) in [(1, 0), (2, 1), (1, 2)] {
-        let author = Author::Bot { name: "Acme".into() };
-        let (id, in_reply_to) = (message(turn).reply(), message(turn));
-        let reply = Arc::new(Reply { id, in_reply_to, author, attempt, began_at: NOW });
-        reader.live(&Item::Began(reply.clone()), &mut out);
-        let content = frame::of_chunk(id, 0, "hello".into(), NOW);
-        reader.live(&Item::Chunk { reply, offset: 0, at: NOW, content }, &mut out);
-        if turn == 2 {
-            reader.stored(Seq::new(7), &story.reply(2, "hello", false), &mut out);
-        }
-    }
-    let first = message(1).reply().to_string();
-    let of_first = out.iter().filter(|frame| frame.to_json().contains(&first));
-    let names: Vec<_> = of_first.map(|frame| frame.content.name).collect();
-    let again = names.iter().filter(|name| **name == "reply.chunk").count() > 1;
-    assert!(
-        !again || names.contains(&"reply.restarted"),
-        "a client joins chunks until it is told to forget them, and here it would join {names:?}"
-    );
-}

@@ -7,7 +7,6 @@ use futures_util::{Stream, StreamExt, stream};
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 
@@ -21,6 +20,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::live::follow::Follower;
+use crate::surface::direct::Direct;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
 
@@ -40,7 +40,7 @@ enum SentResponse {
 enum Listed {
     /// One page of the history.
     #[oai(status = 200)]
-    Messages(Json<MessagesOut>),
+    Messages(Direct<MessagesOut>),
 }
 
 #[OpenApi]
@@ -88,7 +88,7 @@ impl Messages {
                     await_outcome(&app, account, sent.conversation, sent.message, sent.seq).await?
                 }
             };
-            SentContent::Json(Json(SentOut::new(&sent, outcome)))
+            SentContent::Json(Direct(SentOut::new(&sent, outcome)))
         };
         Ok(SentResponse::Sent(content))
     }
@@ -123,7 +123,7 @@ impl Messages {
         let account = key.tenant().account.id;
         let size = usize::try_from(limit).unwrap_or(100);
         let found = read_conversation::messages(&app, account, id, skip, size).await?;
-        Ok(Listed::Messages(Json(MessagesOut::new(&found, page, limit))))
+        Ok(Listed::Messages(Direct(MessagesOut::new(&found, page, limit))))
     }
 }
 
@@ -183,14 +183,29 @@ impl Turn {
                 }
                 "reply.restarted" => return Some(event_stream::event(&id, "restart", "{}")),
                 "resume" => {
-                    self.follower = None;
-                    return Some(event_stream::event(&id, "resume", "{}"));
+                    // This protocol has no way to ask its client back: a slow reader is followed
+                    // on from where it stands. Only a server that goes away ends the stream.
+                    let conversation = self.sent.conversation;
+                    self.follower = if self.app.hub.is_closed() {
+                        None
+                    } else {
+                        let again = live_feed::follow(
+                            &self.app,
+                            self.account,
+                            conversation,
+                            Some(frame.id),
+                        );
+                        again.await.ok()
+                    };
+                    if self.follower.is_none() {
+                        return Some(event_stream::event(&id, "resume", "{}"));
+                    }
                 }
                 "reply.started" | "typing" => {}
                 _ => {
                     if let Some(outcome) = self.outcome().await {
                         self.follower = None;
-                        let answer = SentOut::new(&self.sent, outcome).to_json_string();
+                        let answer = Direct(SentOut::new(&self.sent, outcome)).to_text();
                         return Some(event_stream::event(&id, "end", &answer));
                     }
                 }

@@ -1,7 +1,7 @@
 //! AeroChat's words (seed 000), and nothing else.
 
-use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, ResponseContent};
+use serde::Serialize;
 
 use crate::app::outcome::Outcome;
 use crate::app::read_conversation::Page;
@@ -13,6 +13,7 @@ use crate::domain::message::Author;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
 use crate::live::frame::{Direction, Message};
+use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
 use crate::surface::fields::{Field, Text, parsed};
 
@@ -88,8 +89,9 @@ fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
 }
 
 /// Result of a sent message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Status {
     /// The bot replied.
     Bot,
@@ -100,14 +102,14 @@ pub(super) enum Status {
 }
 
 /// What the bot said.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "Reply")]
 pub(super) struct ReplyOut {
     text: String,
 }
 
 /// Seed 000, *Send a message*, response.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "SentMessage")]
 pub(super) struct SentOut {
     conversation_id: String,
@@ -149,7 +151,7 @@ impl SentOut {
 /// The answer in the form the caller accepts.
 #[derive(ResponseContent)]
 pub(super) enum SentContent {
-    Json(Json<SentOut>),
+    Json(Direct<SentOut>),
     /// `start`, then `chunk`s `{"text"}`, then `end` with the whole answer; every `id` resumes on
     /// the live surface.
     Stream(EventStream),
@@ -183,8 +185,9 @@ impl From<Contact> for ContactOut {
 }
 
 /// Who sent a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub(super) enum AuthorType {
     Customer,
     Bot,
@@ -192,12 +195,14 @@ pub(super) enum AuthorType {
 }
 
 /// Who sent a message; no internal ids or emails are exposed.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "Author", skip_serializing_if_is_none)]
 pub(super) struct AuthorOut {
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     kind: AuthorType,
     /// The brand or the agent; absent for customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
 }
 
@@ -212,15 +217,16 @@ impl From<Author> for AuthorOut {
 }
 
 /// Where a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub(super) enum DirectionOut {
     Inbound,
     Outbound,
 }
 
 /// A file of a message.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "Attachment")]
 pub(super) struct AttachmentOut {
     id: String,
@@ -230,7 +236,7 @@ pub(super) struct AttachmentOut {
 }
 
 /// Seed 000, *Get a conversation's messages*: each message.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "Message")]
 pub(super) struct MessageOut {
     message_id: String,
@@ -261,7 +267,7 @@ impl MessageOut {
 }
 
 /// Where a page stands in its list.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "Paging")]
 pub(super) struct PagingOut {
     page: u64,
@@ -271,7 +277,7 @@ pub(super) struct PagingOut {
 }
 
 /// Seed 000, *Get a conversation's messages*: oldest first.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename = "MessageList")]
 pub(super) struct MessagesOut {
     messages: Vec<MessageOut>,
@@ -289,6 +295,53 @@ impl MessagesOut {
                 total: found.total,
                 has_more: page.saturating_mul(limit) < found.total,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_what_the_documents_describe() {
+        let message = |name: Option<&str>| MessageOut {
+            message_id: "00".into(),
+            direction: DirectionOut::Outbound,
+            author: AuthorOut { kind: AuthorType::Bot, name: name.map(str::to_owned) },
+            text: "hi".into(),
+            attachments: vec![AttachmentOut {
+                id: "1".into(),
+                filename: "a.txt".into(),
+                size: 1,
+                mime_type: "text/plain".into(),
+            }],
+            language: "en".into(),
+            created_at: "2026-06-16T10:00:00Z".into(),
+        };
+        let list = MessagesOut {
+            messages: vec![message(Some("Acme")), message(None)],
+            paging: PagingOut { page: 1, limit: 50, total: 2, has_more: false },
+        };
+        assert_eq!(serde_json::to_value(&list).ok(), list.to_json());
+        for (status, reply) in [
+            (Status::Bot, Some(ReplyOut { text: "hi".into() })),
+            (Status::QueuedForAgent, None),
+            (Status::Unavailable, None),
+        ] {
+            let sent = SentOut {
+                conversation_id: "cv_1".into(),
+                contact_id: "ct_1".into(),
+                message_id: "00".into(),
+                status,
+                reply,
+                intent: None,
+                language: "en".into(),
+                created_at: "2026-06-16T10:00:00Z".into(),
+            };
+            assert_eq!(serde_json::to_value(&sent).ok(), sent.to_json());
         }
     }
 }

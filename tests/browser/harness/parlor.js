@@ -21,7 +21,12 @@ export class Server {
     server.port = await freePort();
     server.origin = `http://127.0.0.1:${server.port}`;
     server.flags = flags;
-    await server.up();
+    try {
+      await server.up();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 

@@ -58,6 +58,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it
     back_after.sort_unstable();
     let (median, slowest) = (back_after.get(back_after.len() / 2), back_after.last());
     println!("{kills} kills: {figures:?}, ready after: median {median:?}, slowest {slowest:?}");
+    assert_eq!(figures.overtaken, 0, "questions of one conversation are answered in their order");
     assert!(figures.replies > CALLERS, "the load was load");
     assert!(kills == 0 || figures.resumed_inside > 0, "no reply was cut: nothing was proved");
 }

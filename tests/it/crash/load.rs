@@ -124,8 +124,6 @@ impl Caller {
     }
 
     async fn stream_on(&mut self, ledger: &mut Ledger) {
-        // What a stream shows while an earlier turn is still owed is for `story` to prove.
-        let mut alone = true;
         while !self.round().last {
             let (text, _) = self.question();
             let round = self.round();
@@ -143,21 +141,17 @@ impl Caller {
                             "chunk" => said.push_str(event.data["text"].as_str().expect("text")),
                             "end" => {
                                 let reply = &event.data["reply"]["text"];
-                                assert!(!alone || *reply == said, "{said:?} is not {reply}");
+                                assert_eq!(*reply, said, "the chunks are this reply and no other");
                                 ended = true;
                             }
                             other => panic!("an event that a turn does not have: {other}"),
                         }
                     }
-                    alone = ended;
                     if !ended {
                         self.next_round(round, None).await;
                     }
                 }
-                Err(error) => {
-                    alone = false;
-                    self.next_round(round, Some(error)).await;
-                }
+                Err(error) => self.next_round(round, Some(error)).await,
             }
         }
     }

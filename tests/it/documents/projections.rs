@@ -75,10 +75,6 @@ fn changed(memory: &mut Memory, seq: Seq, event: &Event) -> Vec<&'static str> {
 /// Which types of events change each view, in some state or other.
 fn fed_by() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let examples = examples();
-    let named = |name: &str| {
-        let found = examples.iter().find(|event| event.body.name() == name);
-        found.unwrap_or_else(|| panic!("an example of {name}")).clone()
-    };
     let lives = [
         vec![],
         vec!["contact.created", "conversation.started"],
@@ -89,8 +85,12 @@ fn fed_by() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let mut fed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for life in lives {
         let mut memory = Memory::default();
-        for (place, name) in (1..).zip(&life) {
-            changed(&mut memory, Seq::new(place), &named(name));
+        let lived = life.iter().flat_map(|name| {
+            let examples = examples.iter();
+            examples.filter(|event| event.body.name() == *name).collect::<Vec<_>>()
+        });
+        for (place, event) in (1..).zip(lived) {
+            changed(&mut memory, Seq::new(place), event);
         }
         for event in &examples {
             for view in changed(&mut memory.clone(), Seq::new(100), event) {
@@ -141,7 +141,7 @@ fn each_view_has_one_file_and_one_module() {
         let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
         modules.insert(name.trim_end_matches(".rs").to_owned());
     }
-    modules.remove("mod");
+    modules.retain(|name| name != "mod" && name != "tests");
     for (view, fold) in STATES {
         assert!(Path::new(ROOT).join("src/domain").join(fold).exists(), "the fold behind {view}");
         modules.insert(view.to_owned());

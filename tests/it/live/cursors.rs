@@ -7,8 +7,18 @@ async fn a_malformed_cursor_is_refused_by_name() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
     let malformed = [
-        "x", "-1", "1~", "1~a", "1~a~1", "1~a~1~", "1~a~1~a~b", "1~a~-1~a", "~a~1~a", "+1",
-        "18446744073709551616", "1~aaaaaaaaaaaa~1~a",
+        "x",
+        "-1",
+        "1~",
+        "1~a",
+        "1~a~1",
+        "1~a~1~",
+        "1~a~1~a~b",
+        "1~a~-1~a",
+        "~a~1~a",
+        "+1",
+        "18446744073709551616",
+        "1~aaaaaaaaaaaa~1~a",
     ];
     for cursor in malformed {
         let encoded = cursor.replace('+', "%2B");

@@ -120,9 +120,12 @@ async fn pages_show_a_reply_under_way_as_far_as_it_is() {
         }
         page["next"].as_str().expect("a cursor").clone_into(&mut next);
     }
-    let text: String = frames.iter().filter_map(|frame| {
-        (frame["type"] == "reply.chunk").then(|| frame["data"]["text"].as_str().unwrap())
-    }).collect();
+    let text: String = frames
+        .iter()
+        .filter_map(|frame| {
+            (frame["type"] == "reply.chunk").then(|| frame["data"]["text"].as_str().unwrap())
+        })
+        .collect();
     assert_eq!(text, STORY);
     let started = frames.iter().filter(|frame| frame["type"] == "reply.started").count();
     let restarted = frames.iter().any(|frame| frame["type"] == "reply.restarted");
@@ -175,5 +178,15 @@ async fn an_escalation_is_on_the_feed() {
     // People have it now: the bot is silent.
     let next = thread.send(&client, ASK).await;
     assert_eq!(feed.next().await.data["data"]["message_id"], next["message_id"]);
+    let last = thread.send(&client, ASK).await;
+    assert_eq!(feed.next().await.data["data"]["message_id"], last["message_id"]);
+}
+
+#[tokio::test]
+async fn a_turn_of_people_ends_at_once() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    thread.turn(&client, "quux frobnicates").await;
+    // Nobody can say when a person answers: the stream ends, and the feed will tell.
     assert_eq!(names(&thread.turn(&client, ASK).await), Vec::<&str>::new());
 }

@@ -61,12 +61,21 @@ async fn what_is_wrong_with_a_message_is_said_by_field() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
     let path = thread.path("/messages");
-    for body in [json!({}), json!({ "text": null }), json!({ "text": "" }), json!({ "text": " \n\t" }), json!({ "text": 5 }), json!({ "text": ["a"] })] {
+    for body in [
+        json!({}),
+        json!({ "text": null }),
+        json!({ "text": "" }),
+        json!({ "text": " \n\t" }),
+        json!({ "text": 5 }),
+        json!({ "text": ["a"] }),
+    ] {
         let error = client.post(&path, &body).await.expect(400);
         assert_eq!(error["error"]["type"], "invalid_request", "{body}");
         assert!(error["error"]["fields"]["text"].is_string(), "{body}: {error}");
     }
-    for (kind, text) in [("application/json", "{"), ("application/json", "[]"), ("application/json", "")] {
+    for (kind, text) in
+        [("application/json", "{"), ("application/json", "[]"), ("application/json", "")]
+    {
         let error = client.raw("POST", &path, kind, text).await.expect(400);
         assert_eq!(error["error"]["type"], "invalid_request", "{text}");
     }

@@ -4,7 +4,6 @@
 mod cursors;
 mod following;
 mod messages;
-mod outcomes;
 mod past;
 mod readers;
 mod resuming;

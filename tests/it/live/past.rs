@@ -38,9 +38,15 @@ async fn a_conversation_is_shown_as_it_was_at_every_moment() {
             3 => {
                 let read = &moments.last().expect("one")["messages"];
                 let last = &read[read.as_array().expect("messages").len() - 1]["message_id"];
-                client.post(&thread.path("/read"), &json!({ "message_id": last })).await.expect(204);
+                client
+                    .post(&thread.path("/read"), &json!({ "message_id": last }))
+                    .await
+                    .expect(204);
             }
-            _ => drop(thread.turn(&client, if step < 30 { ASK } else { "quux frobnicates" }).await),
+            _ if step < 20 => drop(thread.turn(&client, ASK).await),
+            // The first of these is handed over: what follows is with people.
+            _ if step == 20 => drop(thread.turn(&client, "quux frobnicates").await),
+            _ => drop(thread.send(&client, "quux frobnicates").await),
         }
         moments.push(thread.now(&client).await);
     }

@@ -56,16 +56,26 @@ async fn reading_is_kept_and_said_once() {
 async fn what_is_wrong_with_a_signal_is_said_by_field() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
-    for body in [json!({}), json!({ "typing": null }), json!({ "typing": "yes" }), json!({ "typing": 1 })] {
+    for body in
+        [json!({}), json!({ "typing": null }), json!({ "typing": "yes" }), json!({ "typing": 1 })]
+    {
         let error = client.post(&thread.path("/typing"), &body).await.expect(400);
         assert!(error["error"]["fields"]["typing"].is_string(), "{body}: {error}");
     }
-    let bodies = [json!({}), json!({ "message_id": null }), json!({ "message_id": 5 }), json!({ "message_id": "x" }), json!({ "message_id": "A".repeat(32) })];
+    let bodies = [
+        json!({}),
+        json!({ "message_id": null }),
+        json!({ "message_id": 5 }),
+        json!({ "message_id": "x" }),
+        json!({ "message_id": "A".repeat(32) }),
+    ];
     for body in bodies {
         let error = client.post(&thread.path("/read"), &body).await.expect(400);
         assert!(error["error"]["fields"]["message_id"].is_string(), "{body}: {error}");
     }
-    for (rest, body) in [("typing", json!({ "typing": true })), ("read", json!({ "message_id": "a".repeat(32) }))] {
+    for (rest, body) in
+        [("typing", json!({ "typing": true })), ("read", json!({ "message_id": "a".repeat(32) }))]
+    {
         let unknown = format!("/live/v1/conversations/cv_1/{rest}");
         stage.key.post(&unknown, &body).await.expect(404);
         let known = thread.path(&format!("/{rest}"));

@@ -16,7 +16,9 @@ pub const ASK: &str = "tell me a story";
 /// A server with the slow bot, and its account's key.
 pub struct Stage {
     pub server: Server,
+    /// A caller with the account's key, and the key itself.
     pub key: Client,
+    pub secret: String,
     _dir: TempDir,
 }
 
@@ -24,8 +26,9 @@ impl Stage {
     /// The bot pauses so long between the pieces of its reply.
     pub async fn with_pace(pace_ms: u64) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let key = Server::create_account(dir.path(), "Demo", &[]).await;
+        let secret = Server::create_account(dir.path(), "Demo", &[]).await;
         let definition = json!({
+            "kind": "faq",
             "name": "Storyteller",
             "default_language": "en",
             "pace_ms": pace_ms,
@@ -42,8 +45,8 @@ impl Stage {
         let (done, said) = Server::command(dir.path(), &["bot", "deploy", "--file", path]).await;
         assert!(done, "bot deploy: {said}");
         let server = Server::open(dir.path(), &[]).await;
-        let key = server.client_with(&key);
-        Self { server, key, _dir: dir }
+        let key = server.client_with(&secret);
+        Self { server, key, secret, _dir: dir }
     }
 
     /// A new conversation and a caller with its token.

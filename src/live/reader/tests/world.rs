@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::client::Client;
 use crate::domain::conversation::tests::story::{Story, message};
-use crate::domain::conversation::{Conversation, Effect, Why};
+use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::Event;
 use crate::domain::ids::MessageId;
 use crate::domain::message::Author;
@@ -258,7 +258,9 @@ impl World {
             effects.push(self.commit(end));
         }
         self.tell();
-        if effects.first() == Some(&Effect::Discarded(Why::PeopleTookOver)) {
+        let answered = self.state.as_ref().and_then(|state| state.last_answered);
+        if matches!(effects.first(), Some(Effect::Discarded(_))) && answered != Some(message(turn))
+        {
             self.commit(self.story.discarded(turn));
             self.tell();
         }
@@ -266,9 +268,7 @@ impl World {
 
     /// The reply under way and what of it was shown.
     pub(super) fn under_way(&self) -> Option<(MessageId, String)> {
-        let writing = self.writing.as_ref()?;
-        let asked = message(writing.turn);
-        let shown = writing.text[..writing.shown].iter().collect();
-        self.owes(asked).then_some((asked.reply(), shown))
+        let (reply, text) = self.hub.under_way(self.story.id)?;
+        self.owes(reply.in_reply_to).then_some((reply.id, text))
     }
 }

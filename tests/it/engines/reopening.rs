@@ -1,0 +1,131 @@
+//! What is there when the engine is opened again.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use parlor::domain::seq::Seq;
+use parlor::engine::{Engine, Error, EventLog, Topic, Views};
+
+use super::place::{Bench, Place, Seen};
+use super::samples::Thread;
+
+/// All that an engine answers about some threads, as text.
+pub async fn everything(engine: &dyn Engine, threads: &[Thread]) -> String {
+    let mut all = Vec::new();
+    for topic in [Topic::Events, Topic::Accounts] {
+        let log = engine.read(topic, 0, Seq::START, 100_000).await.expect("readable");
+        all.push(format!("{log:?} {:?}", engine.end(topic, 0).await.expect("readable")));
+    }
+    for thread in threads {
+        let (account, id) = (thread.account, thread.id);
+        let state = engine.conversation(account, id).await.expect("readable");
+        let contact = engine.contact(account, thread.contact).await.expect("readable");
+        let timeline = engine.timeline(account, id, Seq::START, 10_000).await.expect("readable");
+        let messages = engine.messages(account, id, 50, 10_000).await.expect("readable");
+        let (claim, totals) = (engine.claim(account, "key").await, engine.totals(account).await);
+        all.push(format!("{state:?} {contact:?} {timeline:?} {messages:?} {claim:?} {totals:?}"));
+    }
+    all.push(format!("{:?}", engine.turns_due(0, Seq::START, 10_000).await));
+    all.join("\n")
+}
+
+/// Conversations of every kind.
+pub async fn populate(engine: &dyn Engine) -> Vec<Thread> {
+    let mut threads = Vec::new();
+    for number in 0..8 {
+        let thread = Thread::begun(engine).await;
+        engine.append(thread.administration()).await.expect("appended");
+        engine.append(vec![thread.inbound_with_key("key").1]).await.expect("appended");
+        for _ in 0..number * 10 {
+            let (message, inbound) = thread.inbound("hello");
+            let all = vec![inbound, thread.reply(message, "hi"), thread.read(message)];
+            engine.append(all).await.expect("appended");
+        }
+        let (message, inbound) = thread.inbound("the last one");
+        engine.append(vec![inbound]).await.expect("appended");
+        let end = match number % 4 {
+            0 => thread.escalated(message),
+            1 => thread.resolved(),
+            2 => thread.assigned(),
+            _ => thread.read(message),
+        };
+        engine.append(vec![end]).await.expect("appended");
+        threads.push(thread);
+    }
+    threads
+}
+
+pub async fn everything_is_there_after_closing<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let threads = populate(&*bench.engine).await;
+    let before = everything(&*bench.engine, &threads).await;
+    let bench = bench.close_and_reopen().await;
+    assert!(everything(&*bench.engine, &threads).await == before, "closing has changed something");
+    assert!(bench.seen.told().is_empty(), "nothing is told again");
+}
+
+pub async fn everything_is_there_after_dropping<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let threads = populate(&*bench.engine).await;
+    let before = everything(&*bench.engine, &threads).await;
+    let bench = bench.drop_and_reopen().await;
+    assert!(everything(&*bench.engine, &threads).await == before, "dropping has changed something");
+}
+
+pub async fn positions_go_on_after_reopening<P: Place>() {
+    let mut bench = Bench::<P>::make().await;
+    let thread = Thread::begun(&*bench.engine).await;
+    let mut last = bench.engine.end(Topic::Events, 0).await.expect("readable");
+    for count in 1..=3 {
+        bench = bench.close_and_reopen().await;
+        let (_, inbound) = thread.inbound("hello");
+        let result = bench.engine.append(vec![inbound]).await.expect("appended")[0];
+        assert!(result.seq > last, "a position is never given twice");
+        last = result.seq;
+        let state = bench.engine.conversation(thread.account, thread.id).await.expect("readable");
+        assert_eq!(state.map(|state| state.message_count), Some(count));
+    }
+}
+
+pub async fn a_closed_engine_takes_no_writes_and_says_so<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let health = bench.engine.health();
+    assert_eq!((health.writable, health.readable, health.detail), (true, true, None));
+    let thread = Thread::begun(&*bench.engine).await;
+    bench.engine.close().await;
+    let refused = bench.engine.append(vec![thread.inbound("hello").1]).await;
+    assert!(matches!(refused, Err(Error::ReadOnly(_))), "{refused:?}");
+    let health = bench.engine.health();
+    assert!(!health.writable && health.detail.is_some(), "{health:?}");
+    bench.engine.close().await;
+}
+
+pub async fn closing_finishes_what_waits<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let thread = Thread::begun(&*bench.engine).await;
+    // Each is asked for, and none is awaited before the engine closes.
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        let mut append = bench.engine.append(vec![thread.inbound("hello").1]);
+        assert!((&mut append).now_or_never().is_none_or(|done| done.is_ok()));
+        waiting.push(append);
+    }
+    bench.engine.close().await;
+    drop(waiting);
+    let bench = bench.drop_and_reopen().await;
+    let state = bench.engine.conversation(thread.account, thread.id).await.expect("readable");
+    assert_eq!(state.map(|state| state.message_count), Some(200));
+    let reads = (0..4).map(|skip| bench.engine.messages(thread.account, thread.id, skip * 50, 50));
+    let pages = join_all(reads).await;
+    assert!(pages.into_iter().all(|page| page.expect("readable").len() == 50));
+}
+
+pub async fn closing_gives_everything_back<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    Thread::begun(&*bench.engine).await;
+    bench.engine.close().await;
+    // The handle is still held, as by a request that has not ended.
+    let again = bench.place.open(Arc::new(Seen::default())).await;
+    assert!(again.is_ok(), "the place is still taken: {:?}", again.err());
+}

@@ -1,0 +1,157 @@
+//! Claims, turns that are due, totals and states.
+
+use std::time::Duration;
+
+use parlor::domain::conversation::Conversation;
+use parlor::domain::event::Event;
+use parlor::domain::seq::Seq;
+use parlor::domain::time::Timestamp;
+use parlor::engine::{EventLog, Views};
+
+use super::place::{Bench, Place};
+use super::samples::Thread;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn at(event: Event, days: u32) -> Event {
+    Event { at: Timestamp::from_millis(1_750_000_000_000).plus(DAY * days), ..event }
+}
+
+fn day(days: u32) -> Timestamp {
+    Timestamp::from_millis(1_750_000_000_000).plus(DAY * days)
+}
+
+pub async fn a_used_key_is_found_until_it_expires<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    assert_eq!(engine.claim(thread.account, "old").await.expect("readable"), None);
+    for (days, key) in [(1, "old"), (3, "new")] {
+        let (message, event) = thread.inbound_with_key(key);
+        engine.append(vec![at(event, days)]).await.expect("appended");
+        let row = engine.claim(thread.account, key).await.expect("readable").expect("claimed");
+        assert_eq!((row.message_id, row.conversation), (message, thread.id));
+        assert_eq!((row.contact, row.account), (thread.contact, thread.account));
+        assert_eq!((row.request.as_str(), row.at), ("asked", day(days)));
+    }
+    assert_eq!(engine.expire_claims(day(1)).await.expect("done"), 0, "before, and not at");
+    assert_eq!(engine.expire_claims(day(2)).await.expect("done"), 1);
+    assert_eq!(engine.expire_claims(day(2)).await.expect("done"), 0, "once");
+    assert_eq!(engine.claim(thread.account, "old").await.expect("readable"), None);
+    assert!(engine.claim(thread.account, "new").await.expect("readable").is_some());
+}
+
+pub async fn a_key_that_is_used_again_is_kept_as_long_as_its_last_use<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    // Used again after a day, just before the first use was forgotten.
+    let (_, first) = thread.inbound_with_key("key");
+    let (again, second) = thread.inbound_with_key("key");
+    engine.append(vec![at(first, 1)]).await.expect("appended");
+    engine.append(vec![at(second, 3)]).await.expect("appended");
+    engine.expire_claims(day(2)).await.expect("done");
+    let row = engine.claim(thread.account, "key").await.expect("readable");
+    let found = row.map(|row| row.message_id);
+    assert_eq!(found, Some(again), "forgetting the first use must not forget the second");
+    engine.expire_claims(day(4)).await.expect("done");
+    assert_eq!(engine.claim(thread.account, "key").await.expect("readable"), None);
+}
+
+pub async fn a_turn_is_due_until_it_is_answered<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let due = async || engine.turns_due(0, Seq::START, 100).await.expect("readable");
+    let ends: [fn(&Thread, parlor::domain::ids::MessageId) -> Event; 4] = [
+        |thread, message| thread.reply(message, "hi"),
+        |thread, message| thread.escalated(message),
+        |thread, _| thread.assigned(),
+        |thread, _| thread.resolved(),
+    ];
+    for end in ends {
+        let thread = Thread::begun(&**engine).await;
+        let (message, inbound) = thread.inbound("hello");
+        let result = engine.append(vec![inbound.clone()]).await.expect("appended")[0];
+        let rows = due().await;
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].seq, rows[0].at), (result.seq, inbound.at));
+        assert_eq!((rows[0].account, rows[0].conversation), (thread.account, thread.id));
+        assert_eq!(rows[0].message_id, message);
+        engine.append(vec![end(&thread, message)]).await.expect("appended");
+        assert_eq!(due().await, []);
+    }
+    let thread = Thread::begun(&**engine).await;
+    let (message, inbound) = thread.inbound("hello");
+    let answered = vec![inbound, thread.reply(message, "hi")];
+    engine.append(answered).await.expect("appended");
+    assert_eq!(due().await, [], "what was answered at once was never due");
+}
+
+pub async fn turns_that_are_due_are_paged_in_order<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let mut expected = Vec::new();
+    for number in 0..30 {
+        let thread = Thread::begun(&**engine).await;
+        let (message, inbound) = thread.inbound("hello");
+        let result = engine.append(vec![inbound]).await.expect("appended")[0];
+        if number % 3 == 0 {
+            engine.append(vec![thread.reply(message, "hi")]).await.expect("appended");
+        } else {
+            expected.push((result.seq, message));
+        }
+    }
+    for limit in [1, 7, 100] {
+        let (mut found, mut after) = (Vec::new(), Seq::START);
+        loop {
+            let page = engine.turns_due(0, after, limit).await.expect("readable");
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            found.extend(page.iter().map(|row| (row.seq, row.message_id)));
+        }
+        assert_eq!(found, expected, "{limit} at a time");
+    }
+}
+
+pub async fn totals_count_what_was_applied<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::new();
+    let totals = engine.totals(thread.account).await.expect("readable");
+    assert_eq!((totals.inbound, totals.outbound), (0, 0));
+    engine.append(thread.begin()).await.expect("appended");
+    for _ in 0..10 {
+        let (message, inbound) = thread.inbound("hello");
+        let twice = [thread.reply(message, "hi"), thread.reply(message, "hi")];
+        engine.append([vec![inbound], twice.to_vec()].concat()).await.expect("appended");
+    }
+    let unknown = Thread { account: thread.account, ..Thread::new() };
+    engine.append(vec![unknown.inbound("to nobody").1]).await.expect("appended");
+    let totals = engine.totals(thread.account).await.expect("readable");
+    assert_eq!((totals.inbound, totals.outbound), (10, 10));
+}
+
+pub async fn states_are_the_fold_of_the_log<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    let (message, inbound) = thread.inbound("hello");
+    let late = thread.reply(message, "late");
+    let story = [inbound, thread.escalated(message), late, thread.assigned(), thread.resolved()];
+    let mut folded: Option<Conversation> = None;
+    for event in story.into_iter().chain([thread.inbound("again").1]) {
+        engine.append(vec![event]).await.expect("appended");
+        let log = engine.read(parlor::engine::Topic::Events, 0, Seq::START, 100).await;
+        folded = None;
+        for entry in log.expect("readable") {
+            match &mut folded {
+                Some(state) => drop(state.apply(entry.seq, &entry.event)),
+                none => *none = Conversation::started(entry.seq, &entry.event),
+            }
+        }
+        let state = engine.conversation(thread.account, thread.id).await.expect("readable");
+        assert_eq!(state, folded);
+    }
+    assert!(folded.is_some_and(|state| state.is_with_bot()), "it was reopened at last");
+}
