@@ -111,7 +111,8 @@ async fn answer(
     }
     // Overtaken by people, or written twice: only the first has to be told.
     let now = app.engine.conversation(account, id).await?;
-    if now.is_none_or(|now| now.last_answered != Some(asked.message_id)) {
+    let asked_for = asked.message_id;
+    if now.is_none_or(|now| now.last_answered != Some(asked_for) && !now.owes(asked_for)) {
         let in_reply_to = asked.message_id;
         let discarded = ReplyDiscarded { conversation_id: id, reply_id, in_reply_to };
         append(app, state, vec![Body::ReplyDiscarded(discarded)]).await?;

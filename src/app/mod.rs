@@ -77,9 +77,10 @@ pub fn failed(error: engine::Error) -> Error {
     match error {
         engine::Error::Overloaded => Error::Unavailable("too busy to take this now; try again"),
         engine::Error::ReadOnly(detail) => {
-            tracing::warn!(detail, "a write was refused");
+            tracing::debug!(detail, "a write was refused");
             Error::Unavailable("writes are not possible at the moment; try again later")
         }
+        engine::Error::Claimed => Error::IdempotencyInFlight,
         engine::Error::Unknown => {
             tracing::error!("the outcome of a write is not known");
             Error::Unavailable(

@@ -31,7 +31,48 @@ pub enum Outcome {
     Unavailable,
 }
 
+/// How a turn ended, and by which event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    pub outcome: Outcome,
+    /// None where nothing after the message says it: people had the conversation already.
+    pub seq: Option<Seq>,
+}
+
 /// How the turn of `message`, which stands at `seq`, ended; none while it is owed.
+///
+/// # Errors
+/// As the engine's views.
+pub async fn ending_of(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    message: MessageId,
+    seq: Seq,
+) -> Result<Option<Ending>> {
+    // First the state, then the timeline: what closed the turn is there when it is looked for.
+    let state = app.engine.conversation(account, conversation).await.map_err(failed)?;
+    let state = state.ok_or(Error::NotFound("conversation"))?;
+    if state.owes(message) {
+        return Ok(None);
+    }
+    let mut after = seq;
+    loop {
+        let page = app.engine.timeline(account, conversation, after, PAGE).await.map_err(failed)?;
+        for entry in &page {
+            if let Some(outcome) = concludes(&entry.event, message) {
+                return Ok(Some(Ending { outcome, seq: Some(entry.seq) }));
+            }
+            after = entry.seq;
+        }
+        if page.len() < PAGE {
+            let outcome = if state.is_with_bot() { Outcome::Unavailable } else { Outcome::Queued };
+            return Ok(Some(Ending { outcome, seq: None }));
+        }
+    }
+}
+
+/// The outcome alone.
 ///
 /// # Errors
 /// As the engine's views.
@@ -42,19 +83,8 @@ pub async fn outcome_of(
     message: MessageId,
     seq: Seq,
 ) -> Result<Option<Outcome>> {
-    let mut after = seq;
-    loop {
-        let page = app.engine.timeline(account, conversation, after, PAGE).await.map_err(failed)?;
-        for entry in &page {
-            if let Some(outcome) = concludes(&entry.event, message) {
-                return Ok(Some(outcome));
-            }
-            after = entry.seq;
-        }
-        if page.len() < PAGE {
-            return Ok(None);
-        }
-    }
+    let ending = ending_of(app, account, conversation, message, seq).await?;
+    Ok(ending.map(|ending| ending.outcome))
 }
 
 /// What an event after the message says about its turn.

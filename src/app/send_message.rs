@@ -87,9 +87,18 @@ pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage)
             if earlier.request != claim.request {
                 return Err(Error::IdempotencyMismatch);
             }
+            return replay(app, tenant, earlier.conversation, earlier.message_id).await;
+        }
+        _ => {}
+    }
+    match send(app, tenant, &command, Some(claim.clone())).await {
+        Err(Error::IdempotencyInFlight) => {
+            // Claimed after all: an earlier try, of which nobody knew whether it was kept.
+            let earlier = app.engine.claim(account, &claim.key).await.map_err(failed)?;
+            let earlier = earlier.ok_or(Error::IdempotencyInFlight)?;
             replay(app, tenant, earlier.conversation, earlier.message_id).await
         }
-        _ => send(app, tenant, &command, Some(claim)).await,
+        sent => sent,
     }
 }
 
@@ -109,6 +118,10 @@ async fn replay(
             let Body::MessageInbound(data) = &entry.event.body else { continue };
             if data.message_id == message {
                 let seq = entry.seq;
+                let outcome = outcome_of(app, account, conversation, message, seq).await?;
+                if outcome.is_none() {
+                    Turns::call(app, account, conversation);
+                }
                 return Ok(Sent {
                     conversation,
                     contact: data.contact_id,
@@ -117,7 +130,7 @@ async fn replay(
                     language: data.language,
                     at: entry.event.at,
                     cursor: Cursor::at(seq),
-                    outcome: outcome_of(app, account, conversation, message, seq).await?,
+                    outcome,
                 });
             }
         }
@@ -365,7 +378,7 @@ impl Draft {
         Ok(Outcome::Queued)
     }
 
-    async fn append(&mut self, app: &App, outcome: Option<Outcome>) -> Result<Sent> {
+    async fn append(&mut self, app: &Arc<App>, outcome: Option<Outcome>) -> Result<Sent> {
         let events = std::mem::take(&mut self.events);
         let events = events.into_iter().map(|body| Event {
             id: event_id(&body),
@@ -380,14 +393,18 @@ impl Draft {
             return Err(Error::NotFound("conversation"));
         }
         let seq = inbound.seq;
-        // The fold may have seen what the views did not show yet: a person who took over.
+        // The fold may have seen what the views did not show yet: a person who took over, or an
+        // older turn that is owed first.
         let stands = appended.iter().skip(self.inbound).all(|one| one.effect == Effect::Applied);
-        let outcome = match outcome {
-            Some(outcome) if stands => Some(outcome),
-            Some(_) => outcome_of(app, self.account, self.conversation, self.message, seq)
-                .await?
-                .or(Some(Outcome::Queued)),
-            None => None,
+        let outcome = if stands || outcome.is_none() {
+            outcome
+        } else {
+            let (account, id) = (self.account, self.conversation);
+            let outcome = outcome_of(app, account, id, self.message, seq).await?;
+            if outcome.is_none() {
+                Turns::call(app, account, id);
+            }
+            outcome
         };
         Ok(Sent {
             conversation: self.conversation,

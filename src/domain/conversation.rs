@@ -35,6 +35,8 @@ pub enum Why {
     PeopleTookOver,
     /// The turn is answered, stopped or was never asked.
     TurnIsClosed,
+    /// An older turn is owed an answer first.
+    OlderTurnIsOwed,
     /// Nothing would change.
     NoChange,
     /// The event is about something else.
@@ -195,9 +197,13 @@ impl Conversation {
                 if self.handling != Handling::Bot {
                     return Effect::Discarded(Why::PeopleTookOver);
                 }
-                if !data.in_reply_to.is_some_and(|message| self.close(message)) {
+                let Some(turn) = data.in_reply_to.filter(|turn| self.owes(*turn)) else {
                     return Effect::Discarded(Why::TurnIsClosed);
+                };
+                if self.turns.first().is_some_and(|oldest| oldest.message_id != turn) {
+                    return Effect::Discarded(Why::OlderTurnIsOwed);
                 }
+                self.close(turn);
                 self.last_answered = data.in_reply_to;
             }
             Author::Agent { name } => {

@@ -21,6 +21,8 @@ pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationTo
             () = drain.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        // Asking is what makes a refusing engine look whether it can write again.
+        app.engine.health();
         app.limits.tidy();
         metrics.run_upkeep();
         let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +63,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         write_credentials(&config.data_dir, &credentials)?;
     }
 
+    // From the first moment that anybody can know of: a signal before would end us undrained.
+    let (terminate, interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listener = accept::listen(config.listen, SEND_BUFFER)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
@@ -79,7 +82,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let serving = tokio::spawn(serving);
     welcome(&config, address)?;
 
-    stop_signal().await?;
+    stop_signal(terminate, interrupt).await;
     tracing::info!("draining");
     drain.cancel();
     // Replies under way finish or stay due; readers reconnect elsewhere or after the restart.
@@ -106,14 +109,11 @@ fn welcome(config: &Config, address: std::net::SocketAddr) -> std::io::Result<()
     out.flush()
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn stop_signal(mut terminate: Signal, mut interrupt: Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    Ok(())
 }
 
 /// A connection needs a descriptor: takes as many as the process may have.

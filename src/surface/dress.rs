@@ -3,6 +3,7 @@
 //! panics.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError};
@@ -22,6 +23,9 @@ pub(super) type Costume = fn(Error) -> Response;
 
 /// The largest JSON body; the longest message with every character escaped fits in.
 pub(super) const MAX_JSON_BYTES: usize = 256 * 1024;
+
+/// How long a body may take to arrive.
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// An endpoint whose failures all look alike.
 pub(super) struct Dressed<E> {
@@ -46,11 +50,16 @@ impl<E> Dressed<E> {
             return error.into_response();
         }
         let error = classify(&error, || self.allow.methods(path));
+        let unread = matches!(error, Error::BodyTooLarge { .. } | Error::BodyTooSlow);
         let allow = match &error {
             Error::MethodNotAllowed { allow } => Some(*allow),
             _ => None,
         };
         let mut response = (self.costume)(error);
+        if unread {
+            // What is left of the body stands where the next request would.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }

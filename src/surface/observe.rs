@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use metrics::{Counter, Histogram};
-use poem::http::{HeaderName, HeaderValue, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OperationId;
 use tracing::Instrument;
@@ -85,7 +85,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
             _ => "5xx",
         };
         self.measures(operation, class).record(began.elapsed());
-        if status.is_server_error() {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(request.id = id.to_str().unwrap_or_default(), operation, %status, "answered with an error");
         }
         let headers = response.headers_mut();

@@ -99,8 +99,9 @@ impl Shared {
         *write(&self.broken) = detail;
     }
 
-    pub(super) fn set_full(&self, full: bool) {
-        self.full.store(full, Ordering::Relaxed);
+    /// Says whether that is new.
+    pub(super) fn set_full(&self, full: bool) -> bool {
+        self.full.swap(full, Ordering::Relaxed) != full
     }
 
     pub(super) fn commit_began(&self) {
@@ -212,7 +213,16 @@ pub(super) fn recorded(guard: fjall::Guard) -> Result<Recorded> {
 
 #[async_trait]
 impl Engine for Embedded {
+    /// While writes are refused, asking makes the writer look again: a server that is not ready gets
+    /// no appends that would.
     fn health(&self) -> Health {
+        if self.shared.is_broken() || self.shared.full.load(Ordering::Relaxed) {
+            let (done, _) = oneshot::channel();
+            let look = Append { topic: Topic::Events, events: Vec::new(), done };
+            if let Some(queue) = read(&self.queue).as_ref() {
+                queue.try_send(look).ok();
+            }
+        }
         let readable = self.shared.store().is_some();
         let since = self.shared.commit_since.load(Ordering::Relaxed);
         let stuck = since >= 0 && self.shared.age_ms() - since > STUCK_AFTER_MS;

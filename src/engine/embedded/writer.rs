@@ -15,12 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::keys;
 use super::log::Shared;
 use super::states::{Cache, States};
-use super::store::{CHECKPOINT_KEY, json};
+use super::store::{CHECKPOINT_KEY, Store, json, row};
 use crate::domain::conversation::Effect;
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event};
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::{self, turns_due};
+use crate::projection::{self, claims, turns_due};
 
 /// A batch ends at so many events or bytes, so that latency and memory stay bounded.
 const MAX_BATCH_EVENTS: usize = 2_048;
@@ -92,11 +92,14 @@ impl Writer {
 
     fn commit(&mut self, waiting: &mut Vec<Append>) {
         if let Err(error) = self.check_writable() {
-            tracing::warn!(%error, "writes are refused");
             for append in waiting.drain(..) {
                 let refusal = Error::ReadOnly(error.to_string());
                 append.done.send(Err(refusal)).ok();
             }
+            return;
+        }
+        self.refuse_claimed(waiting);
+        if waiting.is_empty() {
             return;
         }
         let started = Instant::now();
@@ -120,6 +123,25 @@ impl Writer {
                     append.done.send(Err(Error::Unknown)).ok();
                 }
             }
+        }
+    }
+
+    /// Answers those that have nothing to write: they only ask to look, or their key is claimed.
+    fn refuse_claimed(&self, waiting: &mut Vec<Append>) {
+        let Some(store) = self.shared.store() else { return };
+        for append in std::mem::take(waiting) {
+            let claim =
+                append.events.iter().find_map(|(event, _)| claimed(&store, event).transpose());
+            let refusal = match claim {
+                _ if append.events.is_empty() => Ok(Vec::new()),
+                None => {
+                    waiting.push(append);
+                    continue;
+                }
+                Some(Ok(_)) => Err(Error::Claimed),
+                Some(Err(error)) => Err(error),
+            };
+            append.done.send(refusal).ok();
         }
     }
 
@@ -166,12 +188,21 @@ impl Writer {
         }
         if self.shared.free_bytes.load(Ordering::Relaxed) < self.reserve_bytes {
             let detail = "the disk is full".to_owned();
-            self.shared.set_full(true);
+            if self.shared.set_full(true) {
+                let free = self.shared.free_bytes.load(Ordering::Relaxed);
+                tracing::warn!(
+                    free,
+                    reserve = self.reserve_bytes,
+                    "the disk is full: writes are refused"
+                );
+            }
             // Looked at again at the next append: recovery needs no restart.
             self.space_checked = None;
             return Err(Error::ReadOnly(detail));
         }
-        self.shared.set_full(false);
+        if self.shared.set_full(false) {
+            tracing::info!("the disk has room again: writes are taken");
+        }
         Ok(())
     }
 
@@ -241,6 +272,17 @@ pub(super) fn project_into(
         states.count(total)?;
     }
     Ok(effect)
+}
+
+/// The claim of another message under this one's idempotency key, if there is one.
+fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
+    let Body::MessageInbound(data) = &event.body else { return Ok(None) };
+    let Some(asked) = &data.idempotency else { return Ok(None) };
+    let key = keys::claim(event.account, &asked.key);
+    let found: Option<claims::Row> = row(&store.claims, &key)?;
+    Ok(found.filter(|found| {
+        found.message_id != data.message_id && event.at.since(found.at) < claims::KEPT
+    }))
 }
 
 fn size(append: &Append) -> usize {

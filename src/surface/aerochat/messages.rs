@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Key;
 use super::error::Failure;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
-use crate::app::outcome::{Outcome, await_outcome, outcome_of};
+use crate::app::outcome::{Ending, Outcome, await_outcome, ending_of, outcome_of};
 use crate::app::send_message::{SendMessage, Sent, send_message};
 use crate::app::{App, live_feed, read_conversation};
 use crate::domain::ids::AccountId;
@@ -158,8 +158,18 @@ async fn stream_turn(
         "contact_id": sent.contact,
         "message_id": sent.message,
     });
-    let opening = [event_stream::opening(), event_stream::event(&id, "start", &start.to_string())];
-    let turn = Turn { app: app.clone(), account, sent, follower: Some(follower) };
+    let mut opening =
+        vec![event_stream::opening(), event_stream::event(&id, "start", &start.to_string())];
+    let (conversation, message) = (sent.conversation, sent.message);
+    let ending = ending_of(app, account, conversation, message, sent.seq).await?;
+    let mut follower = Some(follower);
+    if let Some(Ending { outcome, seq: None }) = ending {
+        // Nothing follows that would say it: people had the conversation already.
+        let answer = Direct(SentOut::new(&sent, outcome)).to_text();
+        opening.push(event_stream::event(&id, "end", &answer));
+        follower = None;
+    }
+    let turn = Turn { app: app.clone(), account, sent, follower };
     let rest = stream::unfold(turn, |mut turn| async move {
         let bytes = turn.next().await?;
         Some((bytes, turn))

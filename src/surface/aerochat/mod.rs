@@ -15,12 +15,12 @@ mod wire;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
+use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
 
 use super::allow::Table;
-use super::dress::{Dressed, MAX_JSON_BYTES};
+use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
@@ -28,9 +28,6 @@ use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
 use crate::server::body::limit_body;
-
-/// How long a body may take to arrive.
-pub(super) const BODY_DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The header that carries the key.
 const KEY_HEADER: &str = "X-AeroChat-API-Key";
@@ -73,33 +70,32 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let allow = Table::of_document(&service.spec());
     let app = app.clone();
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
-    let metered = api.around(move |api, request| {
+    let dressed = Dressed::new(api, error::costume, allow);
+    dressed.around(move |api, request| {
         let app = app.clone();
         async move { metered(&app, &api, request).await }
-    });
-    Dressed::new(metered, error::costume, allow)
+    })
 }
 
 /// Finds the caller and counts the call against the account's limit, if it has one.
-async fn metered<E: Endpoint>(app: &App, api: &E, mut request: Request) -> Result<Response> {
+async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
     let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
     let Some((tenant, key)) = key.and_then(|key| app.accounts.by_key(KeyKind::Aerochat, key))
     else {
-        return api.call(request).await.map(IntoResponse::into_response);
+        // A stranger's body is not waited for.
+        request.take_body();
+        return api.call(request).await;
     };
     let limit = tenant.account.settings.aerochat_per_minute.and_then(NonZeroU32::new);
     request.set_data(Account(tenant));
-    let Some(limit) = limit else {
-        return api.call(request).await.map(IntoResponse::into_response);
-    };
+    let Some(limit) = limit else { return api.call(request).await };
     let allowance = app.limits.check(&Caller(key.to_string()), limit);
     let mut response = match allowance.retry_after_s {
         Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
-        None => match api.call(request).await {
-            Ok(output) => output.into_response(),
-            Err(error) if error.is_from_response() => error.into_response(),
-            Err(error) => return Err(error),
-        },
+        None => api.call(request).await?,
     };
     limited::tell(&mut response, &allowance);
     Ok(response)

@@ -21,9 +21,9 @@ use crate::surface::fields::{Field, Text, parsed};
 #[derive(Debug, Object)]
 #[oai(rename = "ContactIdentity")]
 pub(super) struct ContactIn {
-    name: Field<Option<String>>,
-    email: Field<Option<String>>,
-    phone: Field<Option<String>>,
+    name: Field<Option<Text<0, 200>>>,
+    email: Field<Option<Text<0, 254>>>,
+    phone: Field<Option<Text<0, 40>>>,
 }
 
 /// Seed 000, *Send a message*, request body.
@@ -34,7 +34,7 @@ pub(super) struct SendMessageIn {
     message: Field<Text<1, 10_000>>,
     /// Omit on the first message (one is minted & returned); pass it to continue the same
     /// conversation.
-    conversation_id: Field<Option<String>>,
+    conversation_id: Field<Option<Text<1, 64>>>,
     /// Optional identity to attach.
     contact: Field<Option<ContactIn>>,
 }
@@ -63,7 +63,8 @@ impl TryFrom<SendMessageIn> for Asked {
         }
         let text = parsed(text, "message", &mut faults);
         let conversation =
-            body.conversation_id.optional("conversation_id", "a string", &mut faults).flatten();
+            body.conversation_id.optional("conversation_id", "a string", &mut faults);
+        let conversation = conversation.flatten().map(|id| id.0);
         let contact = body.contact.optional("contact", "an object", &mut faults).flatten();
         let contact = contact.map_or_else(Details::default, |given| details(given, &mut faults));
         match text {
@@ -74,18 +75,24 @@ impl TryFrom<SendMessageIn> for Asked {
 }
 
 fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
-    let text = |field: Field<Option<String>>, name, faults: &mut Vec<Fault>| {
-        // An empty text says nothing about the contact.
-        field.optional(name, "a string", faults).flatten().filter(|text| !text.trim().is_empty())
-    };
-    let name = text(given.name, "contact.name", faults);
-    let email = text(given.email, "contact.email", faults);
-    let phone = text(given.phone, "contact.phone", faults);
+    let name = said(given.name, "contact.name", faults);
+    let email = said(given.email, "contact.email", faults);
+    let phone = said(given.phone, "contact.phone", faults);
     Details {
         name: parsed(name, "contact.name", faults),
         email: parsed(email, "contact.email", faults),
         phone: parsed(phone, "contact.phone", faults),
     }
+}
+
+/// An empty text says nothing about the contact.
+fn said<const MAX: u64>(
+    field: Field<Option<Text<0, MAX>>>,
+    name: &'static str,
+    faults: &mut Vec<Fault>,
+) -> Option<String> {
+    let text = field.optional(name, "a string", faults).flatten()?.0;
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// Result of a sent message.

@@ -86,8 +86,10 @@ impl Caller {
 pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) {
     let address = Address(address(request, trusted_proxies));
     request.set_data(address);
-    if let Some(caller) = credential(app, request) {
-        request.set_data(caller);
+    match credential(app, request) {
+        Some(caller) => request.set_data(caller),
+        // A stranger's body is not waited for.
+        None => drop(request.take_body()),
     }
 }
 

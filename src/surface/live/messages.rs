@@ -12,7 +12,7 @@ use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
 use super::Answer;
 use super::caller::{Caller, Credential};
 use super::wire::{MessageIn, SentOut};
-use crate::app::outcome::outcome_of;
+use crate::app::outcome::{Ending, ending_of, outcome_of};
 use crate::app::send_message::{SendMessage, Sent, send_message};
 use crate::app::{App, live_feed};
 use crate::domain::contact::Details;
@@ -107,7 +107,11 @@ async fn turn(
     sent: Sent,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
     let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
-    let turn = Turn { app: app.clone(), account, sent, follower: Some(Box::new(follower)) };
+    let ending = ending_of(app, account, sent.conversation, sent.message, sent.seq).await?;
+    // Where people had the conversation already, no frame will tell that the turn is over.
+    let over = matches!(ending, Some(Ending { seq: None, .. }));
+    let follower = (!over).then(|| Box::new(follower));
+    let turn = Turn { app: app.clone(), account, sent, follower };
     let frames = stream::unfold(turn, |mut turn| async move {
         let frame = turn.next().await?;
         let (id, name) = (frame.id.to_string(), frame.content.name);

@@ -21,9 +21,8 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
-use super::aerochat::BODY_DEADLINE;
 use super::allow::Table;
-use super::dress::{Dressed, MAX_JSON_BYTES};
+use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use crate::app::App;
 use crate::server::body::limit_body;
 

@@ -82,7 +82,8 @@ impl Signals {
         let caller = credential.caller();
         let id = caller.conversation(&id.0)?;
         let mut faults = Vec::new();
-        let message = body.0.message_id.required("message_id", "a string", &mut faults);
+        let message =
+            body.0.message_id.required("message_id", "a string", &mut faults).map(|id| id.0);
         let message = crate::surface::fields::parsed(message, "message_id", &mut faults);
         let message = message.ok_or(Error::Invalid(faults))?;
         live_feed::read(&app, caller.tenant.account.id, id, message).await?;

@@ -28,13 +28,11 @@ use crate::server::websocket::{Config, same_origin, upgrade};
 /// Conversations one connection may follow.
 const MAX_SUBSCRIPTIONS: usize = 256;
 
-/// What a client asks; `ref` comes back with the answer.
+/// What a client asks; its `ref` comes back with the answer.
 #[derive(Debug, Deserialize)]
 struct Command {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default, rename = "ref")]
-    reference: Value,
     conversation_id: Option<String>,
     after: Option<String>,
     text: Option<String>,
@@ -116,18 +114,19 @@ impl Connection {
 
     async fn answer(&mut self, message: Message) -> Value {
         let parsed = match &message {
-            Message::Text(text) => serde_json::from_str::<Command>(text.as_str()),
-            _ => serde_json::from_str("a binary message"),
+            Message::Text(text) => serde_json::from_str::<Value>(text.as_str()),
+            _ => Ok(Value::Null),
         };
-        let command = match parsed {
+        let value = parsed.unwrap_or_default();
+        let reference = value["ref"].clone();
+        let command = match serde_json::from_value::<Command>(value) {
             Ok(command) => command,
             Err(error) => {
                 let problem = format!("must be a JSON object with a type: {error}");
                 let error = as_json(&Error::invalid("message", problem));
-                return json!({ "type": "error", "ref": null, "error": error });
+                return json!({ "type": "error", "ref": reference, "error": error });
             }
         };
-        let reference = command.reference.clone();
         match self.carry_out(command).await {
             Ok(mut answer) => {
                 answer["ref"] = reference;

@@ -54,7 +54,11 @@ impl Tokens {
             return Err(Error::Forbidden("a live token cannot mint tokens; use your key").into());
         }
         let mut faults = Vec::new();
-        let id = body.0.conversation_id.required("conversation_id", "a string", &mut faults);
+        let id = body
+            .0
+            .conversation_id
+            .required("conversation_id", "a string", &mut faults)
+            .map(|id| id.0);
         let expires_in = match body.0.expires_in {
             Field::Given(given) => Number::read(given, "expires_in", 3_600, &mut faults),
             other => {

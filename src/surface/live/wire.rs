@@ -183,7 +183,7 @@ pub(super) struct TypingIn {
 #[derive(Debug, Object)]
 #[oai(rename = "ReadMark")]
 pub(super) struct ReadIn {
-    pub(super) message_id: Field<String>,
+    pub(super) message_id: Field<Text<32, 32>>,
 }
 
 /// A token to mint.
@@ -191,7 +191,7 @@ pub(super) struct ReadIn {
 #[oai(rename = "TokenRequest")]
 pub(super) struct TokenIn {
     /// The conversation it opens.
-    pub(super) conversation_id: Field<String>,
+    pub(super) conversation_id: Field<Text<1, 64>>,
     /// Seconds until it expires, 60 to 86,400; 3,600 where it is not given.
     pub(super) expires_in: Field<Option<Number<60, 86_400>>>,
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::bots::deploy;
 use super::judge::{events, history};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
 use crate::harness::socket::Socket;
@@ -98,7 +99,7 @@ async fn a_post_in_flight_is_answered_and_its_reader_gets_the_rest_after_the_res
 async fn a_reply_that_outlives_the_grace_is_finished_by_the_next_process() {
     let mut server = Server::start_with(&["--drain-s", "1"]).await;
     server.kill().await;
-    deploy_slow_bot(&server).await;
+    deploy(server.dir(), |bot| bot["pace_ms"] = 250.into()).await;
     server.restart().await;
     let client = server.client();
     let id = conversation(&server).await;
@@ -139,19 +140,6 @@ async fn conversation(server: &Server) -> String {
 async fn ask(client: Client, id: String) -> reqwest::Result<crate::harness::http::Answer> {
     let body = json!({ "message": QUESTION, "conversation_id": id });
     client.try_send(client.request(Method::POST, MESSAGES).json(&body)).await
-}
-
-/// The demo's bot, so slow that a reply takes seconds.
-async fn deploy_slow_bot(server: &Server) {
-    let demo = include_str!("../../../src/bot/faq/demo.json");
-    let mut bot: Value = serde_json::from_str(demo).expect("JSON");
-    bot["pace_ms"] = 250.into();
-    bot["kind"] = "faq".into();
-    let file = server.dir().join("slow.json");
-    std::fs::write(&file, bot.to_string()).expect("written");
-    let file = file.display().to_string();
-    let (done, said) = Server::command(server.dir(), &["bot", "deploy", "--file", &file]).await;
-    assert!(done, "the bot is deployed: {said}");
 }
 
 async fn until_message(mut feed: Feed) -> Vec<SseEvent> {

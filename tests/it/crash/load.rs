@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::harness::Client;
 use crate::harness::feed::SseEvent;
 use crate::harness::http::Answer;
-use crate::harness::wait::within;
+use crate::harness::wait::{eventually, within};
 
 /// What is asked and the intent that must be understood.
 pub const QUESTIONS: [(&str, &str); 2] =
@@ -222,7 +222,23 @@ impl Caller {
             if reading.events.last().is_none_or(|event| event.name != "resume") {
                 self.next_round(round, error).await;
             }
+            if self.number % 8 == 7 {
+                self.stay_away(&path).await;
+            }
         }
+    }
+
+    /// Comes back only when the reply that was cut is finished, or the server is gone again.
+    async fn stay_away(&self, path: &str) {
+        let conversation = path.trim_end_matches("/stream");
+        eventually("the conversation rests", || async {
+            let request = self.client.request(Method::GET, conversation);
+            let Ok(answer) = self.client.try_send(request).await else { return Some(()) };
+            let messages = answer.expect(200)["messages"].clone();
+            let last = messages.as_array().and_then(|messages| messages.last())?;
+            (last["direction"] == "outbound").then_some(())
+        })
+        .await;
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `kill` is the proof: `load` is what it puts on the server and `judge` what must be true after.
 
+mod bots;
 mod disk;
 mod drain;
 mod judge;

@@ -5,10 +5,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::bots::deploy;
 use super::judge::{events, history};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
 use crate::harness::socket::Socket;
-use crate::harness::wait::within;
+use crate::harness::wait::{eventually, within};
 use crate::harness::{Client, Server};
 
 const QUESTION: &str = "where is my order?";
@@ -30,6 +31,60 @@ async fn who_asked_over_sse_gets_exactly_the_rest_of_the_reply_after_a_kill() {
     seen.extend(feed.until("message.outbound").await);
 
     whole_and_stored(&server.client(), &id, &seen).await;
+}
+
+#[tokio::test]
+async fn who_comes_back_when_the_reply_is_finished_gets_the_rest_in_one_piece() {
+    let mut server = Server::start().await;
+    let (id, visitor) = server.stranger().demo().await;
+    let path = format!("/live/v1/conversations/{id}");
+    let question = json!({ "text": QUESTION });
+    let mut feed = visitor.stream(&format!("{path}/messages"), Some(&question)).await;
+    let mut seen = pieces(&mut feed, 4).await;
+    server.kill().await;
+    server.restart().await;
+    let client = server.client();
+    eventually("the reply is finished with nobody watching", || async {
+        (history(&client, &id).await.len() == 2).then_some(())
+    })
+    .await;
+    let visitor = visitor.with("Last-Event-ID", &feed.last_id);
+    let rest =
+        visitor.stream(&format!("{path}/stream"), None).await.until("message.outbound").await;
+    let names: Vec<_> = rest.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["reply.chunk", "message.outbound"]);
+    seen.extend(rest);
+    whole_and_stored(&client, &id, &seen).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_made_anew_in_other_words_is_restarted() {
+    let mut server = Server::start().await;
+    let (id, visitor) = server.stranger().demo().await;
+    let path = format!("/live/v1/conversations/{id}");
+    let question = json!({ "text": QUESTION });
+    let mut feed = visitor.stream(&format!("{path}/messages"), Some(&question)).await;
+    let mut seen = pieces(&mut feed, 4).await;
+    server.kill().await;
+    let other = "We have moved. Your order is looked after from our new house, and will be late.";
+    deploy(server.dir(), |bot| {
+        let intents = bot["intents"].as_array_mut().expect("intents").iter_mut();
+        for intent in intents.filter(|intent| intent["name"] == "order_status") {
+            intent["answers"]["en"] = other.into();
+        }
+    })
+    .await;
+    server.restart().await;
+    let visitor = visitor.with("Last-Event-ID", &feed.last_id);
+    let mut feed = visitor.stream(&format!("{path}/stream"), None).await;
+    seen.extend(feed.until("message.outbound").await);
+
+    assert_chained(&seen);
+    let restarts = seen.iter().filter(|event| event.name == "reply.restarted").count();
+    assert_eq!(restarts, 1, "the reader is told to forget, once: {seen:#?}");
+    let message = &seen.last().expect("a message").data["data"];
+    assert_eq!(message["text"], other);
+    assert_eq!(assembled(&seen, message["message_id"].as_str().expect("an id")), other);
 }
 
 #[tokio::test]

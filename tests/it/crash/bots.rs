@@ -1,0 +1,20 @@
+//! The demo's bot, changed, and deployed while the server is down.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Server;
+
+/// Deploys what `change` makes of the demo's bot.
+pub async fn deploy(dir: &Path, change: impl FnOnce(&mut Value)) {
+    let demo = include_str!("../../../src/bot/faq/demo.json");
+    let mut bot: Value = serde_json::from_str(demo).expect("JSON");
+    bot["kind"] = "faq".into();
+    change(&mut bot);
+    let file = dir.join("changed-bot.json");
+    std::fs::write(&file, bot.to_string()).expect("written");
+    let file = file.display().to_string();
+    let (done, said) = Server::command(dir, &["bot", "deploy", "--file", &file]).await;
+    assert!(done, "the bot is deployed: {said}");
+}
