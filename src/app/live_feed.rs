@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::accounts::Tenant;
 use super::secret::LiveToken;
 use super::{App, clock, failed};
-use crate::domain::Result;
+use crate::domain::conversation::Conversation;
 use crate::domain::event::{
     Body, ContactCreated, ConversationRead, ConversationStarted, Event, Reader,
 };
@@ -14,9 +14,12 @@ use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId, Stream
 use crate::domain::message::{Author, Channel};
 use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
+use crate::domain::{Error, Result};
+use crate::engine::Recorded;
 use crate::live::cursor::Cursor;
 use crate::live::follow::{self, Follower};
-use crate::live::frame::{self, Frame};
+use crate::live::frame::{self, Frame, Message};
+use crate::projection::pages::BLOCK;
 
 /// Follows a conversation from a cursor; from now where there is none.
 ///
@@ -68,10 +71,14 @@ pub async fn typing(
     Ok(())
 }
 
+/// Messages a read mark may lie back; looked for from the end, a block at a time.
+const READ_BACK: u64 = 1_000;
+
 /// Records that the customer has read up to a message.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's.
+/// [`Error::NotFound`] for a conversation that is not this account's, and for a message that is not
+/// among the last thousand of it.
 pub async fn read(
     app: &App,
     account: AccountId,
@@ -81,6 +88,9 @@ pub async fn read(
     let state = super::read_conversation::conversation(app, account, conversation).await?;
     if state.read_by_customer == Some(message) {
         return Ok(());
+    }
+    if !is_recent(app, &state, message).await? {
+        return Err(Error::NotFound("message"));
     }
     let body = Body::ConversationRead(ConversationRead {
         conversation_id: conversation,
@@ -96,6 +106,24 @@ pub async fn read(
     };
     app.engine.append(vec![event]).await.map_err(failed)?;
     Ok(())
+}
+
+async fn is_recent(app: &App, state: &Conversation, message: MessageId) -> Result<bool> {
+    let mut end = state.message_count;
+    let first = end.saturating_sub(READ_BACK);
+    while end > first {
+        let begin = (end - 1) / BLOCK * BLOCK;
+        let size = usize::try_from(end - begin).unwrap_or_default();
+        let block = app.engine.messages(state.account, state.id, begin, size).await;
+        let is_it = |entry: &Recorded| {
+            Message::of_event(&entry.event).is_some_and(|found| found.message_id == message)
+        };
+        if block.map_err(failed)?.iter().any(is_it) {
+            return Ok(true);
+        }
+        end = begin;
+    }
+    Ok(false)
 }
 
 /// A token for a browser: opens one conversation for a while.

@@ -15,6 +15,7 @@ pub async fn stop_reply(
     conversation: ConversationId,
 ) -> Result<Option<MessageId>> {
     let state = app.engine.conversation(account, conversation).await.map_err(failed)?;
-    state.ok_or(Error::NotFound("conversation"))?;
-    Ok(app.turns.stop(conversation).map(MessageId::reply))
+    let state = state.ok_or(Error::NotFound("conversation"))?;
+    let stopped = app.turns.stop(conversation, |message| state.owes(message));
+    Ok(stopped.map(MessageId::reply))
 }

@@ -89,10 +89,15 @@ impl Turns {
         free
     }
 
-    /// Asks the reply under way in a conversation to stop; says which turn that is.
-    pub fn stop(&self, conversation: ConversationId) -> Option<MessageId> {
+    /// Asks the reply under way in a conversation to stop, if its turn is still `owed`; says which
+    /// turn that is.
+    pub fn stop(
+        &self,
+        conversation: ConversationId,
+        owed: impl FnOnce(MessageId) -> bool,
+    ) -> Option<MessageId> {
         let place = self.places.get(&conversation)?;
-        let (message, stop) = place.now.as_ref()?;
+        let (message, stop) = place.now.as_ref().filter(|(message, _)| owed(*message))?;
         stop.notify_one();
         Some(*message)
     }

@@ -59,6 +59,17 @@ fn a_second_reply_to_a_turn_is_discarded() {
 }
 
 #[test]
+fn the_oldest_turn_is_answered_first() {
+    let s = Story::numbered(1);
+    let asked = || vec![s.started(), s.inbound(1), s.inbound(2)];
+    let (state, effect) = last(&[asked(), vec![s.reply(2, "hello", false)]].concat());
+    assert_eq!(effect, Effect::Discarded(Why::OlderTurnIsOwed));
+    assert!(state.owes(message(1)) && state.owes(message(2)), "both are still owed");
+    let both = vec![s.reply(1, "hello", false), s.reply(2, "hello", false)];
+    assert_eq!(last(&[asked(), both].concat()).1, Effect::Applied);
+}
+
+#[test]
 fn a_bots_message_that_answers_nothing_is_discarded() {
     let s = Story::numbered(1);
     assert_eq!(last(&[s.started(), s.inbound(1), s.reply(2, "to whom?", false)]).1, CLOSED);

@@ -174,6 +174,8 @@ impl EventLog for Embedded {
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Error::Unknown),
             }
         }
+        // Closing waits until nobody holds the queue; waiting for an outcome needs it no more.
+        drop(queue);
         match tokio::time::timeout(COMMIT_TIMEOUT, outcome).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(Error::Unknown),
@@ -249,5 +251,7 @@ impl Engine for Embedded {
                 tracing::error!("the writer thread panicked");
             }
         }
+        // The last reader under way gives the directory back.
+        write(&self.shared.store).take();
     }
 }

@@ -97,7 +97,12 @@ impl Views for Embedded {
         let end = keys::claim_by_time(before, &[]);
         for guard in store.claims_by_time.range(..end).take(EXPIRE_AT_ONCE) {
             let key = guard.key().map_err(storage)?;
-            batch.remove(&store.claims, &key[8..]);
+            let (at, claim) = key.split_at(8);
+            let row: Option<claims::Row> = row(&store.claims, claim)?;
+            // A key that was used again later is kept for its last use.
+            if row.is_some_and(|row| keys::claim_by_time(row.at, &[]) == at) {
+                batch.remove(&store.claims, claim);
+            }
             batch.remove(&store.claims_by_time, key);
             expired += 1;
         }

@@ -89,7 +89,8 @@ the cursor before it, so a reader can prove that it missed nothing. Resuming aft
 in the middle of a reply too. A turn ends with exactly one of `message.outbound` (whose \
 `in_reply_to` is the question), `conversation.escalated`, `reply.failed` or `reply.discarded`; \
 after a stop, with `message.outbound` whose `partial` is true, if anything was shown, and \
-`reply.stopped`. On `resume` a reader reconnects with its last id.";
+`reply.stopped`. A `reply.started` begins its text at offset 0, whatever was shown \
+of it before. On `resume` a reader reconnects with its last id.";
 
 fn schema<T: JsonSchema>() -> Value {
     SchemaGenerator::default().into_root_schema_for::<T>().to_value()

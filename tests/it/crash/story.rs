@@ -76,8 +76,10 @@ async fn a_reply_that_is_made_anew_in_other_words_is_restarted() {
     .await;
     server.restart().await;
     let visitor = visitor.with("Last-Event-ID", &feed.last_id);
-    let mut feed = visitor.stream(&format!("{path}/stream"), None).await;
-    seen.extend(feed.until("message.outbound").await);
+    let rest =
+        visitor.stream(&format!("{path}/stream"), None).await.until("message.outbound").await;
+    assert_eq!(rest[0].name, "reply.restarted", "no words of both are mixed: {rest:#?}");
+    seen.extend(rest);
 
     assert_chained(&seen);
     let restarts = seen.iter().filter(|event| event.name == "reply.restarted").count();

@@ -1,7 +1,6 @@
 //! Two accounts in one engine.
 
 use parlor::domain::seq::Seq;
-use parlor::engine::Views;
 
 use super::place::{Bench, Place};
 use super::samples::{Thread, events};

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use parlor::domain::conversation::{Effect, Why};
 use parlor::domain::seq::Seq;
-use parlor::engine::{EventLog, Topic, Views};
+use parlor::engine::Topic;
 
 use super::place::{Bench, Place};
 use super::samples::{Thread, events};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::future::join_all;
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
-use parlor::engine::{EventLog, Topic, Views};
+use parlor::engine::Topic;
 
 use super::place::{Bench, Place};
 use super::samples::{Thread, events};

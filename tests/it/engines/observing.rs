@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use parlor::domain::seq::Seq;
-use parlor::engine::{EventLog, Topic};
+use parlor::engine::{Recorded, Topic};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -37,10 +37,7 @@ pub async fn observers_are_told_in_the_order_of_the_log<P: Place>() {
         // A reply and its repetition are the same event at two positions; the first was applied.
         let mut applied = Vec::new();
         for entry in &log {
-            if applied
-                .last()
-                .is_none_or(|last: &parlor::engine::Recorded| last.event != entry.event)
-            {
+            if applied.last().is_none_or(|last: &Recorded| last.event != entry.event) {
                 applied.push(entry.clone());
             }
         }

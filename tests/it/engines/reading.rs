@@ -1,7 +1,7 @@
 //! Reading the log and timelines, page by page.
 
 use parlor::domain::seq::Seq;
-use parlor::engine::{EventLog, Recorded, Topic, Views};
+use parlor::engine::{Recorded, Topic};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -12,7 +12,7 @@ async fn mixed<P: Place>(bench: &Bench<P>) -> [Thread; 2] {
     for number in 0..150 {
         let thread = &threads[(number / 3) % 2];
         let (message, inbound) = thread.inbound("hello");
-        let all = vec![inbound, thread.reply(message, "hi"), thread.read(message)];
+        let all = vec![inbound, thread.agent_says("hi"), thread.read(message)];
         bench.engine.append(all[..=number % 3].to_vec()).await.expect("appended");
     }
     threads

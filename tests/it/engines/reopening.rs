@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use parlor::domain::seq::Seq;
-use parlor::engine::{Engine, Error, EventLog, Topic, Views};
+use parlor::engine::{Engine, Error, Topic};
 
 use super::place::{Bench, Place, Seen};
 use super::samples::Thread;
+use crate::harness::wait::within;
 
 /// All that an engine answers about some threads, as text.
 pub async fn everything(engine: &dyn Engine, threads: &[Thread]) -> String {
@@ -36,7 +37,8 @@ pub async fn populate(engine: &dyn Engine) -> Vec<Thread> {
     for number in 0..8 {
         let thread = Thread::begun(engine).await;
         engine.append(thread.administration()).await.expect("appended");
-        engine.append(vec![thread.inbound_with_key("key").1]).await.expect("appended");
+        let (message, keyed) = thread.inbound_with_key("key");
+        engine.append(vec![keyed, thread.reply(message, "hi")]).await.expect("appended");
         for _ in 0..number * 10 {
             let (message, inbound) = thread.inbound("hello");
             let all = vec![inbound, thread.reply(message, "hi"), thread.read(message)];
@@ -111,7 +113,7 @@ pub async fn closing_finishes_what_waits<P: Place>() {
         assert!((&mut append).now_or_never().is_none_or(|done| done.is_ok()));
         waiting.push(append);
     }
-    bench.engine.close().await;
+    within("closing, although nobody awaits the appends", bench.engine.close()).await;
     drop(waiting);
     let bench = bench.drop_and_reopen().await;
     let state = bench.engine.conversation(thread.account, thread.id).await.expect("readable");

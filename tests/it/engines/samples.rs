@@ -82,15 +82,31 @@ impl Thread {
     }
 
     pub fn reply(&self, message: MessageId, text: &str) -> Event {
+        let author = Author::Bot { name: "Acme".into() };
+        self.outbound(message.reply(), author, Some(message), text)
+    }
+
+    /// What a person says; they have the conversation from here on.
+    pub fn agent_says(&self, text: &str) -> Event {
+        self.outbound(clock::mint(), Author::Agent { name: "Sarah".into() }, None, text)
+    }
+
+    fn outbound(
+        &self,
+        message_id: MessageId,
+        author: Author,
+        in_reply_to: Option<MessageId>,
+        text: &str,
+    ) -> Event {
         self.event(Body::MessageOutbound(MessageOutbound {
-            message_id: message.reply(),
+            message_id,
             conversation_id: self.id,
             contact_id: self.contact,
             channel: Channel::Web,
-            author: Author::Bot { name: "Acme".into() },
+            author,
             text: MessageText::from_bot(text.into()),
             language: Language::ENGLISH,
-            in_reply_to: Some(message),
+            in_reply_to,
             intent: None,
             bot: None,
             partial: false,

@@ -6,7 +6,6 @@ use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
-use parlor::engine::{EventLog, Views};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;

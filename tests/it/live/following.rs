@@ -1,4 +1,5 @@
-//! Where a reader may begin, and that pages and streams are the same feed.
+//! Where a reader may begin, and that pages (`list_events`) and streams (`stream_conversation`) are
+//! the same feed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Sending on the live surface: what is answered, once per key, and what is refused.
+//! Sending on the live surface (`send_live_message`): what is answered, once per key, what is refused.
 
 use futures_util::future::join_all;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A conversation as it is, and as it was.
+//! A conversation as it is, and as it was (`get_conversation`).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Typing, which is not kept, and reading, which is.
+//! Typing (`signal_typing`), which is not kept, and reading (`mark_read`), which is.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Stopping a reply from anywhere, and what does not stop one.
+//! Stopping a reply from anywhere (`stop_reply`), and what does not stop one.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a live token opens and for how long; how the demo begins.
+//! What a live token opens and for how long (`mint_token`); how the demo begins (`start_demo`).
 
 use parlor::app::clock;
 use parlor::domain::time::Timestamp;

@@ -112,6 +112,8 @@ pub(super) struct World {
     messages: u64,
     seq: u64,
     writing: Option<Writing>,
+    /// A reply whose end is durable, until the hub is told; and whether it was discarded.
+    ending: Option<(Writing, bool)>,
     replies: HashMap<MessageId, Attempts>,
 }
 
@@ -128,6 +130,7 @@ impl World {
             messages: 0,
             seq: 0,
             writing: None,
+            ending: None,
             replies: HashMap::new(),
         };
         world.commit(started);
@@ -156,6 +159,11 @@ impl World {
     pub(super) fn tell(&mut self) {
         self.hub.committed(&self.log[self.told..]);
         self.told = self.log.len();
+        let Some((ended, discarded)) = self.ending.take() else { return };
+        if discarded {
+            self.commit(self.story.discarded(ended.turn));
+            self.tell();
+        }
     }
 
     pub(super) fn subscribe(&self) -> (Subscription, Snapshot) {
@@ -192,7 +200,7 @@ impl World {
             Action::HandOver => self.conclude(|story, turn| story.escalated(Some(turn))),
             Action::Abandon => self.writing = None,
             Action::Crash => {
-                self.writing = None;
+                (self.writing, self.ending) = (None, None);
                 self.hub = Arc::default();
                 self.told = self.log.len();
                 clients.iter_mut().for_each(Client::cut);
@@ -206,6 +214,9 @@ impl World {
     fn begin(&mut self, text: &str, same: bool) {
         if self.writing.is_some() {
             return;
+        }
+        if self.ending.is_some() {
+            self.tell();
         }
         let Some(due) = self.state.as_ref().and_then(|state| state.turns.first()) else { return };
         let asked = due.message_id;
@@ -257,13 +268,9 @@ impl World {
         if let Some(end) = end {
             effects.push(self.commit(end));
         }
-        self.tell();
         let answered = self.state.as_ref().and_then(|state| state.last_answered);
-        if matches!(effects.first(), Some(Effect::Discarded(_))) && answered != Some(message(turn))
-        {
-            self.commit(self.story.discarded(turn));
-            self.tell();
-        }
+        let discarded = matches!(effects.first(), Some(Effect::Discarded(_)));
+        self.ending = Some((writing, discarded && answered != Some(message(turn))));
     }
 
     /// The reply under way and what of it was shown.
