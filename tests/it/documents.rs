@@ -21,15 +21,7 @@ const OPERATIONS: [(&str, usize); 2] = [("aerochat", 3), ("live", 9)];
 const OPEN: [&str; 1] = ["start_demo"];
 
 /// Operations that are tried by their paths only and that no test names yet. May only shrink.
-const UNNAMED: [&str; 7] = [
-    "get_conversation",
-    "list_events",
-    "send_live_message",
-    "stop_reply",
-    "signal_typing",
-    "mark_read",
-    "mint_token",
-];
+const UNNAMED: [&str; 0] = [];
 
 /// One operation of a generated document.
 #[derive(Debug, Clone)]

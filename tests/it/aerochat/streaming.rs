@@ -138,7 +138,7 @@ async fn only_who_asks_for_a_stream_gets_one() {
         let client = server.client().with("Accept", accept);
         let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
         assert!(answer.header("content-type").starts_with("text/event-stream"), "{accept}");
-        assert_eq!(answer.header("cache-control").contains("no-"), true, "{accept}");
+        assert!(answer.header("cache-control").contains("no-"), "{accept}: nothing may keep it");
     }
 }
 

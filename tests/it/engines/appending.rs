@@ -39,7 +39,7 @@ pub async fn what_was_appended_is_read_at_once<P: Place>() {
         assert_eq!((state.message_count, state.last_seq), (count, result.seq));
         let before = Seq::new(result.seq.get() - 1);
         let page = engine.timeline(thread.account, thread.id, before, 5).await.expect("readable");
-        assert_eq!(events(&page), [inbound.clone()]);
+        assert_eq!(events(&page), std::slice::from_ref(&inbound));
         let last = engine.messages(thread.account, thread.id, count - 1, 5).await;
         assert_eq!(events(&last.expect("readable")), [inbound]);
         let contact = engine.contact(thread.account, thread.contact).await.expect("readable");

@@ -12,7 +12,7 @@ async fn mixed<P: Place>(bench: &Bench<P>) -> [Thread; 2] {
     for number in 0..150 {
         let thread = &threads[(number / 3) % 2];
         let (message, inbound) = thread.inbound("hello");
-        let all = vec![inbound, thread.agent_says("hi"), thread.read(message)];
+        let all = [inbound, thread.agent_says("hi"), thread.read(message)];
         bench.engine.append(all[..=number % 3].to_vec()).await.expect("appended");
     }
     threads

@@ -121,12 +121,8 @@ async fn pages_show_a_reply_under_way_as_far_as_it_is() {
         }
         page["next"].as_str().expect("a cursor").clone_into(&mut next);
     }
-    let text: String = frames
-        .iter()
-        .filter_map(|frame| {
-            (frame["type"] == "reply.chunk").then(|| frame["data"]["text"].as_str().unwrap())
-        })
-        .collect();
+    let pieces = frames.iter().filter(|frame| frame["type"] == "reply.chunk");
+    let text: String = pieces.filter_map(|frame| frame["data"]["text"].as_str()).collect();
     assert_eq!(text, STORY);
     let started = frames.iter().filter(|frame| frame["type"] == "reply.started").count();
     let restarted = frames.iter().any(|frame| frame["type"] == "reply.restarted");

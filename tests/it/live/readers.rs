@@ -76,13 +76,13 @@ async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly() {
     let mut lazy = open_and_wait(&stage.server, &thread, &stage.secret).await;
     let mut busy = client.stream(&thread.path("/stream"), None).await;
     let long = "🌙".repeat(9_000);
-    let (mut sent, mut last) = (0, String::new());
+    let (mut sent, mut last) = (0, Value::Null);
     while metric(&stage.server.stranger(), "parlor_live_slow_readers_total").await < 1.0 {
         for _ in 0..20 {
-            last = thread.send(&client, &long).await["message_id"].to_string();
+            last = thread.send(&client, &long).await["message_id"].clone();
             sent += 1;
             // Whoever reads is served all the while.
-            assert_eq!(busy.next().await.data["data"]["message_id"].to_string(), last);
+            assert_eq!(busy.next().await.data["data"]["message_id"], last);
         }
         assert!(sent < 2_000, "a reader that does not read is never let go");
     }
@@ -101,7 +101,7 @@ async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly() {
     let mut feed = client.stream(&thread.stream(cursor.expect("a cursor")), None).await;
     let mut rest = vec![feed.next().await];
     assert_eq!(rest[0].data["prev"].as_str(), cursor);
-    while rest.last().expect("one").data["data"]["message_id"].to_string() != last {
+    while rest.last().expect("one").data["data"]["message_id"] != last {
         rest.push(feed.next().await);
     }
     assert_chained(&rest);
