@@ -1,0 +1,288 @@
+//! The events of one message, from what is known to what is appended.
+
+use std::sync::Arc;
+
+use super::super::outcome::{Outcome, outcome_of};
+use super::super::turns::{Taken, Turns};
+use super::super::{App, accounts::Tenant, clock, failed};
+use super::{SendMessage, Sent, Thread};
+use crate::bot::{Answer, Bot, Turn};
+use crate::domain::contact::Contact;
+use crate::domain::conversation::{Conversation, Effect};
+use crate::domain::event::{
+    Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
+    ConversationStarted, Event, FailureReason, Idempotency, MessageInbound, MessageOutbound,
+    ReplyFailed,
+};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
+use crate::domain::language::{self, Language};
+use crate::domain::message::{Author, Channel};
+use crate::domain::text::{MessageText, PersonName};
+use crate::domain::time::Timestamp;
+use crate::domain::{Error, Result};
+use crate::live::cursor::Cursor;
+
+/// The events of one message, as they grow.
+pub(super) struct Draft {
+    at: Timestamp,
+    key: StreamKey,
+    pub(super) account: AccountId,
+    conversation: ConversationId,
+    contact: ContactId,
+    /// Where it is known without looking.
+    contact_name: Option<PersonName>,
+    channel: Channel,
+    message: MessageId,
+    language: Language,
+    text: MessageText,
+    with_bot: bool,
+    /// The answer is streamed: somebody watches, or older turns must be answered first.
+    streamed: bool,
+    bot: Option<(Arc<Bot>, BotVersion)>,
+    agent: Option<PersonName>,
+    brand: String,
+    previous: Option<Language>,
+    events: Vec<Body>,
+    /// Which of `events` is the message.
+    inbound: usize,
+    pub(super) outcome: Option<Outcome>,
+}
+
+impl Draft {
+    pub(super) fn new(
+        app: &App,
+        tenant: &Tenant,
+        command: &SendMessage,
+        thread: Thread,
+        idempotency: Option<Idempotency>,
+    ) -> Self {
+        let account = &tenant.account;
+        let mut events = Vec::with_capacity(4);
+        let contact_name = match &thread.state {
+            None => Some(start(&mut events, &thread, command)),
+            Some(state) => go_on(&mut events, state, thread.known.as_ref(), command),
+        };
+        let previous = thread.state.as_ref().and_then(|state| state.language);
+        let bot = tenant.bot().map(|(bot, deployment)| (bot, deployment.version));
+        let default = bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language());
+        let language = language::detect(command.text.as_str(), previous, default);
+        let message = clock::mint();
+        let inbound = events.len();
+        events.push(Body::MessageInbound(MessageInbound {
+            message_id: message,
+            conversation_id: thread.conversation,
+            contact_id: thread.contact,
+            channel: thread.channel,
+            text: command.text.clone(),
+            language,
+            idempotency,
+        }));
+        Self {
+            at: clock::now(),
+            key: StreamKey::Contact(thread.contact),
+            account: account.id,
+            conversation: thread.conversation,
+            contact: thread.contact,
+            contact_name,
+            channel: thread.channel,
+            message,
+            language,
+            text: command.text.clone(),
+            with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
+            streamed: command.streaming
+                || thread.state.as_ref().is_some_and(|state| !state.turns.is_empty())
+                || app.hub.has_readers(thread.conversation),
+            bot,
+            agent: account.available_agent().map(|agent| agent.name.clone()),
+            brand: account.settings.brand.clone(),
+            previous,
+            events,
+            inbound,
+            outcome: None,
+        }
+    }
+
+    pub(super) fn is_for_bot(&self) -> bool {
+        self.with_bot
+    }
+
+    /// Adds the answer when it needs no waiting and nobody watches it being made. The place that
+    /// is returned must be held until the append is done: turns are answered one after another.
+    pub(super) async fn answer_at_once(&mut self, app: &Arc<App>) -> Result<Option<Taken>> {
+        if !self.with_bot {
+            self.outcome = Some(Outcome::Queued);
+            return Ok(None);
+        }
+        let Some((bot, version)) = self.bot.clone() else {
+            let outcome = self.nobody(app).await?;
+            self.outcome = Some(outcome);
+            return Ok(None);
+        };
+        if self.streamed {
+            return Ok(None);
+        }
+        let Some(taken) = Turns::try_take(app, self.conversation) else { return Ok(None) };
+        let turn = Turn {
+            text: self.text.as_str(),
+            previous: self.previous,
+            person_available: self.agent.is_some(),
+        };
+        let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
+        let Answer::Reply { intent, text } = answer else {
+            let outcome = self.hand_over(app).await?;
+            self.outcome = Some(outcome);
+            return Ok(Some(taken));
+        };
+        let reply = MessageOutbound {
+            message_id: self.message.reply(),
+            conversation_id: self.conversation,
+            contact_id: self.contact,
+            channel: self.channel,
+            author: Author::Bot { name: author_name(&bot, &self.brand) },
+            text: MessageText::from_bot(text.to_owned()),
+            language,
+            in_reply_to: Some(self.message),
+            intent: intent.map(str::to_owned),
+            bot: Some(version),
+            partial: false,
+        };
+        self.events.push(Body::MessageOutbound(reply.clone()));
+        self.outcome = Some(Outcome::Replied(Box::new(reply)));
+        Ok(Some(taken))
+    }
+
+    async fn nobody(&mut self, app: &App) -> Result<Outcome> {
+        if self.agent.is_some() {
+            return self.hand_over(app).await;
+        }
+        self.events.push(Body::ReplyFailed(ReplyFailed {
+            conversation_id: self.conversation,
+            in_reply_to: self.message,
+            reason: FailureReason::NoBot,
+        }));
+        Ok(Outcome::Unavailable)
+    }
+
+    async fn hand_over(&mut self, app: &App) -> Result<Outcome> {
+        let contact_name = match self.contact_name.take() {
+            Some(name) => name,
+            None => {
+                let contact = app.engine.contact(self.account, self.contact).await;
+                let contact = contact.map_err(failed)?;
+                contact.map_or_else(|| PersonName::guest(self.contact), |contact| contact.name)
+            }
+        };
+        self.events.push(Body::ConversationEscalated(ConversationEscalated {
+            conversation_id: self.conversation,
+            contact_id: self.contact,
+            contact_name,
+            in_reply_to: Some(self.message),
+            trigger_message: Some(self.text.clone()),
+            assigned_agent: self.agent.clone(),
+        }));
+        Ok(Outcome::Queued)
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        app: &Arc<App>,
+        outcome: Option<Outcome>,
+    ) -> Result<Sent> {
+        let events = std::mem::take(&mut self.events);
+        let events = events.into_iter().map(|body| Event {
+            id: event_id(&body),
+            at: self.at,
+            account: self.account,
+            key: self.key,
+            body,
+        });
+        let appended = app.engine.append(events.collect()).await.map_err(failed)?;
+        let inbound = appended.get(self.inbound).ok_or(Error::Internal)?;
+        if inbound.effect != Effect::Applied {
+            return Err(Error::NotFound("conversation"));
+        }
+        let seq = inbound.seq;
+        // The fold may have seen what the views did not show yet: a person who took over, or an
+        // older turn that is owed first.
+        let stands = appended.iter().skip(self.inbound).all(|one| one.effect == Effect::Applied);
+        let outcome = if stands || outcome.is_none() {
+            outcome
+        } else {
+            let (account, id) = (self.account, self.conversation);
+            let outcome = outcome_of(app, account, id, self.message, seq).await?;
+            if outcome.is_none() {
+                Turns::call(app, account, id);
+            }
+            outcome
+        };
+        Ok(Sent {
+            conversation: self.conversation,
+            contact: self.contact,
+            message: self.message,
+            seq,
+            language: self.language,
+            at: self.at,
+            cursor: Cursor::at(seq),
+            outcome,
+        })
+    }
+}
+
+/// What a bot's messages are signed with: its own name, else the brand.
+pub fn author_name(bot: &Bot, brand: &str) -> String {
+    if bot.name().is_empty() { brand.to_owned() } else { bot.name().to_owned() }
+}
+
+/// A message's event is named after the message, so that effects done twice have one name.
+pub fn event_id(body: &Body) -> EventId {
+    match body {
+        Body::MessageInbound(data) => EventId::from_uuid(data.message_id.uuid()),
+        Body::MessageOutbound(data) => EventId::from_uuid(data.message_id.uuid()),
+        _ => clock::mint(),
+    }
+}
+
+fn start(events: &mut Vec<Body>, thread: &Thread, command: &SendMessage) -> PersonName {
+    let details = &command.contact;
+    let name = details.name.clone().unwrap_or_else(|| PersonName::guest(thread.contact));
+    events.push(Body::ContactCreated(ContactCreated {
+        contact_id: thread.contact,
+        name: name.clone(),
+        email: details.email.clone(),
+        phone: details.phone.clone(),
+        channel: thread.channel,
+        source: thread.channel.as_str().to_owned(),
+    }));
+    events.push(Body::ConversationStarted(ConversationStarted {
+        conversation_id: thread.conversation,
+        contact_id: thread.contact,
+        channel: thread.channel,
+    }));
+    name
+}
+
+fn go_on(
+    events: &mut Vec<Body>,
+    state: &Conversation,
+    known: Option<&Contact>,
+    command: &SendMessage,
+) -> Option<PersonName> {
+    let details = &command.contact;
+    if let Some(contact) = known {
+        let changed_fields = contact.changes(details);
+        if !changed_fields.is_empty() {
+            events.push(Body::ContactUpdated(ContactUpdated {
+                contact_id: contact.id,
+                changed_fields,
+                name: details.name.clone().unwrap_or_else(|| contact.name.clone()),
+                email: details.email.clone().or_else(|| contact.email.clone()),
+                phone: details.phone.clone().or_else(|| contact.phone.clone()),
+                channel: contact.channel,
+            }));
+        }
+    }
+    if state.resolved {
+        events.push(Body::ConversationReopened(ConversationReopened { conversation_id: state.id }));
+    }
+    details.name.clone().or_else(|| known.map(|contact| contact.name.clone()))
+}
