@@ -211,7 +211,8 @@ async fn send(
     };
     drop(taken);
     match &sent {
-        // Nothing was written: the credit was not used. Where that is not known, it counts.
+        // As good as certainly nothing was written. Should it have been, after a write of unknown
+        // outcome, the totals in the log set it right at the next start.
         Err(Error::Unavailable(_)) => credit.refund(),
         _ => drop(credit),
     }

@@ -19,7 +19,9 @@ pub struct Contact {
     pub id: ContactId,
     pub account: AccountId,
     pub name: PersonName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
     pub channel: Channel,
     pub source: String,

@@ -73,18 +73,25 @@ pub struct Conversation {
     pub contact_id: ContactId,
     pub channel: Channel,
     pub handling: Handling,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resolved: bool,
     /// The language of the last inbound message.
     pub language: Option<Language>,
     pub message_count: u64,
     /// Turns the bot owes an answer, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<OpenTurn>,
     /// The turn the bot answered last, and those that were last stopped and discarded: what is
     /// written twice is shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_answered: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_stopped: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_discarded: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_by_customer: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_by_agent: Option<MessageId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -179,7 +179,7 @@ where
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
-                metrics::counter!("server_accept_errors_total").increment(1);
+                metrics::counter!("parlor_server_accept_errors_total").increment(1);
                 tracing::warn!(%error, "cannot accept connections; pausing for {pause:?}");
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE.1);
@@ -216,7 +216,7 @@ async fn finish(tasks: &Tasks, grace: Duration) -> Drained {
     }
     let left = tracker.len();
     tracing::warn!("{left} tasks outlived the grace of {grace:?} and are cut");
-    metrics::counter!("server_tasks_cut_total").increment(left as u64);
+    metrics::counter!("parlor_server_tasks_cut_total").increment(left as u64);
     tasks.cut().cancel();
     let _ = timeout(LAST_WORDS, tracker.wait()).await;
     Drained::Cut(left)

@@ -129,7 +129,7 @@ impl Wire {
         activity: Arc<Activity>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        metrics::gauge!("server_connections").increment(1.0);
+        metrics::gauge!("parlor_server_connections").increment(1.0);
         Self {
             tcp,
             deadlines,
@@ -209,7 +209,7 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        metrics::gauge!("server_connections").decrement(1.0);
+        metrics::gauge!("parlor_server_connections").decrement(1.0);
     }
 }
 
@@ -276,6 +276,6 @@ impl AsyncWrite for Wire {
 
 /// Counts and describes a connection that was given up.
 pub(crate) fn given_up(reason: &'static str, message: &'static str) -> io::Error {
-    metrics::counter!("server_connections_given_up_total", "reason" => reason).increment(1);
+    metrics::counter!("parlor_server_connections_given_up_total", "reason" => reason).increment(1);
     io::Error::new(io::ErrorKind::TimedOut, message)
 }

@@ -42,6 +42,7 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         .nest("/docs", docs::endpoint())
         .nest("/web", pages::files())
         .at("/", pages::chat())
+        .at("/favicon.ico", pages::icon())
         .at("/healthz", health::alive())
         .at("/readyz", health::ready(app))
         .at("/metrics", health::metrics(settings.metrics.clone()));

@@ -26,6 +26,11 @@ pub(super) fn chat() -> impl Endpoint {
     get(get_page)
 }
 
+/// What browsers ask for where a page names no icon.
+pub(super) fn icon() -> impl Endpoint {
+    get(get_icon)
+}
+
 /// Everything under `/web`.
 pub(super) fn files() -> Route {
     Route::new().at("/:name", get(get_file))
@@ -34,6 +39,11 @@ pub(super) fn files() -> Route {
 #[handler]
 fn get_page(headers: &HeaderMap) -> Result<Response> {
     served("index.html", headers)
+}
+
+#[handler]
+fn get_icon(headers: &HeaderMap) -> Result<Response> {
+    served("favicon.svg", headers)
 }
 
 #[handler]
