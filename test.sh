@@ -38,6 +38,8 @@ cargo deny --offline check bans licenses sources
 
 if [[ $browser == yes ]]; then
   step "browser tests"
+  PARLOR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor"
+  export PARLOR_BIN
   (cd tests/browser && npm ci --no-audit --no-fund && npm test)
 fi
 
