@@ -55,11 +55,6 @@ impl Client {
         other
     }
 
-    /// The same caller, talking to another address.
-    pub fn at(&self, address: &str) -> Self {
-        Self { base: format!("http://{address}"), ..self.clone() }
-    }
-
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone())
     }

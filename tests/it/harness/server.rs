@@ -51,11 +51,6 @@ impl Server {
         &self.address
     }
 
-    /// The absolute URL of a path.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
     pub fn dir(&self) -> &Path {
         &self.dir
     }
