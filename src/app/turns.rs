@@ -124,6 +124,7 @@ impl Turns {
         let cut = app.turns.cut.clone();
         let tasks = app.turns.tasks.clone();
         tasks.spawn(cut.run_until_cancelled_owned(async move {
+            let mut working = Working { app: app.clone(), conversation, left: false };
             let Ok(_permit) = app.turns.under_way.clone().acquire_owned().await else { return };
             let mut last = None;
             loop {
@@ -135,7 +136,10 @@ impl Turns {
                 match answer_oldest(&app, account, conversation, begin).await {
                     Ok(true) if now != last => last = now,
                     Ok(true) => tokio::time::sleep(PAUSE).await,
-                    Ok(false) if app.turns.leave(conversation).is_none() => return,
+                    Ok(false) if app.turns.leave(conversation).is_none() => {
+                        working.left = true;
+                        return;
+                    }
                     Ok(false) => {}
                     Err(error) => {
                         tracing::error!(%error, conversation.id = %conversation, "a turn stays due");
@@ -163,6 +167,21 @@ impl Turns {
             entry.remove();
         }
         called
+    }
+}
+
+/// A worker's hold on a place: should the worker break off, takeover must find the place free.
+struct Working {
+    app: Arc<App>,
+    conversation: ConversationId,
+    left: bool,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if !self.left {
+            self.app.turns.places.remove(&self.conversation);
+        }
     }
 }
 

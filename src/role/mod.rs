@@ -5,7 +5,7 @@ pub mod documents;
 pub mod serve;
 pub mod telemetry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -70,11 +70,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Bot(command)) => administer::bot(command).await,
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
         Some(Role::Rebuild { data_dir }) => {
+            must_exist(&data_dir)?;
             let events = crate::engine::embedded::rebuild(&data_dir)?;
             println!("rebuilt the views of {} from {events} events", data_dir.display());
             Ok(())
         }
         Some(Role::Verify { data_dir }) => {
+            must_exist(&data_dir)?;
             let (events, difference) = crate::engine::embedded::verify(&data_dir)?;
             match difference {
                 None => {
@@ -85,4 +87,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
             }
         }
     }
+}
+
+/// Opening makes what is not there, which these commands must not.
+fn must_exist(data_dir: &Path) -> Result<(), Failure> {
+    if data_dir.is_dir() {
+        return Ok(());
+    }
+    Err(format!("there is no data directory {}", data_dir.display()).into())
 }

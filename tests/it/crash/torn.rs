@@ -145,3 +145,14 @@ async fn verify(dir: &Path) {
     let (equal, said) = Server::command(dir, &["verify"]).await;
     assert!(equal && said.contains("equal"), "views and log agree: {said}");
 }
+
+#[tokio::test]
+async fn verify_and_rebuild_make_no_directory_that_is_not_there() {
+    let parent = tempfile::tempdir().expect("a temporary directory");
+    let dir = parent.path().join("none");
+    for command in ["verify", "rebuild"] {
+        let (done, text) = Server::command(&dir, &[command]).await;
+        assert!(!done && text.contains("there is no data directory"), "{command}: {text}");
+        assert!(!dir.exists(), "{command} must not make {}", dir.display());
+    }
+}
