@@ -23,6 +23,7 @@ use crate::domain::text::{MessageText, PersonName};
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
+use crate::projection::claims;
 
 mod draft;
 
@@ -83,24 +84,33 @@ pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage)
     );
     let account = tenant.account.id;
     let _pass = app.idempotency.enter(account, &claim.key).await?;
-    match app.engine.claim(account, &claim.key).await.map_err(failed)? {
-        Some(earlier) if clock::now().since(earlier.at) < crate::projection::claims::KEPT => {
-            if earlier.request != claim.request {
-                return Err(Error::IdempotencyMismatch);
-            }
-            return replay(app, tenant, earlier.conversation, earlier.message_id).await;
-        }
-        _ => {}
+    if let Some(earlier) = app.engine.claim(account, &claim.key).await.map_err(failed)?
+        && clock::now().since(earlier.at) < claims::KEPT
+    {
+        return repeat(app, tenant, &claim, &earlier).await;
     }
     match send(app, tenant, &command, Some(claim.clone())).await {
         Err(Error::IdempotencyInFlight) => {
             // Claimed after all: an earlier try, of which nobody knew whether it was kept.
             let earlier = app.engine.claim(account, &claim.key).await.map_err(failed)?;
             let earlier = earlier.ok_or(Error::IdempotencyInFlight)?;
-            replay(app, tenant, earlier.conversation, earlier.message_id).await
+            repeat(app, tenant, &claim, &earlier).await
         }
         sent => sent,
     }
+}
+
+/// Answers as the earlier request with this key was answered, if it asked for the same.
+async fn repeat(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    asked: &Idempotency,
+    earlier: &claims::Row,
+) -> Result<Sent> {
+    if earlier.request != asked.request {
+        return Err(Error::IdempotencyMismatch);
+    }
+    replay(app, tenant, earlier.conversation, earlier.message_id).await
 }
 
 /// What an earlier request with the same key has led to.
@@ -213,7 +223,7 @@ async fn send(
     match &sent {
         // As good as certainly nothing was written. Should it have been, after a write of unknown
         // outcome, the totals in the log set it right at the next start.
-        Err(Error::Unavailable(_)) => credit.refund(),
+        Err(Error::Unavailable(_) | Error::IdempotencyInFlight) => credit.refund(),
         _ => drop(credit),
     }
     sent
