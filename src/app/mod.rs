@@ -13,6 +13,7 @@ pub mod read_conversation;
 pub mod secret;
 pub mod send_message;
 pub mod stop_reply;
+pub mod turn_feed;
 pub mod turns;
 
 use std::sync::Arc;

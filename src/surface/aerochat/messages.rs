@@ -13,13 +13,13 @@ use serde_json::json;
 use super::Key;
 use super::error::Failure;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
-use crate::app::outcome::{Ending, Outcome, await_outcome, ending_of, outcome_of};
+use crate::app::outcome::await_outcome;
 use crate::app::send_message::{SendMessage, Sent, send_message};
-use crate::app::{App, live_feed, read_conversation};
+use crate::app::turn_feed::{Step, TurnFeed};
+use crate::app::{App, read_conversation};
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
-use crate::live::follow::Follower;
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
@@ -136,98 +136,54 @@ fn checked_key(key: Option<String>) -> Result<Option<String>> {
     }
 }
 
-/// A turn as it is streamed.
-struct Turn {
-    app: Arc<App>,
-    account: AccountId,
-    sent: Sent,
-    /// None once the stream has ended.
-    follower: Option<Follower>,
-}
-
 /// `start`, `chunk`s and `end`, each with a cursor of the live surface as its id.
 async fn stream_turn(
     app: &Arc<App>,
     account: AccountId,
     sent: Sent,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static> {
-    let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
-    let id = sent.cursor.to_string();
     let start = json!({
         "conversation_id": sent.conversation,
         "contact_id": sent.contact,
         "message_id": sent.message,
     });
-    let mut opening =
-        vec![event_stream::opening(), event_stream::event(&id, "start", &start.to_string())];
-    let (conversation, message) = (sent.conversation, sent.message);
-    let ending = ending_of(app, account, conversation, message, sent.seq).await?;
-    let mut follower = Some(follower);
-    if let Some(Ending { outcome, seq: None }) = ending {
-        // Nothing follows that would say it: people had the conversation already.
-        let answer = Direct(SentOut::new(&sent, outcome)).to_text();
-        opening.push(event_stream::event(&id, "end", &answer));
-        follower = None;
-    }
-    let turn = Turn { app: app.clone(), account, sent, follower };
-    let rest = stream::unfold(turn, |mut turn| async move {
-        let bytes = turn.next().await?;
-        Some((bytes, turn))
+    let start = event_stream::event(&sent.cursor.to_string(), "start", &start.to_string());
+    let feed = TurnFeed::open(app, account, sent).await?;
+    let rest = stream::unfold(feed, |mut feed| async move {
+        let bytes = next_event(&mut feed).await?;
+        Some((bytes, feed))
     });
-    Ok(stream::iter(opening).chain(rest))
+    Ok(stream::iter([event_stream::opening(), start]).chain(rest))
 }
 
-impl Turn {
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            let frame = self.follower.as_mut()?.next().await?;
-            let id = frame.id.to_string();
-            // Turns are answered one after another: another's reply may come first.
-            if frame.content.reply.is_some_and(|reply| reply != self.sent.message.reply()) {
-                continue;
+async fn next_event(feed: &mut TurnFeed) -> Option<Bytes> {
+    loop {
+        match feed.next().await? {
+            Step::Reply(frame) => {
+                let id = frame.id.to_string();
+                match frame.content.name {
+                    "reply.chunk" => {
+                        let text = json!({ "text": frame.content.chunk });
+                        return Some(event_stream::event(&id, "chunk", &text.to_string()));
+                    }
+                    "reply.restarted" => return Some(event_stream::event(&id, "restart", "{}")),
+                    _ => {}
+                }
             }
-            match frame.content.name {
-                "reply.chunk" => {
-                    let text = json!({ "text": frame.content.chunk });
-                    return Some(event_stream::event(&id, "chunk", &text.to_string()));
+            Step::Typing(_) => {}
+            // This protocol has no way to ask its client back: a slow reader is followed on from
+            // where it stands. Only a server that goes away ends the stream.
+            Step::Resume(frame) => {
+                if !feed.go_on(frame.id).await {
+                    return Some(event_stream::event(&frame.id.to_string(), "resume", "{}"));
                 }
-                "reply.restarted" => return Some(event_stream::event(&id, "restart", "{}")),
-                "resume" => {
-                    // This protocol has no way to ask its client back: a slow reader is followed
-                    // on from where it stands. Only a server that goes away ends the stream.
-                    let conversation = self.sent.conversation;
-                    self.follower = if self.app.hub.is_closed() {
-                        None
-                    } else {
-                        let again = live_feed::follow(
-                            &self.app,
-                            self.account,
-                            conversation,
-                            Some(frame.id),
-                        );
-                        again.await.ok()
-                    };
-                    if self.follower.is_none() {
-                        return Some(event_stream::event(&id, "resume", "{}"));
-                    }
-                }
-                "reply.started" | "typing" => {}
-                _ => {
-                    if let Some(outcome) = self.outcome().await {
-                        self.follower = None;
-                        let answer = Direct(SentOut::new(&self.sent, outcome)).to_text();
-                        return Some(event_stream::event(&id, "end", &answer));
-                    }
-                }
+            }
+            Step::Ended { frame, outcome } => {
+                let sent = feed.sent();
+                let id = frame.map_or(sent.cursor, |frame| frame.id).to_string();
+                let answer = Direct(SentOut::new(sent, outcome)).to_text();
+                return Some(event_stream::event(&id, "end", &answer));
             }
         }
-    }
-
-    async fn outcome(&self) -> Option<Outcome> {
-        let sent = &self.sent;
-        outcome_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
-            .await
-            .ok()
-            .flatten()
     }
 }

@@ -12,16 +12,14 @@ use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
 use super::Answer;
 use super::caller::{Caller, Credential};
 use super::wire::{MessageIn, SentOut};
-use crate::app::outcome::{Ending, ending_of, outcome_of};
+use crate::app::App;
 use crate::app::send_message::{SendMessage, Sent, send_message};
-use crate::app::{App, live_feed};
+use crate::app::turn_feed::{Step, TurnFeed};
 use crate::domain::contact::Details;
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
-use crate::live::follow::Follower;
-use crate::live::frame::Frame;
 use crate::surface::event_stream::{self, EventStream};
 
 pub(super) struct Messages;
@@ -106,50 +104,14 @@ async fn turn(
     account: AccountId,
     sent: Sent,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
-    let follower = live_feed::follow(app, account, sent.conversation, Some(sent.cursor)).await?;
-    let ending = ending_of(app, account, sent.conversation, sent.message, sent.seq).await?;
-    // Where people had the conversation already, no frame will tell that the turn is over.
-    let over = matches!(ending, Some(Ending { seq: None, .. }));
-    let follower = (!over).then(|| Box::new(follower));
-    let turn = Turn { app: app.clone(), account, sent, follower };
-    let frames = stream::unfold(turn, |mut turn| async move {
-        let frame = turn.next().await?;
+    let feed = TurnFeed::open(app, account, sent).await?;
+    let frames = stream::unfold(feed, |mut feed| async move {
+        let frame = match feed.next().await? {
+            Step::Reply(frame) | Step::Typing(frame) | Step::Resume(frame) => frame,
+            Step::Ended { frame, .. } => frame?,
+        };
         let (id, name) = (frame.id.to_string(), frame.content.name);
-        Some((event_stream::event(&id, name, &frame.to_json()), turn))
+        Some((event_stream::event(&id, name, &frame.to_json()), feed))
     });
     Ok(stream::iter([event_stream::opening()]).chain(frames))
-}
-
-struct Turn {
-    app: Arc<App>,
-    account: AccountId,
-    sent: Sent,
-    /// None once the turn has ended.
-    follower: Option<Box<Follower>>,
-}
-
-impl Turn {
-    async fn next(&mut self) -> Option<Frame> {
-        let sent = &self.sent;
-        loop {
-            let frame = self.follower.as_mut()?.next().await?;
-            match frame.content.name {
-                "reply.started" | "reply.chunk" | "reply.restarted" => {
-                    if frame.content.reply == Some(sent.message.reply()) {
-                        return Some(frame);
-                    }
-                }
-                "message.inbound" => {}
-                "typing" | "resume" => return Some(frame),
-                _ => {
-                    let (app, id) = (&self.app, sent.conversation);
-                    let outcome = outcome_of(app, self.account, id, sent.message, sent.seq).await;
-                    if matches!(outcome, Ok(Some(_))) {
-                        self.follower = None;
-                        return Some(frame);
-                    }
-                }
-            }
-        }
-    }
 }

@@ -1,0 +1,116 @@
+//! One turn as it is streamed to whoever asked: its own reply, and how it ended.
+//!
+//! The conversation's feed without other turns' replies and messages; turns are answered one after
+//! another, so another's reply may come first.
+
+use std::sync::Arc;
+
+use super::outcome::{Ending, Outcome, ending_of, outcome_of};
+use super::send_message::Sent;
+use super::{App, live_feed};
+use crate::domain::Result;
+use crate::domain::ids::AccountId;
+use crate::live::cursor::Cursor;
+use crate::live::follow::Follower;
+use crate::live::frame::Frame;
+
+/// What happens next in a turn.
+#[derive(Debug)]
+pub enum Step {
+    /// `reply.started`, `reply.chunk` or `reply.restarted` of this turn's reply.
+    Reply(Frame),
+    /// Somebody types.
+    Typing(Frame),
+    /// The reader was too slow, or the server goes away: nothing more comes by itself.
+    Resume(Frame),
+    /// The turn is over; no frame where people had the conversation already.
+    Ended { frame: Option<Frame>, outcome: Outcome },
+}
+
+/// A turn that is followed from its message on.
+pub struct TurnFeed {
+    app: Arc<App>,
+    account: AccountId,
+    sent: Sent,
+    /// None once nothing more comes.
+    follower: Option<Box<Follower>>,
+    /// How the turn ended, where no frame will tell.
+    over: Option<Outcome>,
+}
+
+impl TurnFeed {
+    /// Follows the turn of a message.
+    ///
+    /// # Errors
+    /// As the engine's views.
+    pub async fn open(app: &Arc<App>, account: AccountId, sent: Sent) -> Result<Self> {
+        let (id, cursor) = (sent.conversation, Some(sent.cursor));
+        let follower = live_feed::follow(app, account, id, cursor).await?;
+        let mut feed = Self {
+            app: app.clone(),
+            account,
+            sent,
+            follower: Some(Box::new(follower)),
+            over: None,
+        };
+        let message = feed.sent.message;
+        let ending = ending_of(app, account, id, message, feed.sent.seq).await?;
+        if let Some(Ending { outcome, seq: None }) = ending {
+            feed.over = Some(outcome);
+            feed.follower = None;
+        }
+        Ok(feed)
+    }
+
+    /// The message whose turn it is.
+    pub fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    /// What happens next; none after [`Step::Resume`] and [`Step::Ended`].
+    pub async fn next(&mut self) -> Option<Step> {
+        if let Some(outcome) = self.over.take() {
+            return Some(Step::Ended { frame: None, outcome });
+        }
+        loop {
+            let frame = self.follower.as_mut()?.next().await?;
+            match frame.content.name {
+                "reply.started" | "reply.chunk" | "reply.restarted" => {
+                    if frame.content.reply == Some(self.sent.message.reply()) {
+                        return Some(Step::Reply(frame));
+                    }
+                }
+                "typing" => return Some(Step::Typing(frame)),
+                "resume" => {
+                    self.follower = None;
+                    return Some(Step::Resume(frame));
+                }
+                "message.inbound" => {}
+                _ => {
+                    if let Some(outcome) = self.outcome().await {
+                        self.follower = None;
+                        return Some(Step::Ended { frame: Some(frame), outcome });
+                    }
+                }
+            }
+        }
+    }
+
+    /// After [`Step::Resume`]: follows on from its place, unless the server goes away.
+    pub async fn go_on(&mut self, after: Cursor) -> bool {
+        if !self.app.hub.is_closed() {
+            let id = self.sent.conversation;
+            let again = live_feed::follow(&self.app, self.account, id, Some(after)).await;
+            self.follower = again.ok().map(Box::new);
+        }
+        self.follower.is_some()
+    }
+
+    async fn outcome(&self) -> Option<Outcome> {
+        let sent = &self.sent;
+        outcome_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
+            .await
+            .ok()
+            .flatten()
+    }
+}
