@@ -15,18 +15,25 @@ use crate::harness::{Client, Server};
 const QUESTION: &str = "where is my order?";
 const MESSAGES: &str = "/bot/v1/conversations/messages";
 
-#[tokio::test]
-async fn who_asked_over_sse_gets_exactly_the_rest_of_the_reply_after_a_kill() {
-    let mut server = Server::start().await;
+/// Asks over SSE, reads four pieces, kills the server and starts it again: the conversation, its
+/// visitor who resumes from the last id, and what was seen.
+async fn cut_in_mid_reply(server: &mut Server) -> (String, Client, Vec<SseEvent>) {
     let (id, visitor) = server.stranger().demo().await;
-    let path = format!("/live/v1/conversations/{id}");
-
     let question = json!({ "text": QUESTION });
-    let mut feed = visitor.stream(&format!("{path}/messages"), Some(&question)).await;
-    let mut seen = pieces(&mut feed, 4).await;
+    let path = format!("/live/v1/conversations/{id}/messages");
+    let mut feed = visitor.stream(&path, Some(&question)).await;
+    let seen = pieces(&mut feed, 4).await;
     server.kill().await;
     server.restart().await;
     let visitor = visitor.with("Last-Event-ID", &feed.last_id);
+    (id, visitor, seen)
+}
+
+#[tokio::test]
+async fn who_asked_over_sse_gets_exactly_the_rest_of_the_reply_after_a_kill() {
+    let mut server = Server::start().await;
+    let (id, visitor, mut seen) = cut_in_mid_reply(&mut server).await;
+    let path = format!("/live/v1/conversations/{id}");
     let mut feed = visitor.stream(&format!("{path}/stream"), None).await;
     seen.extend(feed.until("message.outbound").await);
 
@@ -36,19 +43,13 @@ async fn who_asked_over_sse_gets_exactly_the_rest_of_the_reply_after_a_kill() {
 #[tokio::test]
 async fn who_comes_back_when_the_reply_is_finished_gets_the_rest_in_one_piece() {
     let mut server = Server::start().await;
-    let (id, visitor) = server.stranger().demo().await;
+    let (id, visitor, mut seen) = cut_in_mid_reply(&mut server).await;
     let path = format!("/live/v1/conversations/{id}");
-    let question = json!({ "text": QUESTION });
-    let mut feed = visitor.stream(&format!("{path}/messages"), Some(&question)).await;
-    let mut seen = pieces(&mut feed, 4).await;
-    server.kill().await;
-    server.restart().await;
     let client = server.client();
     eventually("the reply is finished with nobody watching", || async {
         (history(&client, &id).await.len() == 2).then_some(())
     })
     .await;
-    let visitor = visitor.with("Last-Event-ID", &feed.last_id);
     let rest =
         visitor.stream(&format!("{path}/stream"), None).await.until("message.outbound").await;
     let names: Vec<_> = rest.iter().map(|event| event.name.as_str()).collect();
