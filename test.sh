@@ -14,6 +14,9 @@ as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 install_packages() {
   local missing=()
   command -v cc >/dev/null || missing+=(build-essential)
+  compgen -G '/usr/lib/jvm/java-17-*/bin/javac' >/dev/null || missing+=(openjdk-17-jdk-headless)
+  command -v mvn >/dev/null || missing+=(maven)
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   if [[ $browser == yes ]]; then
     command -v chromium >/dev/null || missing+=(chromium)
     command -v node >/dev/null || missing+=(nodejs npm)
@@ -29,8 +32,10 @@ install_packages() {
 step "what is needed"; install_packages
 step "format"; cargo fmt --check
 step "lints"; cargo clippy --locked --all-targets -- -D warnings
+step "Kafka, Cassandra and OpenSearch to test against"; tests/services/services.sh fetch
 step "unit, property and integration tests"; cargo test --locked
 step "documents are fresh"; cargo run --locked --quiet -- openapi --check
+step "the analytics example"; tests/analytics/run.sh
 step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 step "dependencies"
 if ! command -v cargo-deny >/dev/null; then cargo install --locked --quiet cargo-deny; fi

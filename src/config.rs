@@ -4,19 +4,58 @@
 //! `parlor.toml` in the working directory, if there is one). Names are the same in all three:
 //! `--data-dir`, `PARLOR_DATA_DIR`, `data_dir = …`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What keeps the log and the views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// One process and one directory
+    Embedded,
+    /// Any number of nodes over Kafka and a CQL store
+    Cluster,
+}
 
 /// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where everything is kept.
+    /// Where the embedded engine keeps everything.
     pub data_dir: PathBuf,
+    /// What keeps the log and the views.
+    pub engine: EngineKind,
+    /// Kafka's brokers, `host:port`; some of them are enough.
+    #[serde(deserialize_with = "list")]
+    pub kafka: Vec<String>,
+    /// Properties of librdkafka, such as those of TLS and SASL.
+    #[serde(deserialize_with = "pairs")]
+    pub kafka_options: BTreeMap<String, String>,
+    /// What the topics' names begin with.
+    pub topic_prefix: String,
+    /// Partitions of the events; never changes in one generation of the topic.
+    pub partitions: u32,
+    /// Copies of each record and each row.
+    pub replication: u32,
+    /// Copies without which nothing is acknowledged.
+    pub min_insync: u32,
+    /// Which generation of the events' topic is written.
+    pub generation: u32,
+    /// Nodes of the CQL store, `host:port`; some of them are enough.
+    #[serde(deserialize_with = "list")]
+    pub cql: Vec<String>,
+    /// Who to be there, where it asks.
+    pub cql_user: Option<String>,
+    pub cql_password: Option<String>,
+    /// Where the views are in the CQL store.
+    pub keyspace: String,
+    /// OpenSearch's address; none leaves conversations unindexed.
+    pub search: Option<String>,
     /// Where to listen; port 0 takes a free one and says which.
     pub listen: SocketAddr,
     /// Makes the demo account in an empty data directory.
@@ -43,6 +82,19 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: "data".into(),
+            engine: EngineKind::Embedded,
+            kafka: Vec::new(),
+            kafka_options: BTreeMap::new(),
+            topic_prefix: "parlor".into(),
+            partitions: 12,
+            replication: 3,
+            min_insync: 2,
+            generation: 1,
+            cql: Vec::new(),
+            cql_user: None,
+            cql_password: None,
+            keyspace: "parlor".into(),
+            search: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             demo: true,
             max_connections: 20_000,
@@ -50,20 +102,83 @@ impl Default for Config {
             cache_mib: 64,
             disk_reserve_mib: 256,
             drain_s: 10,
-            log: "info,fjall=warn,lsm_tree=warn".into(),
+            log: "info,fjall=warn,lsm_tree=warn,scylla=error,librdkafka=error".into(),
             log_json: false,
             otlp_endpoint: None,
         }
     }
 }
 
-/// What the command line says; absent means unsaid.
+/// What the command line says of where things are kept; absent means unsaid.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
-pub struct Flags {
-    /// Where everything is kept [default: ./data]
+pub struct Storage {
+    /// Where the embedded engine keeps everything [default: ./data]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// What keeps the log and the views [default: embedded]
+    #[arg(long, value_name = "ENGINE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// Kafka's brokers
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<Vec<String>>,
+    /// A property of librdkafka, such as security.protocol=SSL; may be given again
+    #[arg(long = "kafka-option", value_name = "NAME=VALUE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka_options: Option<Vec<String>>,
+    /// What the topics' names begin with [default: parlor]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_prefix: Option<String>,
+    /// Partitions of the events' topic [default: 12]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<u32>,
+    /// Copies of each record and each row [default: 3]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<u32>,
+    /// Copies without which nothing is acknowledged [default: 2]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_insync: Option<u32>,
+    /// Which generation of the events' topic is written [default: 1]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
+    /// Nodes of the CQL store
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cql: Option<Vec<String>>,
+    /// Who to be in the CQL store; the password is better given as PARLOR_CQL_PASSWORD
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cql_user: Option<String>,
+    #[arg(long, value_name = "PASSWORD")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cql_password: Option<String>,
+    /// Where the views are in the CQL store [default: parlor]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyspace: Option<String>,
+    /// OpenSearch's address; without it conversations are not indexed
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// Settings in TOML [default: ./parlor.toml, if there]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+/// What the command line says to a server; absent means unsaid.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub struct Flags {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub storage: Storage,
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +207,7 @@ pub struct Flags {
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drain_s: Option<u64>,
-    /// What is logged, such as "info" or "parlor=debug" [default: info, fjall=warn, lsm_tree=warn]
+    /// What is logged, such as "info" or "parlor=debug" [default: info, libraries: warn]
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
@@ -100,10 +215,41 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip)]
     pub log_json: bool,
-    /// Settings in TOML [default: ./parlor.toml, if there]
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
+}
+
+/// A list, or text with commas: variables have no lists.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::Text(text) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        }
+        Either::List(list) => list,
+    })
+}
+
+/// A table, or `name=value` in a list.
+fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Table(BTreeMap<String, String>),
+        List(#[serde(deserialize_with = "list")] Vec<String>),
+    }
+    let pair = |text: String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        None => Err(serde::de::Error::custom(format_args!("{text:?} is not NAME=VALUE"))),
+    };
+    match Either::deserialize(deserializer)? {
+        Either::Table(table) => Ok(table),
+        Either::List(list) => list.into_iter().map(pair).collect(),
+    }
 }
 
 impl Config {
@@ -112,12 +258,12 @@ impl Config {
     /// # Errors
     /// When a setting is unknown or of the wrong type; the error says which and where it stood.
     pub fn load(flags: &Flags) -> Result<Self, Box<figment::Error>> {
-        let file = match &flags.config {
+        let file = match &flags.storage.config {
             Some(path) => Toml::file_exact(path),
             None => Toml::file_exact("parlor.toml"),
         };
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if flags.config.is_some() || Path::new("parlor.toml").exists() {
+        if flags.storage.config.is_some() || Path::new("parlor.toml").exists() {
             figment = figment.merge(file);
         }
         let otlp = Env::raw().only(&["OTEL_EXPORTER_OTLP_ENDPOINT"]);
@@ -126,9 +272,36 @@ impl Config {
             .merge(Env::prefixed("PARLOR_").only(&names()))
             .merge(Serialized::defaults(flags));
         let mut config: Self = figment.extract().map_err(Box::new)?;
+        config.check().map_err(|problem| Box::new(figment::Error::from(problem)))?;
         config.demo &= !flags.no_demo;
         config.log_json |= flags.log_json;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let name = |text: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        };
+        if !name(&self.topic_prefix) {
+            return Err("topic_prefix is letters, digits, '.', '_' and '-'".into());
+        }
+        if !(1..=10_000).contains(&self.partitions) {
+            return Err("partitions is from 1 to 10000".into());
+        }
+        if !(1..=8_000).contains(&self.generation) {
+            return Err("generation is from 1 to 8000".into());
+        }
+        if self.engine == EngineKind::Embedded {
+            return Ok(());
+        }
+        if self.kafka.is_empty() || self.cql.is_empty() {
+            return Err("the cluster engine needs kafka and cql: say where they are".into());
+        }
+        if self.min_insync == 0 || self.min_insync > self.replication {
+            return Err("min_insync is from 1 to replication".into());
+        }
+        Ok(())
     }
 }
 
@@ -136,6 +309,19 @@ impl Config {
 fn names() -> Vec<&'static str> {
     vec![
         "data_dir",
+        "engine",
+        "kafka",
+        "kafka_options",
+        "topic_prefix",
+        "partitions",
+        "replication",
+        "min_insync",
+        "generation",
+        "cql",
+        "cql_user",
+        "cql_password",
+        "keyspace",
+        "search",
         "listen",
         "demo",
         "max_connections",

@@ -3,7 +3,7 @@
 //! Authenticating is a hash and a map look-up. The map follows the log through [`Observer`], so
 //! what is durable is known here before anyone who appended it is answered.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
 use subtle::ConstantTimeEq;
@@ -48,6 +48,8 @@ pub struct Accounts {
     tenants: DashMap<AccountId, Arc<Tenant>>,
     /// SHA-256 of a key, raw, to its owner.
     keys: DashMap<[u8; 32], (AccountId, KeyId, KeyKind)>,
+    /// Up to where the log is applied: what is read at the start may be told as well.
+    position: Mutex<Seq>,
 }
 
 impl Accounts {
@@ -60,10 +62,8 @@ impl Accounts {
             let mut after = Seq::START;
             loop {
                 let page = engine.read(Topic::Accounts, partition, after, PAGE).await?;
-                for entry in &page {
-                    self.apply(&entry.event);
-                    after = entry.seq;
-                }
+                self.committed(&page);
+                after = page.last().map_or(after, |entry| entry.seq);
                 if page.len() < PAGE {
                     break;
                 }
@@ -126,7 +126,11 @@ impl Accounts {
 impl Observer for Accounts {
     fn committed(&self, events: &[Recorded]) {
         for entry in events.iter().filter(|entry| entry.event.body.is_administrative()) {
-            self.apply(&entry.event);
+            let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+            if entry.seq > *position {
+                *position = entry.seq;
+                self.apply(&entry.event);
+            }
         }
     }
 

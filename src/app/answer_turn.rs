@@ -7,6 +7,7 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
+use super::live_feed::whereabouts;
 use super::send_message::{author_name, event_id};
 use super::{App, clock};
 use crate::bot::{Bot, Step, Turn};
@@ -21,10 +22,13 @@ use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName};
 use crate::engine::{self, Appended};
+use crate::live::hub::{Beginning, Writer};
 
 /// A bot may be silent for so long, and take so long in all.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 const TURN_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often a silent turn is told to be under way, so that no other node takes it over.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// How a bot's part of a turn ended.
 enum End {
@@ -34,7 +38,17 @@ enum End {
     Failed(FailureReason),
 }
 
-/// Answers the oldest turn that a conversation owes; says whether there was one.
+/// What there was to do in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oldest {
+    Answered,
+    /// It is another node's to answer.
+    Anothers,
+    /// Nothing is owed.
+    None,
+}
+
+/// Answers the oldest turn that a conversation owes, unless `under_way` says that it is another's.
 ///
 /// # Errors
 /// As the engine's: the turn stays due.
@@ -42,20 +56,22 @@ pub async fn answer_oldest(
     app: &Arc<App>,
     account: AccountId,
     id: ConversationId,
-    under_way: impl FnOnce(MessageId) -> Arc<Notify>,
-) -> engine::Result<bool> {
+    under_way: impl FnOnce(MessageId) -> Option<Arc<Notify>>,
+) -> engine::Result<Oldest> {
     let state = app.engine.conversation(account, id).await?;
-    let Some(state) = state.filter(|state| !state.turns.is_empty()) else { return Ok(false) };
+    let Some(state) = state.filter(|state| !state.turns.is_empty()) else {
+        return Ok(Oldest::None);
+    };
     let turn = &state.turns[0];
-    let stop = under_way(turn.message_id);
-    answer(app, &state, turn, &stop).await.map(|()| true)
+    let Some(stop) = under_way(turn.message_id) else { return Ok(Oldest::Anothers) };
+    answer(app, &state, turn, &stop).await.map(|()| Oldest::Answered)
 }
 
 async fn answer(
     app: &Arc<App>,
     state: &Conversation,
     turn: &OpenTurn,
-    stop: &Notify,
+    stop: &Arc<Notify>,
 ) -> engine::Result<()> {
     let (account, id) = (state.account, state.id);
     let before = Seq::new(turn.seq.get().saturating_sub(1));
@@ -78,14 +94,22 @@ async fn answer(
     };
     let author = Author::Bot { name: author_name(&bot, &tenant.account.settings.brand) };
     let reply_id = asked.message_id.reply();
-    let writer = app.hub.begin(id, reply_id, asked.message_id, author.clone(), clock::now());
+    let reply = Beginning {
+        id: reply_id,
+        in_reply_to: asked.message_id,
+        after: turn.seq,
+        author: author.clone(),
+        at: clock::now(),
+        stop: stop.clone(),
+    };
+    let writer = app.hub.begin(whereabouts(state), reply).await;
     let turn = Turn {
         text: asked.text.as_str(),
         previous: Some(asked.language),
         person_available: agent.is_some(),
     };
     let mut said = Said::default();
-    let end = listen(&bot, &turn, stop, &mut said, |text| writer.chunk(text, clock::now())).await;
+    let end = listen(&bot, &turn, stop, &mut said, &writer).await;
 
     let stopped = matches!(end, End::Stopped);
     let mut events = Vec::new();
@@ -134,22 +158,29 @@ async fn listen(
     turn: &Turn<'_>,
     stop: &Notify,
     said: &mut Said,
-    mut show: impl FnMut(&str),
+    writer: &Writer,
 ) -> End {
     let mut steps = bot.answer(turn);
     let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
+    let mut alive = tokio::time::interval(ALIVE_EVERY);
+    alive.reset();
+    let mut patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
     loop {
-        let patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
         let step = tokio::select! {
             biased;
             () = stop.notified() => return End::Stopped,
             step = tokio::time::timeout_at(patience, steps.next()) => step,
+            _ = alive.tick() => {
+                writer.alive();
+                continue;
+            }
         };
+        patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
         match step {
             Ok(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
             Ok(Some(Ok(Step::Text(text)))) => {
                 said.text.push_str(&text);
-                show(&text);
+                writer.chunk(&text, clock::now());
             }
             Ok(Some(Ok(Step::HandOver))) => return End::HandedOver,
             Ok(Some(Err(error))) => {

@@ -16,9 +16,10 @@ use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
+use crate::engine::relay::Whereabouts;
 use crate::live::cursor::Cursor;
 use crate::live::follow::{self, Follower};
-use crate::live::frame::{self, Frame, Message};
+use crate::live::frame::{Frame, Message};
 use crate::projection::pages::BLOCK;
 
 /// Follows a conversation from a cursor; from now where there is none.
@@ -33,8 +34,14 @@ pub async fn follow(
 ) -> Result<Follower> {
     let state = super::read_conversation::conversation(app, account, conversation).await?;
     let cursor = after.unwrap_or(Cursor::at(state.last_seq));
-    let engine = app.engine.clone();
-    Ok(Follower::new(engine, &app.hub, account, conversation, cursor, clock::now))
+    let (engine, place) = (app.engine.clone(), whereabouts(&state));
+    Ok(Follower::new(engine, &app.hub, place, state.last_seq, cursor, clock::now))
+}
+
+/// Where a conversation is kept, for the hub.
+pub fn whereabouts(state: &Conversation) -> Whereabouts {
+    let key = StreamKey::Contact(state.contact_id);
+    Whereabouts { account: state.account, conversation: state.id, key }
 }
 
 /// A page of a conversation's feed and the place after it.
@@ -65,9 +72,8 @@ pub async fn typing(
     conversation: ConversationId,
     typing: bool,
 ) -> Result<()> {
-    super::read_conversation::conversation(app, account, conversation).await?;
-    let data = frame::Typing { author: Author::Customer, typing };
-    app.hub.ephemeral(conversation, frame::content("typing", clock::now(), &data));
+    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    app.hub.typing(whereabouts(&state), Author::Customer, typing, clock::now());
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub mod turns;
 use std::sync::Arc;
 
 use crate::domain::Error;
+use crate::domain::ids::ConversationId;
+use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
 use crate::live::hub::Hub;
 
@@ -48,6 +50,10 @@ impl Observer for Watchers {
         self.accounts.interrupted();
         self.hub.interrupted();
     }
+
+    fn signalled(&self, conversation: ConversationId, signal: Signal) {
+        self.hub.signalled(conversation, signal);
+    }
 }
 
 impl App {
@@ -62,6 +68,9 @@ impl App {
         hub: Arc<Hub>,
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
+        if let Some(relay) = engine.relay() {
+            hub.connect(relay);
+        }
         Ok(Arc::new(Self {
             engine,
             hub,

@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use super::send_message::Sent;
 use super::{App, failed};
 use crate::domain::event::{Body, Event, MessageOutbound};
-use crate::domain::ids::{AccountId, ConversationId, MessageId};
+use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::{Error, Result};
+use crate::engine::relay::Whereabouts;
 use crate::live::reader::Item;
 
 /// Events read at once.
@@ -109,16 +111,12 @@ fn concludes(event: &Event, message: MessageId) -> Option<Outcome> {
 ///
 /// # Errors
 /// [`Error::Unavailable`] when it takes too long; the message is kept and will be answered.
-pub async fn await_outcome(
-    app: &App,
-    account: AccountId,
-    conversation: ConversationId,
-    message: MessageId,
-    seq: Seq,
-) -> Result<Outcome> {
+pub async fn await_outcome(app: &App, account: AccountId, sent: &Sent) -> Result<Outcome> {
+    let Sent { conversation, contact, message, seq, .. } = *sent;
+    let place = Whereabouts { account, conversation, key: StreamKey::Contact(contact) };
     let wait = async {
         loop {
-            let (mut subscription, _) = app.hub.subscribe(conversation);
+            let (mut subscription, _) = app.hub.subscribe(place, seq);
             if let Some(outcome) = outcome_of(app, account, conversation, message, seq).await? {
                 return Ok(outcome);
             }

@@ -10,7 +10,7 @@ use draft::Draft;
 
 use super::idempotency::claim;
 use super::outcome::{Outcome, outcome_of};
-use super::turns::{OWED_MAX, Turns};
+use super::turns::{Call, OWED_MAX, Turns};
 use super::{App, accounts::Tenant, clock, failed};
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::Conversation;
@@ -131,7 +131,7 @@ async fn replay(
                 let seq = entry.seq;
                 let outcome = outcome_of(app, account, conversation, message, seq).await?;
                 if outcome.is_none() {
-                    Turns::call(app, account, conversation);
+                    Turns::call(app, account, conversation, Call::See);
                 }
                 return Ok(Sent {
                     conversation,
@@ -212,7 +212,7 @@ async fn send(
         let later = app.clone();
         let joined = app.turns.spawn(async move {
             let sent = draft.append(&later, None).await?;
-            Turns::call(&later, draft.account, sent.conversation);
+            Turns::call(&later, draft.account, sent.conversation, Call::Take(sent.message));
             Ok(sent)
         });
         joined.await.map_err(|_| Error::Internal)?

@@ -3,6 +3,9 @@
 //! Turns of one conversation are answered one after another, oldest first: whoever holds a
 //! conversation's place answers what its state says is owed, until nothing is. So nothing has to
 //! be queued here, and a turn whose answer could not be kept is tried again before later ones.
+//!
+//! Where there are other nodes, each answers the turns it has taken: those whose messages it
+//! appended, and those it was given because nobody was heard to answer them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::App;
-use super::answer_turn::answer_oldest;
+use super::answer_turn::{Oldest, answer_oldest};
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 
 /// Turns one conversation may owe before more messages are refused.
@@ -23,6 +26,8 @@ pub const OWED_MAX: usize = 32;
 const UNDER_WAY: usize = 16_384;
 /// How long to wait before trying again where a turn could not be ended.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait for another node to end the oldest turn before looking again.
+const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 
 /// The conversations whose turns this node answers now.
 pub struct Turns {
@@ -40,6 +45,17 @@ struct Place {
     called: Option<AccountId>,
     /// The turn being answered and how to stop it.
     now: Option<(MessageId, Arc<Notify>)>,
+    /// The turns this node has taken; at most as many as one conversation may owe.
+    taken: Vec<MessageId>,
+}
+
+/// What is asked for where a conversation owes answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// This node answers the turn of this message.
+    Take(MessageId),
+    /// Some node does; this one sees to it that it is done.
+    See,
 }
 
 impl Default for Turns {
@@ -71,18 +87,27 @@ impl Turns {
         }
     }
 
-    /// Sees to it that what a conversation owes is answered; says whether nobody did before.
-    pub fn call(app: &Arc<App>, account: AccountId, conversation: ConversationId) -> bool {
-        let free = match app.turns.places.entry(conversation) {
+    /// Sees to it that what a conversation owes is answered; says whether nobody here did before.
+    pub fn call(
+        app: &Arc<App>,
+        account: AccountId,
+        conversation: ConversationId,
+        call: Call,
+    ) -> bool {
+        let (mut place, free) = match app.turns.places.entry(conversation) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().called = Some(account);
-                false
+                (entry.into_ref(), false)
             }
-            Entry::Vacant(entry) => {
-                entry.insert(Place::default());
-                true
-            }
+            Entry::Vacant(entry) => (entry.insert(Place::default()), true),
         };
+        if let Call::Take(message) = call
+            && !place.taken.contains(&message)
+        {
+            place.taken.truncate(OWED_MAX - 1);
+            place.taken.insert(0, message);
+        }
+        drop(place);
         if free {
             Self::work(app, account, conversation);
         }
@@ -131,16 +156,17 @@ impl Turns {
                 let mut now = None;
                 let begin = |message| {
                     now = Some(message);
-                    app.turns.begin(conversation, message)
+                    app.turns.begin(&app, conversation, message)
                 };
                 match answer_oldest(&app, account, conversation, begin).await {
-                    Ok(true) if now != last => last = now,
-                    Ok(true) => tokio::time::sleep(PAUSE).await,
-                    Ok(false) if app.turns.leave(conversation).is_none() => {
+                    Ok(Oldest::Answered) if now != last => last = now,
+                    Ok(Oldest::Answered) => tokio::time::sleep(PAUSE).await,
+                    Ok(Oldest::Anothers) => tokio::time::sleep(OTHERS_PAUSE).await,
+                    Ok(Oldest::None) if app.turns.leave(conversation).is_none() => {
                         working.left = true;
                         return;
                     }
-                    Ok(false) => {}
+                    Ok(Oldest::None) => {}
                     Err(error) => {
                         tracing::error!(%error, conversation.id = %conversation, "a turn stays due");
                         tokio::time::sleep(PAUSE).await;
@@ -150,12 +176,20 @@ impl Turns {
         }));
     }
 
-    fn begin(&self, conversation: ConversationId, message: MessageId) -> Arc<Notify> {
+    /// None when another node has taken the turn.
+    fn begin(
+        &self,
+        app: &App,
+        conversation: ConversationId,
+        message: MessageId,
+    ) -> Option<Arc<Notify>> {
         let stop = Arc::new(Notify::new());
-        if let Some(mut place) = self.places.get_mut(&conversation) {
-            place.now = Some((message, stop.clone()));
+        let mut place = self.places.get_mut(&conversation)?;
+        if app.engine.relay().is_some() && !place.taken.contains(&message) {
+            return None;
         }
-        stop
+        place.now = Some((message, stop.clone()));
+        Some(stop)
     }
 
     /// Gives a place up, unless somebody has called meanwhile: then for which account.

@@ -43,11 +43,20 @@ macro_rules! bodies {
                 match self { $(Self::$variant(_) => $name,)* }
             }
 
-            fn read(name: &str, data: &str) -> Option<serde_json::Result<Self>> {
+            /// The `data` of an event of type `name`; none for a type that is not known here.
+            pub fn read(name: &str, data: &str) -> Option<serde_json::Result<Self>> {
                 match name {
                     $($name => Some(serde_json::from_str(data).map(Self::$variant)),)*
                     _ => None,
                 }
+            }
+
+            /// The event's `data` alone, as JSON.
+            ///
+            /// # Errors
+            /// As the serializer's; none of these types has any.
+            pub fn data_json(&self) -> serde_json::Result<Vec<u8>> {
+                match self { $(Self::$variant(data) => serde_json::to_vec(data),)* }
             }
         }
 

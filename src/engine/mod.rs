@@ -6,7 +6,10 @@
 //! Why traits with boxed futures and not generics: the engine is chosen at start, one call per
 //! message is nothing beside a sync, and generics would run through every signature above.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod embedded;
+pub mod relay;
 
 use std::sync::Arc;
 
@@ -74,12 +77,15 @@ pub struct Appended {
     pub effect: Effect,
 }
 
-/// Is told of events once they are durable and in the views, in the order of the log.
+/// Is told of events once they are durable and in the views, in the order of the log. An engine
+/// with a [`relay::Relay`] tells of all administration and of the conversations that are watched.
 pub trait Observer: Send + Sync {
     /// Events the fold applied, of one commit. Must not block.
     fn committed(&self, events: &[Recorded]);
     /// The engine was reopened: readers must fetch what they missed from the views.
     fn interrupted(&self);
+    /// Another node says something about a conversation that is watched here. Must not block.
+    fn signalled(&self, _conversation: ConversationId, _signal: relay::Signal) {}
 }
 
 /// The ordered, partitioned, durable record of events.
@@ -160,18 +166,28 @@ pub trait Views: Send + Sync {
     async fn expire_claims(&self, before: crate::domain::time::Timestamp) -> Result<u64>;
 }
 
-/// Full-text search over conversations. Its first reader is the Aimy surface; until that exists
-/// no engine indexes anything.
+/// How far search may trail the views while the index keeps up; [`Search::lag`] says whether it does.
+pub const SEARCH_TRAILS: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Full-text search over conversations. Its first reader is the Aimy surface.
+///
+/// It hangs off the views and may be away while all else goes on; it then fails and answers
+/// nothing in part.
 #[async_trait]
 pub trait Search: Send + Sync {
-    /// Conversations of this account that match, best first, with the position the index stands
-    /// at: a caller that must see its own write asks again until that is reached.
+    /// Conversations of this account in which a message matches, best first, each once, up to
+    /// `limit`. The query is words in any language; nothing in it is syntax. A message is found
+    /// [`SEARCH_TRAILS`] after it was applied, or later by what [`Search::lag`] says on the node
+    /// that owns its partition.
     async fn conversations(
         &self,
         account: AccountId,
         query: &str,
         limit: usize,
-    ) -> Result<(Vec<ConversationId>, Seq)>;
+    ) -> Result<Vec<ConversationId>>;
+
+    /// How old the oldest applied message is that this node has yet to index; zero when none is.
+    fn lag(&self) -> std::time::Duration;
 }
 
 /// Whether the engine can serve, for `/readyz`.
@@ -185,11 +201,48 @@ pub struct Health {
     pub detail: Option<String>,
 }
 
+/// What a caller has left of a quota that all nodes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Calls that may be made now; fewer than were asked for when not all are left.
+    pub granted: u32,
+    /// Calls left after these.
+    pub remaining: u32,
+    /// When none was granted: how long until one is.
+    pub retry_after: std::time::Duration,
+}
+
+/// Allowances per minute, counted over all nodes.
+#[async_trait]
+pub trait Quotas: Send + Sync {
+    /// Takes up to `calls` of what `bucket` has left of `per_minute`.
+    async fn take(
+        &self,
+        bucket: &str,
+        calls: u32,
+        per_minute: std::num::NonZeroU32,
+    ) -> Result<Grant>;
+}
+
 /// A log and its views, as one thing to hold.
 #[async_trait]
 pub trait Engine: EventLog + Views {
     /// Whether the engine can serve now.
     fn health(&self) -> Health;
+
+    /// The partitions of the events whose unfinished work falls to this node.
+    fn owned(&self) -> Vec<u32>;
+
+    /// How nodes tell each other what is not in the log; none where there is one node.
+    fn relay(&self) -> Option<Arc<dyn relay::Relay>> {
+        None
+    }
+
+    /// Allowances that all nodes share; none where there is one node.
+    fn quotas(&self) -> Option<Arc<dyn Quotas>> {
+        None
+    }
+
     /// Takes no more writes, finishes those that wait, and gives everything back.
     async fn close(&self);
 }

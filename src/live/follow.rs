@@ -8,7 +8,9 @@ use super::frame::{self, Content, Frame};
 use super::hub::{Hub, Snapshot, Subscription};
 use super::reader::Reader;
 use crate::domain::ids::{AccountId, ConversationId};
+use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::engine::relay::Whereabouts;
 use crate::engine::{self, Engine};
 
 /// Events read from the timeline at once.
@@ -17,8 +19,7 @@ const PAGE: usize = 100;
 /// One reader of one conversation.
 pub struct Follower {
     engine: Arc<dyn Engine>,
-    account: AccountId,
-    conversation: ConversationId,
+    place: Whereabouts,
     subscription: Subscription,
     reader: Reader,
     /// Frames that are ready.
@@ -36,19 +37,19 @@ enum Phase {
 
 impl Follower {
     /// Follows from after `cursor`. Subscribes at once: what happens from here on is not missed.
+    /// What stands up to `known` is in the views.
     pub fn new(
         engine: Arc<dyn Engine>,
         hub: &Arc<Hub>,
-        account: AccountId,
-        conversation: ConversationId,
+        place: Whereabouts,
+        known: Seq,
         cursor: Cursor,
         now: fn() -> Timestamp,
     ) -> Self {
-        let (subscription, snapshot) = hub.subscribe(conversation);
+        let (subscription, snapshot) = hub.subscribe(place, known);
         Self {
             engine,
-            account,
-            conversation,
+            place,
             subscription,
             reader: Reader::new(cursor),
             ready: VecDeque::new(),
@@ -59,7 +60,7 @@ impl Follower {
 
     /// The conversation that is followed.
     pub fn conversation(&self) -> ConversationId {
-        self.conversation
+        self.place.conversation
     }
 
     /// The place after the last frame that was made.
@@ -77,7 +78,7 @@ impl Follower {
             match &mut self.phase {
                 Phase::CatchingUp(_) => {
                     if let Err(error) = Box::pin(self.catch_up(&mut out)).await {
-                        tracing::warn!(%error, conversation.id = %self.conversation, "a reader could not catch up");
+                        tracing::warn!(%error, conversation.id = %self.place.conversation, "a reader could not catch up");
                         self.end(&mut out);
                     }
                 }
@@ -98,7 +99,8 @@ impl Follower {
 
     async fn catch_up(&mut self, out: &mut Vec<Frame>) -> engine::Result<()> {
         let after = self.reader.cursor().seq;
-        let page = self.engine.timeline(self.account, self.conversation, after, PAGE).await?;
+        let Whereabouts { account, conversation, .. } = self.place;
+        let page = self.engine.timeline(account, conversation, after, PAGE).await?;
         for entry in &page {
             self.reader.stored(entry.seq, &entry.event, out);
         }
@@ -106,7 +108,7 @@ impl Follower {
             && let Phase::CatchingUp(snapshot) = std::mem::replace(&mut self.phase, Phase::Live)
             && let Some((reply, text)) = snapshot
         {
-            let state = self.engine.conversation(self.account, self.conversation).await?;
+            let state = self.engine.conversation(account, conversation).await?;
             let owed = state.is_some_and(|state| state.owes(reply.in_reply_to));
             self.reader.join(&reply, &text, owed, (self.now)(), out);
         }

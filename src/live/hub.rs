@@ -1,56 +1,55 @@
 //! The hub: tells the readers connected here what happens now in their conversations.
 //!
-//! A conversation has a topic only while it has a reader or a reply under way. Each reader has a
-//! bounded queue; one that does not keep up loses its queue at once, so that it can neither hold
-//! memory nor be served a hole, and is told to resume from its cursor. Nothing here waits.
+//! A conversation has a topic only while it has a reader or a reply under way here. Each reader has
+//! a bounded queue; one that does not keep up loses its queue at once, so that it can neither hold
+//! memory nor be served a hole, and is told to resume from its cursor. Nothing here waits. Where
+//! there are other nodes, what they must know goes out, and what they say comes in, by the
+//! [`Relay`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-use super::cursor::tag;
-use super::frame::{self, Content};
-use super::reader::{self, Item, Reply};
-use crate::domain::event::Body;
+use super::frame;
+use super::reader::{Item, Reply};
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::message::Author;
+use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::engine::relay::{Relay, Signal, Whereabouts};
 use crate::engine::{Observer, Recorded};
+use topic::{Heard, State, Topic};
+
+mod topic;
 
 /// Items that may wait for one reader.
 const QUEUE: usize = 256;
+/// Bits of an attempt's number that are not the time: it grows on whichever node it is made.
+const COUNT_BITS: u32 = 22;
 
 /// All topics of this node.
-#[derive(Default)]
 pub struct Hub {
     topics: DashMap<ConversationId, Arc<Topic>>,
     attempts: AtomicU64,
     readers: AtomicU64,
     /// Draining: a new reader is told to resume at once.
     closed: AtomicBool,
+    relay: OnceLock<Arc<dyn Relay>>,
 }
 
-/// Who listens to one conversation, and the reply under way in it.
-#[derive(Default)]
-struct Topic {
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    readers: Vec<(u64, mpsc::Sender<Arc<Item>>)>,
-    reply: Option<UnderWay>,
-    /// Taken out of the map: whoever holds it must fetch the new one.
-    gone: bool,
-    next_reader: u64,
-}
-
-struct UnderWay {
-    reply: Arc<Reply>,
-    text: String,
-    chars: u64,
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            topics: DashMap::new(),
+            // Two nodes must not number two attempts of one moment alike.
+            attempts: AtomicU64::new(rand::random()),
+            readers: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            relay: OnceLock::new(),
+        }
+    }
 }
 
 /// The reply under way when a reader joined, and its text so far.
@@ -64,35 +63,30 @@ pub struct Subscription {
     items: mpsc::Receiver<Arc<Item>>,
 }
 
-impl Topic {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn send(&mut self, item: Item) {
-        if self.readers.is_empty() {
-            return;
-        }
-        let item = Arc::new(item);
-        self.readers.retain(|(_, queue)| match queue.try_send(item.clone()) {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                metrics::counter!("parlor_live_slow_readers_total").increment(1);
-                false
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
-        });
-    }
+/// A reply that is about to be made here.
+pub struct Beginning {
+    pub id: MessageId,
+    pub in_reply_to: MessageId,
+    /// Where the question stands.
+    pub after: Seq,
+    pub author: Author,
+    pub at: Timestamp,
+    /// Is notified when a reader on another node wants it to stop.
+    pub stop: Arc<Notify>,
 }
 
 impl Hub {
+    /// From here on other nodes are told, and heard.
+    pub fn connect(&self, relay: Arc<dyn Relay>) {
+        self.relay.set(relay).ok();
+    }
+
     /// Joins a conversation: what happens from here on is queued, and what of a reply was there
-    /// before is in the snapshot. Read the timeline after joining, and nothing is missed.
-    pub fn subscribe(self: &Arc<Self>, conversation: ConversationId) -> (Subscription, Snapshot) {
+    /// before is in the snapshot. Read the timeline after joining, and nothing is missed. What stands
+    /// up to `known` must have been in the views before.
+    pub fn subscribe(self: &Arc<Self>, place: Whereabouts, known: Seq) -> (Subscription, Snapshot) {
         let (sender, items) = mpsc::channel(QUEUE);
-        let (id, snapshot) = self.with_topic(conversation, |state| {
+        let (id, snapshot) = self.with_topic(place, known, |state| {
             let id = state.next_reader;
             state.next_reader += 1;
             if !self.is_closed() {
@@ -103,47 +97,54 @@ impl Hub {
         });
         let readers = self.readers.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::gauge!("parlor_live_readers").set(readers as f64);
-        (Subscription { hub: self.clone(), conversation, id, items }, snapshot)
+        (Subscription { hub: self.clone(), conversation: place.conversation, id, items }, snapshot)
     }
 
     /// Whether anybody watches a conversation on this node.
     pub fn has_readers(&self, conversation: ConversationId) -> bool {
-        let topic = self.topics.get(&conversation).map(|entry| entry.clone());
-        topic.is_some_and(|topic| !topic.lock().readers.is_empty())
+        self.topic(conversation).is_some_and(|topic| !topic.lock().readers.is_empty())
     }
 
-    /// The reply under way in a conversation, with its text so far.
+    /// The reply under way in a conversation, as far as it is known here, with its text so far.
     pub fn under_way(&self, conversation: ConversationId) -> Snapshot {
-        let topic = self.topics.get(&conversation).map(|entry| entry.clone())?;
+        let topic = self.topic(conversation)?;
         let state = topic.lock();
         state.reply.as_ref().map(|now| (now.reply.clone(), now.text.clone()))
     }
 
-    /// Begins a reply; a former attempt at it is forgotten.
-    pub fn begin(
-        self: &Arc<Self>,
-        conversation: ConversationId,
-        id: MessageId,
-        in_reply_to: MessageId,
-        author: Author,
-        at: Timestamp,
-    ) -> Writer {
-        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+    /// Begins a reply; a former attempt at it is forgotten. Readers of this node have been shown
+    /// the question.
+    pub async fn begin(self: &Arc<Self>, place: Whereabouts, reply: Beginning) -> Writer {
+        if let Some(relay) = self.relay.get() {
+            relay.shown(place, reply.after).await;
+        }
+        let Beginning { id, in_reply_to, after, author, at, stop } = reply;
+        let count = self.attempts.fetch_add(1, Ordering::Relaxed) & ((1 << COUNT_BITS) - 1);
+        let attempt = (u64::try_from(at.millis()).unwrap_or(0) << COUNT_BITS) | count;
         let reply = Arc::new(Reply { id, in_reply_to, author, attempt, began_at: at });
-        self.with_topic(conversation, |state| {
-            let text = String::new();
-            state.reply = Some(UnderWay { reply: reply.clone(), text, chars: 0 });
-            state.send(Item::Began(reply.clone()));
+        let so_far = self.with_topic(place, after, |state| {
+            state.begin(reply, after, Some(stop));
+            state.reply.as_ref().map(topic::Showing::so_far)
         });
-        Writer { hub: self.clone(), conversation, reply }
+        if let Some(signal) = so_far {
+            self.say(place, || signal);
+        }
+        Writer { hub: self.clone(), place, attempt }
     }
 
-    /// Shows something of which nothing is kept.
-    pub fn ephemeral(&self, conversation: ConversationId, content: Content) {
-        let topic = self.topics.get(&conversation).map(|entry| entry.clone());
-        if let Some(topic) = topic {
+    /// Shows that somebody types, or no longer does; nothing of it is kept.
+    pub fn typing(&self, place: Whereabouts, author: Author, typing: bool, at: Timestamp) {
+        if let Some(topic) = self.topic(place.conversation) {
+            let content = topic::typing_content(author.clone(), typing, at);
             topic.lock().send(Item::Ephemeral(content));
         }
+        self.say(place, || Signal::Typing { author, typing, at });
+    }
+
+    /// Asks whichever other node makes this reply to stop; says whether there is one to ask.
+    pub fn stop_elsewhere(&self, place: Whereabouts, in_reply_to: MessageId) -> bool {
+        self.say(place, || Signal::Stop { in_reply_to });
+        self.relay.get().is_some()
     }
 
     /// Takes no readers any more, and tells those who are there to resume elsewhere or later.
@@ -165,9 +166,30 @@ impl Hub {
         }
     }
 
-    fn with_topic<T>(&self, conversation: ConversationId, act: impl FnOnce(&mut State) -> T) -> T {
+    fn say(&self, place: Whereabouts, signal: impl FnOnce() -> Signal) {
+        if let Some(relay) = self.relay.get() {
+            relay.signal(place, signal());
+        }
+    }
+
+    fn topic(&self, conversation: ConversationId) -> Option<Arc<Topic>> {
+        self.topics.get(&conversation).map(|entry| entry.clone())
+    }
+
+    fn with_topic<T>(
+        &self,
+        place: Whereabouts,
+        known: Seq,
+        act: impl FnOnce(&mut State) -> T,
+    ) -> T {
         loop {
-            let topic = self.topics.entry(conversation).or_default().clone();
+            let make = || {
+                if let Some(relay) = self.relay.get() {
+                    relay.watch(place, known);
+                }
+                Arc::new(Topic::new(place))
+            };
+            let topic = self.topics.entry(place.conversation).or_insert_with(make).clone();
             let mut state = topic.lock();
             if !state.gone {
                 return act(&mut state);
@@ -178,7 +200,12 @@ impl Hub {
     fn tidy(&self, conversation: ConversationId) {
         self.topics.remove_if(&conversation, |_, topic| {
             let mut state = topic.lock();
-            state.gone = state.readers.is_empty() && state.reply.is_none();
+            state.gone = state.is_idle();
+            if state.gone
+                && let Some(relay) = self.relay.get()
+            {
+                relay.unwatch(conversation);
+            }
             state.gone
         });
     }
@@ -191,15 +218,9 @@ impl Observer for Hub {
         }
         for Recorded { seq, event } in events {
             let Some(conversation) = event.body.conversation() else { continue };
-            let topic = self.topics.get(&conversation).map(|entry| entry.clone());
-            let Some(topic) = topic else { continue };
+            let Some(topic) = self.topic(conversation) else { continue };
             let mut state = topic.lock();
-            let ended = state.reply.as_ref().is_some_and(|now| {
-                reader::ends(&event.body) == Some(tag(now.reply.id)) || takes_over(&event.body)
-            });
-            if ended {
-                state.reply = None;
-            }
+            state.conclude(&event.body);
             if !state.readers.is_empty()
                 && let Some(content) = frame::of_event(event)
             {
@@ -211,65 +232,59 @@ impl Observer for Hub {
     fn interrupted(&self) {
         self.disconnect_all();
     }
-}
 
-/// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
-/// under way is shown any more.
-fn takes_over(body: &Body) -> bool {
-    match body {
-        Body::ConversationEscalated(_)
-        | Body::ConversationAssigned(_)
-        | Body::ConversationResolved(_) => true,
-        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
-        _ => false,
+    fn signalled(&self, conversation: ConversationId, signal: Signal) {
+        let Some(topic) = self.topic(conversation) else { return };
+        let heard = topic.lock().hear(signal);
+        if let Heard::Say(signal) = heard {
+            self.say(topic.place, || signal);
+        }
     }
 }
 
 /// Streams one reply's text to the readers; dropping it ends the reply's presence in the hub.
 pub struct Writer {
     hub: Arc<Hub>,
-    conversation: ConversationId,
-    reply: Arc<Reply>,
+    place: Whereabouts,
+    attempt: u64,
 }
 
 impl Writer {
     /// Shows the next piece of the text.
     pub fn chunk(&self, text: &str, at: Timestamp) {
-        if text.is_empty() {
-            return;
+        let topic = self.hub.topic(self.place.conversation);
+        let Some(topic) = topic.filter(|_| !text.is_empty()) else { return };
+        let offset = topic.lock().chunk(self.attempt, text, at);
+        if let Some(offset) = offset {
+            let (attempt, text) = (self.attempt, text);
+            self.hub.say(self.place, || Signal::Chunk {
+                attempt,
+                offset,
+                at,
+                text: text.to_owned(),
+            });
         }
-        self.hub.with_topic(self.conversation, |state| {
-            let Some(now) = &mut state.reply else { return };
-            if now.reply.attempt != self.reply.attempt {
-                return;
-            }
-            let offset = now.chars;
-            now.text.push_str(text);
-            now.chars += text.chars().count() as u64;
-            if state.readers.is_empty() {
-                return;
-            }
-            let content = frame::of_chunk(self.reply.id, offset, text.into(), at);
-            state.send(Item::Chunk { reply: self.reply.clone(), offset, at, content });
-        });
+    }
+
+    /// Tells that the reply is still under way.
+    pub fn alive(&self) {
+        self.hub.say(self.place, || Signal::Alive);
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.hub.with_topic(self.conversation, |state| {
-            if state.reply.as_ref().is_some_and(|now| now.reply.attempt == self.reply.attempt) {
-                state.reply = None;
-            }
-        });
-        self.hub.tidy(self.conversation);
+        if let Some(topic) = self.hub.topic(self.place.conversation) {
+            topic.lock().end(self.attempt);
+        }
+        self.hub.say(self.place, || Signal::Ended { attempt: self.attempt });
+        self.hub.tidy(self.place.conversation);
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let topic = self.hub.topics.get(&self.conversation).map(|entry| entry.clone());
-        if let Some(topic) = topic {
+        if let Some(topic) = self.hub.topic(self.conversation) {
             topic.lock().readers.retain(|(id, _)| *id != self.id);
         }
         self.hub.tidy(self.conversation);

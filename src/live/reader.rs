@@ -108,6 +108,10 @@ impl Reader {
     pub fn live(&mut self, item: &Item, out: &mut Vec<Frame>) {
         match item {
             Item::Event { seq, event, content } => {
+                if let Some(ended) = ends(&event.body) {
+                    // Its last chunks may come later, by another way.
+                    self.remember_end(ended);
+                }
                 if *seq > self.cursor.seq {
                     self.event(*seq, event, content.clone(), out);
                 }

@@ -1,19 +1,20 @@
 //! Takeover: answers the turns that nobody answers.
 //!
-//! When a process starts, every turn that is due was cut short by the one before: all are taken
-//! over at once. Later, a turn is taken over when it is older than its deadline and not under way
-//! here.
+//! When the only process starts, every turn that is due was cut short by the one before: all are
+//! taken over at once. Otherwise a turn is taken over when it is older than its deadline and
+//! nobody is heard to answer it, by the node to which its partition falls.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::turns::Turns;
+use crate::app::turns::{Call, Turns};
 use crate::app::{App, clock};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::engine::{self, Topic};
+use crate::engine;
+use crate::engine::relay::Relay;
 
 /// How often turns that are overdue are looked for, and when they are.
 const EVERY: Duration = Duration::from_secs(5);
@@ -23,7 +24,8 @@ const PAGE: usize = 500;
 
 /// Takes over what is due now, and then what becomes overdue, until `drain`.
 pub async fn run(app: Arc<App>, drain: CancellationToken) {
-    let mut due_before = clock::now();
+    let mut due_before =
+        if app.engine.relay().is_none() { clock::now() } else { Timestamp::default() };
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -44,16 +46,19 @@ pub async fn run(app: Arc<App>, drain: CancellationToken) {
 
 async fn take_over(app: &Arc<App>, due_before: Timestamp) -> engine::Result<usize> {
     let mut taken = 0;
-    for partition in 0..app.engine.partitions(Topic::Events) {
+    let relay = app.engine.relay();
+    for partition in app.engine.owned() {
         let mut after = Seq::START;
         loop {
             let page = app.engine.turns_due(partition, after, PAGE).await?;
             for row in &page {
                 after = row.seq;
-                if row.at > due_before {
+                let heard = |relay: &Arc<dyn Relay>| relay.heard_within(row.conversation, DEADLINE);
+                if row.at > due_before || relay.as_ref().is_some_and(heard) {
                     continue;
                 }
-                taken += usize::from(Turns::call(app, row.account, row.conversation));
+                let call = Call::Take(row.message_id);
+                taken += usize::from(Turns::call(app, row.account, row.conversation, call));
             }
             if page.len() < PAGE {
                 break;

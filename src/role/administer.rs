@@ -1,24 +1,20 @@
-//! `parlor account`, `parlor key` and `parlor bot`, on a data directory that no server has open.
+//! `parlor account`, `parlor key` and `parlor bot`: on a data directory that no server has open, or
+//! beside the nodes of a cluster.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 
 use super::{Failure, serve};
 use crate::app::{App, administration, demo};
-use crate::config::Config;
+use crate::config::{Config, Flags, Storage};
 use crate::domain::account::KeyKind;
 use crate::domain::bot::Definition;
 use crate::domain::ids::{AccountId, KeyId};
 
 /// Where the accounts are.
-#[derive(Debug, Args)]
-pub struct At {
-    /// The data directory
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data_dir: PathBuf,
-}
+type At = Storage;
 
 /// `parlor account …`
 #[derive(Debug, Subcommand)]
@@ -95,8 +91,8 @@ async fn with_app<T, F>(at: &At, act: impl FnOnce(std::sync::Arc<App>) -> F) -> 
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let config = Config { data_dir: at.data_dir.clone(), ..Config::default() };
-    let app = serve::open(&config).await?;
+    let flags = Flags { storage: at.clone(), ..Flags::default() };
+    let app = serve::open(&Config::load(&flags)?, false).await?;
     let outcome = act(app.clone()).await;
     app.engine.close().await;
     outcome

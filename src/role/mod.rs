@@ -1,15 +1,17 @@
 //! What the binary can be told to do.
 
 pub mod administer;
+pub mod cluster;
 pub mod documents;
 pub mod serve;
 pub mod telemetry;
+pub mod views;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Storage};
 
 /// An event-sourced streaming chat backend.
 #[derive(Debug, Parser)]
@@ -42,16 +44,20 @@ enum Role {
         #[arg(long, default_value = "openapi")]
         dir: PathBuf,
     },
-    /// Drop every view and fill it from the log (the server must not run)
+    /// Make topics, keyspace and tables of a cluster, where they are missing
+    Migrate(Storage),
+    /// Fill the views from the log: in place on a data directory that no server has open, or into
+    /// a second keyspace while the cluster serves
     Rebuild {
-        #[arg(long, default_value = "data")]
-        data_dir: PathBuf,
+        #[command(flatten)]
+        storage: Storage,
+        /// The keyspace to fill; nodes move to it with `--keyspace`
+        #[arg(long, value_name = "KEYSPACE")]
+        into: Option<String>,
     },
-    /// Fold the log anew and compare it with the views (the server must not run)
-    Verify {
-        #[arg(long, default_value = "data")]
-        data_dir: PathBuf,
-    },
+    /// Fold the log anew and compare it with the views (no server may have the data directory open;
+    /// a cluster may serve)
+    Verify(Storage),
 }
 
 /// A failure to be told to whoever ran the command.
@@ -69,30 +75,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Key(command)) => administer::key(command).await,
         Some(Role::Bot(command)) => administer::bot(command).await,
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
-        Some(Role::Rebuild { data_dir }) => {
-            must_exist(&data_dir)?;
-            let events = crate::engine::embedded::rebuild(&data_dir)?;
-            println!("rebuilt the views of {} from {events} events", data_dir.display());
-            Ok(())
-        }
-        Some(Role::Verify { data_dir }) => {
-            must_exist(&data_dir)?;
-            let (events, difference) = crate::engine::embedded::verify(&data_dir)?;
-            match difference {
-                None => {
-                    println!("the views of {} equal their {events} events", data_dir.display());
-                    Ok(())
-                }
-                Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
-            }
-        }
+        Some(Role::Migrate(storage)) => cluster::migrate(&settings(storage)?).await,
+        Some(Role::Rebuild { storage, into }) => views::rebuild(&settings(storage)?, into).await,
+        Some(Role::Verify(storage)) => views::verify(&settings(storage)?).await,
     }
 }
 
-/// Opening makes what is not there, which these commands must not.
-fn must_exist(data_dir: &Path) -> Result<(), Failure> {
-    if data_dir.is_dir() {
-        return Ok(());
-    }
-    Err(format!("there is no data directory {}", data_dir.display()).into())
+fn settings(storage: Storage) -> Result<Config, Failure> {
+    Ok(Config::load(&Flags { storage, ..Flags::default() })?)
 }

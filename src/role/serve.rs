@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,33 +15,60 @@ use super::{Failure, telemetry};
 use crate::app::accounts::Accounts;
 use crate::app::administration::Credentials;
 use crate::app::{App, Watchers, demo};
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
 use crate::live::hub::Hub;
 use crate::process::{takeover, upkeep};
 use crate::server::accept::{self, Limits};
-use crate::surface;
+use crate::surface::{self, gate::Gate};
 
 /// What the kernel may hold for one slow reader.
 const SEND_BUFFER: u32 = 256 * 1024;
 
-/// Opens the embedded engine and the application over it.
+/// Opens the engine and the application over it. A node that does not project takes no part in
+/// the work of a cluster: it may come and go.
 ///
 /// # Errors
 /// As the engine's, in words for the operator.
-pub async fn open(config: &Config) -> Result<Arc<App>, Failure> {
+pub async fn open(config: &Config, projects: bool) -> Result<Arc<App>, Failure> {
     let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
     let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
+    let engine: Arc<dyn Engine> = match config.engine {
+        EngineKind::Embedded => Arc::new(open_embedded(config, watchers).await?),
+        EngineKind::Cluster => super::cluster::open(config, watchers, projects).await?,
+    };
+    Ok(App::open(engine, accounts, hub).await?)
+}
+
+async fn open_embedded(config: &Config, watchers: Arc<Watchers>) -> Result<Embedded, Failure> {
     let options = Options {
         dir: config.data_dir.clone(),
         cache_bytes: config.cache_mib << 20,
         reserve_bytes: config.disk_reserve_mib << 20,
     };
     // Opening replays journals, which takes a moment and blocks.
-    let opened = tokio::task::spawn_blocking(move || Embedded::open(&options, watchers)).await?;
-    let engine: Arc<dyn Engine> = Arc::new(opened?);
-    Ok(App::open(engine, accounts, hub).await?)
+    Ok(tokio::task::spawn_blocking(move || Embedded::open(&options, watchers)).await??)
+}
+
+/// Opens as a server does: a cluster may be away for now, and is waited for.
+async fn open_patiently<E>(config: &Config, gate: &Gate<E>) -> Result<Arc<App>, Failure> {
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+        .without_max_times()
+        .build();
+    loop {
+        match open(config, true).await {
+            Err(error) if config.engine == EngineKind::Cluster => {
+                tracing::error!(%error, "not ready; trying again");
+                gate.explain(&error.to_string());
+                tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(3))).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT, then drains.
@@ -56,33 +84,39 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     }
     let metrics = telemetry::start_metrics()?;
     raise_file_limit();
-    let app = open(&config).await?;
-    if config.demo
-        && let Some(credentials) = demo::make_if_empty(&app).await?
-    {
-        write_credentials(&config.data_dir, &credentials)?;
-    }
 
     // From the first moment that anybody can know of: a signal before would end us undrained.
-    let (terminate, interrupt) =
+    let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listener = accept::listen(config.listen, SEND_BUFFER)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
+    let gate = Gate::default();
+    let drain = CancellationToken::new();
+    let limits = Limits { max_connections: config.max_connections, ..Limits::default() };
+    let grace = Duration::from_secs(config.drain_s);
+    let tracker = TaskTracker::new();
+    let serving = accept::serve(listener, gate.clone(), limits, drain.clone(), tracker, grace);
+    let serving = tokio::spawn(serving);
+    let app = tokio::select! {
+        opened = open_patiently(&config, &gate) => opened?,
+        () = stop_signal(&mut terminate, &mut interrupt) => return Ok(()),
+    };
+    if config.demo
+        && config.engine == EngineKind::Embedded
+        && let Some(credentials) = demo::make_if_empty(&app).await?
+    {
+        write_credentials(&config.data_dir, &credentials)?;
+    }
     let settings =
         surface::Settings { metrics: metrics.clone(), trusted_proxies: config.trusted_proxies };
-    let router = surface::router(&app, &settings);
-    let drain = CancellationToken::new();
+    gate.open(surface::router(&app, &settings));
     let background = TaskTracker::new();
     background.spawn(takeover::run(app.clone(), drain.clone()));
     background.spawn(upkeep::run(app.clone(), metrics, drain.clone()));
-    let limits = Limits { max_connections: config.max_connections, ..Limits::default() };
-    let grace = Duration::from_secs(config.drain_s);
-    let serving = accept::serve(listener, router, limits, drain.clone(), TaskTracker::new(), grace);
-    let serving = tokio::spawn(serving);
     welcome(&config, address)?;
 
-    stop_signal(terminate, interrupt).await;
+    stop_signal(&mut terminate, &mut interrupt).await;
     tracing::info!("draining");
     drain.cancel();
     // Replies under way finish or stay due; readers reconnect elsewhere or after the restart.
@@ -101,7 +135,7 @@ fn welcome(config: &Config, address: std::net::SocketAddr) -> std::io::Result<()
     let mut out = std::io::stdout().lock();
     writeln!(out, "parlor is listening on http://{address}")?;
     let credentials = config.data_dir.join("credentials.json");
-    if credentials.exists() {
+    if config.engine == EngineKind::Embedded && credentials.exists() {
         writeln!(out, "  chat page    http://{address}/")?;
         writeln!(out, "  API pages    http://{address}/docs")?;
         writeln!(out, "  credentials  {}", credentials.display())?;
@@ -109,7 +143,7 @@ fn welcome(config: &Config, address: std::net::SocketAddr) -> std::io::Result<()
     out.flush()
 }
 
-async fn stop_signal(mut terminate: Signal, mut interrupt: Signal) {
+async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

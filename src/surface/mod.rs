@@ -10,6 +10,7 @@ mod docs;
 mod dress;
 mod event_stream;
 mod fields;
+pub mod gate;
 mod health;
 mod limited;
 pub mod live;

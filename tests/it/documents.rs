@@ -1,7 +1,9 @@
 //! What is written beside the code, held against the code: the generated API documents here, the
-//! pages that show them, the events' format and the views' tables in the files below.
+//! pages that show them, the events' format, the views' tables and what operators deploy in the files
+//! below.
 
 mod events;
+mod operations;
 mod pages;
 mod projections;
 

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod aerochat;
+mod analytics;
 mod crash;
 mod documents;
 mod edge;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::outcome::{Outcome, outcome_of};
-use super::super::turns::{Taken, Turns};
+use super::super::turns::{Call, Taken, Turns};
 use super::super::{App, accounts::Tenant, clock, failed};
 use super::{SendMessage, Sent, Thread};
 use crate::bot::{Answer, Bot, Turn};
@@ -211,7 +211,7 @@ impl Draft {
             let (account, id) = (self.account, self.conversation);
             let outcome = outcome_of(app, account, id, self.message, seq).await?;
             if outcome.is_none() {
-                Turns::call(app, account, id);
+                Turns::call(app, account, id, Call::Take(self.message));
             }
             outcome
         };

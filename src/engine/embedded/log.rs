@@ -242,6 +242,10 @@ impl Engine for Embedded {
         Health { writable: readable && detail.is_none(), readable, detail }
     }
 
+    fn owned(&self) -> Vec<u32> {
+        vec![0]
+    }
+
     async fn close(&self) {
         write(&self.queue).take();
         let thread = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

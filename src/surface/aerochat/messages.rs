@@ -84,9 +84,7 @@ impl Messages {
         } else {
             let outcome = match sent.outcome.clone() {
                 Some(outcome) => outcome,
-                None => {
-                    await_outcome(&app, account, sent.conversation, sent.message, sent.seq).await?
-                }
+                None => await_outcome(&app, account, &sent).await?,
             };
             SentContent::Json(Direct(SentOut::new(&sent, outcome)))
         };

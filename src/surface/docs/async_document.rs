@@ -1,37 +1,40 @@
-//! `openapi/asyncapi.yaml`: the frames of the live feed, the WebSocket's commands and the events in
+//! `openapi/asyncapi.yaml`: the frames of the live feed, the WebSocket's commands and the topics of
 //! the log, generated from their types (AsyncAPI 3.0). JSON is YAML; it is written as JSON with
 //! one key per line, which every YAML reader takes.
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::domain::event::Event;
 use crate::live::frame;
+use schemas::Schemas;
+
+mod kafka;
+mod schemas;
+
+/// What channels refer to.
+#[derive(Default)]
+struct Components {
+    messages: Map<String, Value>,
+    schemas: Schemas,
+}
 
 /// The document, as text that ends in a newline.
 pub fn asyncapi() -> String {
-    let mut messages = Map::new();
-    let mut schemas = Map::new();
+    let mut components = Components::default();
     let mut feed = Map::new();
     for (name, title, schema) in frames() {
         let key = key("Frame", name);
-        schemas.insert(key.clone(), schema);
-        messages.insert(key.clone(), frame_message(name, title, &key));
+        components.schemas.add(&key, schema);
+        components.messages.insert(key.clone(), frame_message(name, title, &key));
         feed.insert(key.clone(), reference("messages", &key));
     }
-    let mut log = Map::new();
-    for (name, schema) in Event::schemas() {
-        let key = key("Event", name);
-        schemas.insert(key.clone(), schema.to_value());
-        messages.insert(key.clone(), event_message(name, &key));
-        log.insert(key.clone(), reference("messages", &key));
-    }
+    let topics = kafka::channels(&mut components);
     let mut socket = feed.clone();
     for (name, schema) in commands() {
         let key = key("Command", name);
-        schemas.insert(key.clone(), schema);
+        components.schemas.add(&key, schema);
         let payload = reference("schemas", &key);
-        messages.insert(key.clone(), json!({ "name": name, "payload": payload }));
+        components.messages.insert(key.clone(), json!({ "name": name, "payload": payload }));
         socket.insert(key.clone(), reference("messages", &key));
     }
     let asked: Vec<_> = commands()
@@ -42,10 +45,24 @@ pub fn asyncapi() -> String {
         .iter()
         .map(|(name, ..)| reference("channels/feed/messages", &key("Frame", name)))
         .collect();
-    let recorded: Vec<_> = Event::schemas()
-        .iter()
-        .map(|(name, _)| reference("channels/events/messages", &key("Event", name)))
-        .collect();
+    let mut channels = json!({
+        "feed": {
+            "address": "/live/v1/conversations/{conversation_id}/stream",
+            "description": "Server-sent events: `id` is the frame's id, `event` its type, `data` the frame.",
+            "parameters": { "conversation_id": { "description": "`cv_…` or `conv_…`" } },
+            "servers": [{ "$ref": "#/servers/node" }],
+            "messages": feed,
+        },
+        "socket": {
+            "address": "/live/v1/ws",
+            "description": "WebSocket. Frames carry `conversation_id` beside their other fields; answers to commands are `{type: ok | error | pong, ref, …}`.",
+            "servers": [{ "$ref": "#/servers/socket" }],
+            "messages": socket,
+        },
+    });
+    for (name, topic) in topics {
+        channels[name] = topic;
+    }
     let document = json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -54,34 +71,44 @@ pub fn asyncapi() -> String {
             "description": ABOUT,
             "license": { "name": "Apache-2.0" },
         },
-        "channels": {
-            "feed": {
-                "address": "/live/v1/conversations/{conversation_id}/stream",
-                "description": "Server-sent events: `id` is the frame's id, `event` its type, `data` the frame.",
-                "parameters": { "conversation_id": { "description": "`cv_…` or `conv_…`" } },
-                "messages": feed,
-            },
-            "socket": {
-                "address": "/live/v1/ws",
-                "description": "WebSocket. Frames carry `conversation_id` beside their other fields; answers to commands are `{type: ok | error | pong, ref, …}`.",
-                "messages": socket,
-            },
-            "events": {
-                "address": "parlor.events",
-                "description": "The log: CloudEvents 1.0 in Kafka binary mode where the log is Kafka; keyed by contact.",
-                "messages": log,
-            },
+        "defaultContentType": "application/json",
+        "servers": {
+            "node": server("http", "Any node, for server-sent events."),
+            "socket": server("ws", "Any node, for the WebSocket."),
+            "kafka": kafka::server(),
         },
+        "channels": channels,
         "operations": {
-            "showFrames": { "action": "send", "channel": { "$ref": "#/channels/feed" }, "messages": shown },
-            "takeCommands": { "action": "receive", "channel": { "$ref": "#/channels/socket" }, "messages": asked },
-            "recordEvents": { "action": "send", "channel": { "$ref": "#/channels/events" }, "messages": recorded },
+            "showFrames": operation("send", "feed", shown),
+            "takeCommands": operation("receive", "socket", asked),
+            "recordEvents": operation("send", "events", kafka::recorded("events")),
+            "recordAdministration": operation("send", "accounts", kafka::recorded("accounts")),
         },
-        "components": { "messages": messages, "schemas": schemas },
+        "components": {
+            "messages": components.messages,
+            "schemas": components.schemas.into_map(),
+        },
     });
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn server(protocol: &str, about: &str) -> Value {
+    json!({
+        "host": "{node}",
+        "protocol": protocol,
+        "description": about,
+        "variables": { "node": { "default": "localhost:8080", "description": "Where a node listens." } },
+    })
+}
+
+fn operation(action: &str, channel: &str, messages: Vec<Value>) -> Value {
+    json!({
+        "action": action,
+        "channel": { "$ref": format!("#/channels/{channel}") },
+        "messages": messages,
+    })
 }
 
 const ABOUT: &str = "A frame is `{id, prev, type, at, data}`. `id` is the cursor after it and `prev` \
@@ -90,7 +117,10 @@ in the middle of a reply too. A turn ends with exactly one of `message.outbound`
 `in_reply_to` is the question), `conversation.escalated`, `reply.failed` or `reply.discarded`; \
 after a stop, with `message.outbound` whose `partial` is true, if anything was shown, and \
 `reply.stopped`. A `reply.started` begins its text at offset 0, whatever was shown \
-of it before. On `resume` a reader reconnects with its last id.";
+of it before. On `resume` a reader reconnects with its last id.
+
+What happened for good is in the log, which is Kafka where there are several nodes: the channel \
+`events` is for analytics, and says what its readers must know.";
 
 fn schema<T: JsonSchema>() -> Value {
     SchemaGenerator::default().into_root_schema_for::<T>().to_value()
@@ -168,24 +198,6 @@ fn frame_message(name: &str, title: &str, key: &str) -> Value {
                 "prev": { "type": "string", "description": "The cursor before this frame." },
                 "type": { "const": name },
                 "at": { "type": "string", "format": "date-time" },
-                "data": reference("schemas", key),
-            },
-        },
-    })
-}
-
-fn event_message(name: &str, key: &str) -> Value {
-    json!({
-        "name": name,
-        "payload": {
-            "type": "object",
-            "required": ["id", "type", "at", "account", "key", "data"],
-            "properties": {
-                "id": { "type": "string", "pattern": "^evt_" },
-                "type": { "const": name },
-                "at": { "type": "string", "format": "date-time" },
-                "account": { "type": "string", "pattern": "^ac_" },
-                "key": { "type": "string", "description": "What the log is partitioned by." },
                 "data": reference("schemas", key),
             },
         },

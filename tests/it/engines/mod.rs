@@ -5,6 +5,8 @@
 mod accounts;
 mod appending;
 mod concurrency;
+#[cfg(feature = "cluster")]
+mod cql;
 mod messages;
 mod observing;
 mod place;
@@ -12,6 +14,8 @@ mod reading;
 mod rebuilding;
 mod reopening;
 mod samples;
+#[cfg(feature = "cluster")]
+mod search;
 mod views;
 
 macro_rules! sentences {

@@ -1,9 +1,16 @@
-//! What the tests share: the real server on a free port with its own data directory, clients that
-//! speak as real ones do, and waiting for conditions.
+//! What the tests share: the real server on a free port with its own data directory, nodes over real
+//! services, clients that speak as real ones do, and waiting for conditions.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod feed;
 pub mod http;
+#[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "what only nodes need"))]
+pub mod process;
+#[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "what only nodes need"))]
 pub mod server;
+#[cfg(feature = "cluster")]
+pub mod services;
 pub mod socket;
 pub mod wait;
 

@@ -1,28 +1,39 @@
 //! The real binary as a child process.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::http::Client;
+use super::process::{Process, bound_to_us};
 use super::wait::within;
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_parlor");
 
-/// A running server; it is killed by its own id when dropped.
+/// A running server, alone with its data directory or a node of a cluster; it is killed by its own
+/// id when dropped.
 pub struct Server {
-    child: Child,
+    process: Process,
     address: String,
-    dir: PathBuf,
-    flags: Vec<String>,
+    home: Home,
+    /// What follows `parlor serve --listen …`.
+    arguments: Vec<String>,
     /// Held so that the directory lives as long as the server.
     temporary: Option<Arc<TempDir>>,
+}
+
+/// Where a server's data and credentials are.
+pub enum Home {
+    /// In a directory, as the embedded engine has it.
+    Directory(PathBuf),
+    /// With a cluster; the credentials are its first account's.
+    Cluster(Value),
 }
 
 impl Server {
@@ -41,9 +52,16 @@ impl Server {
 
     /// Starts on a data directory that the caller keeps.
     pub async fn open(dir: &Path, flags: &[&str]) -> Self {
-        let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let (child, address) = launch(dir, "127.0.0.1:0", &flags).await;
-        Self { child, address, dir: dir.to_owned(), flags, temporary: None }
+        let data_dir = dir.to_str().expect("a path in UTF-8");
+        let arguments = [&["--data-dir", data_dir], flags].concat();
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        Self::launch(Home::Directory(dir.to_owned()), arguments).await
+    }
+
+    /// Starts with these arguments on a free port.
+    pub async fn launch(home: Home, arguments: Vec<String>) -> Self {
+        let (process, address) = serve("127.0.0.1:0", &arguments).await;
+        Self { process, address, home, arguments, temporary: None }
     }
 
     /// `127.0.0.1:port`
@@ -51,29 +69,45 @@ impl Server {
         &self.address
     }
 
+    /// The data directory, which a node of a cluster does not have.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        match &self.home {
+            Home::Directory(dir) => dir,
+            Home::Cluster(_) => panic!("a cluster's node has no data directory"),
+        }
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("the server runs")
+        self.process.pid()
     }
 
-    /// A credential of the demo account, by its name in `credentials.json`.
+    /// Whether nobody has killed or terminated it.
+    pub fn runs(&self) -> bool {
+        self.process.runs()
+    }
+
+    /// A credential of the demo account by its name in `credentials.json`; of a cluster's first
+    /// account by the same name.
     pub fn credential(&self, name: &str) -> String {
-        let text = std::fs::read_to_string(self.dir.join("credentials.json")).expect("credentials");
-        let credentials: Value = serde_json::from_str(&text).expect("JSON");
+        let read = |dir: &PathBuf| {
+            let text = std::fs::read_to_string(dir.join("credentials.json")).expect("credentials");
+            serde_json::from_str(&text).expect("JSON")
+        };
+        let credentials: Value = match &self.home {
+            Home::Directory(dir) => read(dir),
+            Home::Cluster(credentials) => credentials.clone(),
+        };
         credentials[name].as_str().expect("a credential of that name").to_owned()
     }
 
-    /// A client with the demo account's AeroChat key.
+    /// A client with that account's AeroChat key.
     pub fn client(&self) -> Client {
         self.client_with(&self.credential("aerochat_api_key"))
     }
 
     /// A client with another AeroChat key.
     pub fn client_with(&self, key: &str) -> Client {
-        Client::new(&format!("http://{}", self.address)).with("X-AeroChat-API-Key", key)
+        self.stranger().with("X-AeroChat-API-Key", key)
     }
 
     /// A client without a credential.
@@ -83,35 +117,30 @@ impl Server {
 
     /// kill -9, as a power cut for the process.
     pub async fn kill(&mut self) {
-        self.child.start_kill().expect("the server runs");
-        within("the killed server's end", self.child.wait()).await.expect("it ends");
+        self.process.kill().await;
     }
 
     /// SIGTERM; returns when the server has drained and ended.
     pub async fn terminate(&mut self) {
         self.signal_terminate();
-        let status = within("the drained server's end", self.child.wait()).await.expect("it ends");
+        let status = self.process.end().await;
         assert!(status.success(), "a drained server ends with success, not {status}");
     }
 
     /// SIGTERM, without waiting.
     pub fn signal_terminate(&self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a pid");
-        kill_process(pid, Signal::TERM).expect("the signal is sent");
+        self.process.signal(Signal::TERM);
     }
 
-    /// Starts again on the same data directory and port.
+    /// Starts again on the same data and port.
     pub async fn restart(&mut self) {
-        let (child, address) = launch(&self.dir, &self.address.clone(), &self.flags).await;
-        self.child = child;
-        self.address = address;
+        (self.process, self.address) = serve(&self.address, &self.arguments).await;
     }
 
     /// Runs `parlor` with arguments and `--data-dir`; gives what it printed.
     pub async fn command(dir: &Path, arguments: &[&str]) -> (bool, String) {
-        let run = parlor().args(arguments).arg("--data-dir").arg(dir).stdin(Stdio::null()).output();
-        let output = within("a parlor command", run).await.expect("it runs");
+        let dir = dir.to_str().expect("a path in UTF-8");
+        let output = run(&[arguments, &["--data-dir", dir]].concat()).await;
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
@@ -128,7 +157,17 @@ impl Server {
 
 /// The binary, without the settings of whoever runs the tests.
 pub fn parlor() -> Command {
-    let mut command = Command::new(BINARY);
+    without_settings(std::process::Command::new(BINARY)).into()
+}
+
+/// Runs `parlor` with arguments to its end.
+pub async fn run(arguments: &[&str]) -> Output {
+    let mut command = parlor();
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    within("a parlor command", command.output()).await.expect("it runs")
+}
+
+fn without_settings(mut command: std::process::Command) -> std::process::Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PARLOR_") {
             command.env_remove(name);
@@ -137,33 +176,10 @@ pub fn parlor() -> Command {
     command
 }
 
-async fn launch(dir: &Path, listen: &str, flags: &[String]) -> (Child, String) {
-    let mut child = parlor()
-        .args(["serve", "--listen", listen, "--data-dir"])
-        .arg(dir)
-        .args(flags)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the server starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let mut stderr = child.stderr.take().expect("piped");
-    let first = within("the server's first line", lines.next_line()).await.expect("readable");
-    let Some(first) = first else {
-        let mut said = String::new();
-        stderr.read_to_string(&mut said).await.ok();
-        panic!("the server did not start: {said}");
-    };
-    let address = first.rsplit("http://").next().expect("an address").to_owned();
-    // Both pipes are read on, so that the server never waits for us.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(stderr).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            eprintln!("{line}");
-        }
-    });
-    (child, address)
+/// Starts a server; gives it and where it listens.
+async fn serve(listen: &str, arguments: &[String]) -> (Process, String) {
+    let mut command = without_settings(bound_to_us(BINARY));
+    command.args(["serve", "--listen", listen]).args(arguments);
+    let (process, first) = Process::start(command).await;
+    (process, first.rsplit("http://").next().expect("an address").to_owned())
 }

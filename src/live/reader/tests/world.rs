@@ -4,19 +4,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use super::client::Client;
 use crate::domain::conversation::tests::story::{Story, message};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::Event;
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::engine::relay::Whereabouts;
 use crate::engine::{Observer, Recorded};
-use crate::live::frame;
-use crate::live::hub::{Hub, Snapshot, Subscription, Writer};
+use crate::live::hub::{Beginning, Hub, Snapshot, Subscription, Writer};
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 
@@ -167,7 +168,12 @@ impl World {
     }
 
     pub(super) fn subscribe(&self) -> (Subscription, Snapshot) {
-        self.hub.subscribe(self.story.id)
+        self.hub.subscribe(self.place(), Seq::START)
+    }
+
+    fn place(&self) -> Whereabouts {
+        let Story { account, contact, id, .. } = self.story;
+        Whereabouts { account, conversation: id, key: StreamKey::Contact(contact) }
     }
 
     /// Whether a reply's text is not what a reader may have seen of it earlier.
@@ -187,8 +193,7 @@ impl World {
             }
             Action::Read => drop(self.commit(self.story.read(self.messages))),
             Action::Typing => {
-                let data = frame::Typing { author: Author::Customer, typing: true };
-                self.hub.ephemeral(self.story.id, frame::content("typing", NOW, &data));
+                self.hub.typing(self.place(), Author::Customer, true, NOW);
             }
             Action::Assign => drop(self.commit(self.story.assigned("Sarah"))),
             Action::Resolve => drop(self.commit(self.story.resolved())),
@@ -228,7 +233,16 @@ impl World {
         }
         let text = attempts.text.chars().collect();
         let author = Author::Bot { name: "Acme".into() };
-        let writer = self.hub.begin(self.story.id, asked.reply(), asked, author, NOW);
+        let reply = Beginning {
+            id: asked.reply(),
+            in_reply_to: asked,
+            after: due.seq,
+            author,
+            at: NOW,
+            stop: Arc::default(),
+        };
+        let begun = self.hub.begin(self.place(), reply).now_or_never();
+        let writer = begun.expect("there are no other nodes to wait for");
         self.writing = Some(Writing { writer, turn, text, shown: 0 });
     }
 

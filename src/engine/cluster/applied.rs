@@ -1,0 +1,139 @@
+//! What the owner of a partition tells the nodes whose events it has put into the views.
+//!
+//! Every event's record carries a [`Tag`]: the node that waits for it and the partition of
+//! `parlor.applied` that this node reads (its inbox). One record there holds notes for one node.
+//! A note that gets lost costs time, not truth: the waiting node then asks the views.
+
+use uuid::Uuid;
+
+use crate::domain::conversation::{Effect, Why};
+use crate::domain::seq::Seq;
+
+/// Who waits for an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag {
+    pub(super) node: Uuid,
+    /// The partition of `parlor.applied` that the node reads.
+    pub(super) inbox: u32,
+    /// The node's number for the append.
+    pub(super) append: u64,
+    /// Which of the append's events this is.
+    pub(super) index: u16,
+}
+
+/// What became of one event of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) append: u64,
+    pub(super) index: u16,
+    pub(super) seq: Seq,
+    pub(super) effect: Effect,
+}
+
+const TAG_BYTES: usize = 30;
+const NOTE_BYTES: usize = 19;
+
+impl Tag {
+    pub(super) fn to_bytes(self) -> [u8; TAG_BYTES] {
+        let mut bytes = [0; TAG_BYTES];
+        bytes[..16].copy_from_slice(self.node.as_bytes());
+        bytes[16..20].copy_from_slice(&self.inbox.to_be_bytes());
+        bytes[20..28].copy_from_slice(&self.append.to_be_bytes());
+        bytes[28..].copy_from_slice(&self.index.to_be_bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != TAG_BYTES {
+            return None;
+        }
+        Some(Self {
+            node: Uuid::from_slice(&bytes[..16]).ok()?,
+            inbox: u32::from_be_bytes(bytes[16..20].try_into().ok()?),
+            append: u64::from_be_bytes(bytes[20..28].try_into().ok()?),
+            index: u16::from_be_bytes(bytes[28..].try_into().ok()?),
+        })
+    }
+}
+
+/// Notes for one node, as the value of a record.
+pub(super) fn to_bytes(notes: &[Note]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(notes.len() * NOTE_BYTES);
+    for note in notes {
+        bytes.extend_from_slice(&note.append.to_be_bytes());
+        bytes.extend_from_slice(&note.index.to_be_bytes());
+        bytes.extend_from_slice(&note.seq.get().to_be_bytes());
+        bytes.push(code(note.effect));
+    }
+    bytes
+}
+
+/// The notes of a record; what is not one is left out.
+pub(super) fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = Note> {
+    bytes.chunks_exact(NOTE_BYTES).filter_map(|bytes| {
+        Some(Note {
+            append: u64::from_be_bytes(bytes[..8].try_into().ok()?),
+            index: u16::from_be_bytes(bytes[8..10].try_into().ok()?),
+            seq: Seq::new(u64::from_be_bytes(bytes[10..18].try_into().ok()?)),
+            effect: effect(bytes[18])?,
+        })
+    })
+}
+
+/// In the order of their codes; append only.
+const EFFECTS: [Effect; 9] = [
+    Effect::Applied,
+    Effect::Discarded(Why::AlreadyApplied),
+    Effect::Discarded(Why::AlreadyThere),
+    Effect::Discarded(Why::Unknown),
+    Effect::Discarded(Why::PeopleTookOver),
+    Effect::Discarded(Why::TurnIsClosed),
+    Effect::Discarded(Why::OlderTurnIsOwed),
+    Effect::Discarded(Why::NoChange),
+    Effect::Discarded(Why::NotConcerned),
+];
+
+fn code(effect: Effect) -> u8 {
+    let place = EFFECTS.iter().position(|known| *known == effect);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}
+
+fn effect(code: u8) -> Option<Effect> {
+    EFFECTS.get(usize::from(code)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn notes() -> impl Strategy<Value = Vec<Note>> {
+        let note =
+            (any::<u64>(), any::<u16>(), any::<u64>(), proptest::sample::select(&EFFECTS[..]));
+        let note = note.prop_map(|(append, index, seq, effect)| {
+            let seq = Seq::new(seq);
+            Note { append, index, seq, effect }
+        });
+        proptest::collection::vec(note, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn notes_are_read_back_as_written(notes in notes()) {
+            let bytes = to_bytes(&notes);
+            prop_assert_eq!(from_bytes(&bytes).collect::<Vec<_>>(), notes);
+        }
+
+        #[test]
+        fn a_tag_is_read_back_as_written(node in any::<u128>(), inbox in any::<u32>(), append in any::<u64>(), index in any::<u16>()) {
+            let tag = Tag { node: Uuid::from_u128(node), inbox, append, index };
+            prop_assert_eq!(Tag::from_bytes(&tag.to_bytes()), Some(tag));
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(bytes in any::<Vec<u8>>()) {
+            let _ = (Tag::from_bytes(&bytes), from_bytes(&bytes).count());
+        }
+    }
+}

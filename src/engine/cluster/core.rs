@@ -1,0 +1,135 @@
+//! What the parts of the cluster engine share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use dashmap::DashMap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::appends::Appends;
+use super::cql::Cql;
+use super::kafka::Settings;
+use super::producer::Producer;
+use super::reader::Reader;
+use super::relay::ClusterRelay;
+use super::search::Indexer;
+use crate::domain::seq::Seq;
+use crate::engine::{Error, Observer, Result, Topic};
+
+/// One for each engine.
+pub(super) struct Core {
+    pub(super) settings: Arc<Settings>,
+    pub(super) keyspace: String,
+    /// This process, among those that append.
+    pub(super) node: Uuid,
+    /// The partition of `parlor.applied` that this node reads.
+    pub(super) inbox: u32,
+    pub(super) cql: Cql,
+    pub(super) producer: Arc<Producer>,
+    pub(super) appends: Arc<Appends>,
+    pub(super) reader: Reader,
+    pub(super) relay: Arc<ClusterRelay>,
+    pub(super) indexer: Option<Indexer>,
+    pub(super) observer: Arc<dyn Observer>,
+    /// How far each partition of this node is projected.
+    pub(super) projected: DashMap<u32, Seq>,
+    /// How far administration is known here.
+    pub(super) administered: watch::Sender<Seq>,
+    pub(super) closing: CancellationToken,
+    owned: RwLock<Vec<u32>>,
+    kafka_away: AtomicBool,
+    trouble: Mutex<Option<String>>,
+}
+
+/// The parts that are made before.
+pub(super) struct Parts {
+    pub(super) settings: Arc<Settings>,
+    pub(super) keyspace: String,
+    pub(super) node: Uuid,
+    pub(super) inbox: u32,
+    pub(super) cql: Cql,
+    pub(super) producer: Arc<Producer>,
+    pub(super) appends: Arc<Appends>,
+    pub(super) reader: Reader,
+    pub(super) relay: Arc<ClusterRelay>,
+    pub(super) indexer: Option<Indexer>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            keyspace: parts.keyspace,
+            node: parts.node,
+            inbox: parts.inbox,
+            cql: parts.cql,
+            producer: parts.producer,
+            appends: parts.appends,
+            reader: parts.reader,
+            relay: parts.relay,
+            indexer: parts.indexer,
+            observer: parts.observer,
+            projected: DashMap::new(),
+            administered: watch::Sender::new(Seq::START),
+            closing: CancellationToken::new(),
+            owned: RwLock::default(),
+            kafka_away: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// The partitions of this node, in order.
+    pub(super) fn owned(&self) -> Vec<u32> {
+        self.owned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_owned(&self, partitions: Vec<u32>) {
+        *self.owned.write().unwrap_or_else(PoisonError::into_inner) = partitions;
+    }
+
+    /// Whether no broker answers.
+    pub(super) fn kafka_is_away(&self) -> bool {
+        self.kafka_away.load(Ordering::Relaxed)
+    }
+
+    /// Says what is wrong with Kafka, or that nothing is.
+    pub(super) fn set_kafka(&self, trouble: Option<String>) {
+        if self.kafka_away.swap(trouble.is_some(), Ordering::Relaxed) != trouble.is_some() {
+            match &trouble {
+                Some(detail) => tracing::warn!(detail, "writes are refused"),
+                None => tracing::info!("Kafka answers again: writes are taken"),
+            }
+        }
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// What is wrong with Kafka.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says whether every partition of every older generation of the events is in the views.
+    ///
+    /// # Errors
+    /// When one is not yet, or it cannot be found out.
+    pub(super) async fn older_generations_are_projected(&self) -> Result<()> {
+        for partition in 0..self.settings.partitions {
+            let end =
+                self.reader.end_before(Topic::Events, partition, self.settings.generation).await?;
+            let checkpoint = self.cql.checkpoint(partition).await?.unwrap_or_default().seq;
+            if checkpoint < end {
+                return Err(Error::ReadOnly(format!(
+                    "partition {partition} of an older generation is not projected yet"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn thread_error(error: std::io::Error) -> Error {
+    Error::Storage(format!("a thread cannot be started: {error}"))
+}

@@ -1,0 +1,82 @@
+//! The views in a CQL store: ScyllaDB or Apache Cassandra, with the same tables and statements.
+//!
+//! Every row is written `USING TIMESTAMP` of its place in the log, so that doing it twice, late or
+//! from a node that has lost its partition changes nothing: the newest place wins. Only claims and
+//! quotas are compared and set, by lightweight transactions, because two nodes may want the same.
+//!
+//! Reads and writes are at `LOCAL_QUORUM`: what a commit wrote, every node of the data centre reads.
+//! Each has a time-out and tries again a few times; all statements may be repeated.
+
+mod attempts;
+mod claims;
+mod link;
+mod quotas;
+mod reads;
+mod rows;
+mod scan;
+mod schema;
+mod statements;
+mod writes;
+
+use std::sync::Arc;
+
+pub use claims::{ABANDONED, Claim};
+pub use quotas::Quota;
+pub use reads::Checkpoint;
+pub use rows::{Commit, ConversationRows, Done};
+pub use scan::{Stored, Table};
+pub use schema::{TABLES, migrate};
+
+use crate::engine::{Error, Result};
+use link::Link;
+use statements::Statements;
+
+/// Where the store is and what it is called there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `HOST:PORT` of some nodes, all of one data centre; the others are found.
+    pub hosts: Vec<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// `[a-z][a-z0-9_]{0,47}`.
+    pub keyspace: String,
+    /// How many nodes keep each row.
+    pub replication: u32,
+}
+
+/// The store, ready for reading and writing. Cheap to clone.
+#[derive(Clone)]
+pub struct Cql {
+    link: Arc<Link>,
+    statements: Arc<Statements>,
+}
+
+impl Cql {
+    /// Connects to the store and makes every statement ready.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] when no node can be reached; [`Error::Storage`] when the keyspace or a
+    /// table is missing or keeps fewer replicas than asked, in words for the operator.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let link = Link::open(settings).await?;
+        schema::check(&link.session(), settings)?;
+        let statements = Statements::prepare(&link.session(), &settings.keyspace).await?;
+        Ok(Self { link, statements: Arc::new(statements) })
+    }
+
+    /// Whether some node is connected; asks nobody.
+    pub fn is_reachable(&self) -> bool {
+        self.link.is_reachable()
+    }
+}
+
+/// JSON that we can always write.
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Storage(error.to_string()))
+}
+
+/// Reads JSON that we wrote; `what` names the row.
+fn parse<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::Storage(format!("a row of {what} is damaged: {error}")))
+}

@@ -1,0 +1,163 @@
+//! Every statement, prepared once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::unprepared::Statement as Unprepared;
+use scylla::statement::{Consistency, SerialConsistency};
+
+use super::attempts::CountedRetries;
+use crate::engine::{Error, Result};
+
+/// A read that takes longer is asked of another node as well.
+const SPECULATE_AFTER: Duration = Duration::from_millis(150);
+/// How long one try may take, tries on other nodes included.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements prepared at a time.
+const AT_ONCE: usize = 8;
+/// Rows fetched at a time; a row may be some tens of kilobytes.
+const PAGE_ROWS: i32 = 200;
+
+/// What may be done with a statement whose outcome is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Read,
+    Write,
+    /// A lightweight transaction: the caller looks what became of it.
+    Transaction,
+}
+
+/// A prepared statement and what metrics call it.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) prepared: PreparedStatement,
+}
+
+macro_rules! statements {
+    ($($kind:ident $name:ident = $text:literal;)+) => {
+        /// Every statement by its name.
+        pub(super) struct Statements {
+            $(pub(super) $name: Statement,)+
+        }
+
+        impl Statements {
+            /// Prepares all of them, `ks.` standing for the keyspace.
+            pub(super) async fn prepare(session: &Session, keyspace: &str) -> Result<Self> {
+                let all = [$((stringify!($name), Kind::$kind, $text)),+];
+                let profiles = Profiles::new();
+                let mut prepared = prepare(session, keyspace, &profiles, &all).await?.into_iter();
+                let missing = || Error::Storage("a statement is not prepared".into());
+                Ok(Self { $($name: prepared.next().ok_or_else(missing)?,)+ })
+            }
+        }
+    };
+}
+
+statements! {
+    Read conversation =
+        "SELECT state FROM ks.timeline WHERE account = ? AND conversation = ? LIMIT 1";
+    Read contact = "SELECT state FROM ks.contacts WHERE account = ? AND contact = ?";
+    Read timeline =
+        "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq > ? LIMIT ?";
+    Read messages =
+        "SELECT seq, type, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq >= ?";
+    Read page = "SELECT seq FROM ks.pages WHERE account = ? AND conversation = ? AND block = ?";
+    Read stands =
+        "SELECT seq FROM ks.timeline WHERE account = ? AND conversation = ? AND seq = ?";
+    Read claim = "SELECT claim, kept FROM ks.claims WHERE account = ? AND key_sha256 = ?";
+    Read turns_due =
+        "SELECT turn FROM ks.turns_due WHERE log_partition = ? AND seq > ? AND seq <= ? LIMIT ?";
+    Read totals = "SELECT inbound, outbound FROM ks.totals WHERE account = ?";
+    Read total_of =
+        "SELECT inbound, outbound, seq FROM ks.totals WHERE account = ? AND log_partition = ?";
+    Read checkpoint = "SELECT seq, due_after FROM ks.checkpoints WHERE log_partition = ?";
+    Read quota = "SELECT until FROM ks.quotas WHERE bucket = ?";
+
+    Read scan_conversations = "SELECT DISTINCT account, conversation, state FROM ks.timeline";
+    Read scan_timeline = "SELECT account, conversation, seq, type, event FROM ks.timeline";
+    Read scan_contacts = "SELECT account, contact, state FROM ks.contacts";
+    Read scan_pages = "SELECT account, conversation, block, seq FROM ks.pages";
+    Read scan_turns_due = "SELECT log_partition, seq, account, turn FROM ks.turns_due";
+    Read scan_totals = "SELECT account, log_partition, inbound, outbound, seq FROM ks.totals";
+
+    Write store_event =
+        "INSERT INTO ks.timeline (account, conversation, seq, type, event) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    Write store_state =
+        "UPDATE ks.timeline USING TIMESTAMP ? SET state = ? WHERE account = ? AND conversation = ?";
+    Write store_contact =
+        "INSERT INTO ks.contacts (account, contact, state) VALUES (?, ?, ?) USING TIMESTAMP ?";
+    Write store_page =
+        "INSERT INTO ks.pages (account, conversation, block, seq) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    Write store_due =
+        "INSERT INTO ks.turns_due (log_partition, seq, account, turn) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+    Write store_done =
+        "DELETE FROM ks.turns_due USING TIMESTAMP ? WHERE log_partition = ? AND seq = ?";
+    Write store_kept =
+        "UPDATE ks.claims USING TIMESTAMP ? SET claim = ?, kept = ? WHERE account = ? AND key_sha256 = ?";
+    Write store_total =
+        "INSERT INTO ks.totals (account, log_partition, inbound, outbound, seq) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    Write store_checkpoint =
+        "INSERT INTO ks.checkpoints (log_partition, seq, due_after) VALUES (?, ?, ?) USING TIMESTAMP ?";
+
+    Transaction take_claim =
+        "UPDATE ks.claims SET claim = ? WHERE account = ? AND key_sha256 = ? IF claim = NULL";
+    Transaction replace_claim =
+        "UPDATE ks.claims SET claim = ? WHERE account = ? AND key_sha256 = ? IF claim = ?";
+    Transaction release_claim =
+        "DELETE claim FROM ks.claims WHERE account = ? AND key_sha256 = ? IF claim = ?";
+    Transaction take_quota = "UPDATE ks.quotas SET until = ? WHERE bucket = ? IF until = ?";
+}
+
+/// How statements are executed, by their kind.
+struct Profiles {
+    read: ExecutionProfile,
+    write: ExecutionProfile,
+}
+
+impl Profiles {
+    fn new() -> Self {
+        let profile = || {
+            ExecutionProfile::builder()
+                .consistency(Consistency::LocalQuorum)
+                .serial_consistency(Some(SerialConsistency::LocalSerial))
+                .request_timeout(Some(TRY_TIMEOUT))
+                .retry_policy(Arc::new(CountedRetries))
+        };
+        let speculation = SimpleSpeculativeExecutionPolicy {
+            max_retry_count: 1,
+            retry_interval: SPECULATE_AFTER,
+        };
+        let read = profile().speculative_execution_policy(Some(Arc::new(speculation)));
+        Self { read: read.build(), write: profile().build() }
+    }
+}
+
+async fn prepare(
+    session: &Session,
+    keyspace: &str,
+    profiles: &Profiles,
+    all: &[(&'static str, Kind, &'static str)],
+) -> Result<Vec<Statement>> {
+    let each = all.iter().map(|&(name, kind, text)| async move {
+        let text = text.replace(" ks.", &format!(" {keyspace}."));
+        let unprepared = Unprepared::new(text).with_page_size(PAGE_ROWS);
+        let prepared = session.prepare(unprepared).await;
+        let mut prepared = prepared.map_err(|error| {
+            let what = format!("the tables of keyspace {keyspace} are not this version's");
+            Error::Storage(format!("{what}: {error}"))
+        })?;
+        // A transaction is repeated by who looks what became of it, and by nobody else.
+        prepared.set_is_idempotent(kind != Kind::Transaction);
+        let profile = if kind == Kind::Read { &profiles.read } else { &profiles.write };
+        prepared.set_execution_profile_handle(Some(profile.clone().into_handle()));
+        Ok(Statement { name, kind, prepared })
+    });
+    stream::iter(each.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
+}

@@ -1,0 +1,180 @@
+//! Whatever is cut into batches, and wherever a worker dies while it writes: the views are those of
+//! one fold of the log.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::conversation::tests::story::Story;
+use crate::domain::event::Event;
+
+/// What is stored, as the store would have it: the newest place wins.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Store {
+    conversations: BTreeMap<ConversationKey, Conversation>,
+    timeline: BTreeMap<(ConversationKey, Seq), Event>,
+    contacts: BTreeMap<ContactKey, Contact>,
+    pages: BTreeMap<(ConversationKey, u64), Seq>,
+    due: BTreeMap<Seq, turns_due::Row>,
+    done: std::collections::BTreeSet<Seq>,
+    totals: BTreeMap<AccountId, (Totals, Seq)>,
+}
+
+impl Store {
+    fn write_before(&mut self, commit: &Commit) {
+        for row in &commit.due {
+            if !self.done.contains(&row.seq) {
+                self.due.insert(row.seq, *row);
+            }
+        }
+        for done in &commit.done {
+            self.done.insert(done.turn);
+            self.due.remove(&done.turn);
+        }
+        for row in &commit.pages {
+            self.pages.insert(((row.account, row.conversation), row.block), row.seq);
+        }
+    }
+
+    /// The first `count` rows of the second wave; each conversation is one.
+    fn write(&mut self, commit: &Commit, count: usize) {
+        let mut left = count;
+        let mut room = || left.checked_sub(1).map(|less| left = less).is_some();
+        for (account, totals, seq) in &commit.totals {
+            if room() && self.totals.get(account).is_none_or(|(_, known)| known < seq) {
+                self.totals.insert(*account, (*totals, *seq));
+            }
+        }
+        for rows in &commit.conversations {
+            if !room() {
+                continue;
+            }
+            let key = (rows.state.account, rows.state.id);
+            for entry in &rows.events {
+                self.timeline.insert((key, entry.seq), (*entry.event).clone());
+            }
+            if self.conversations.get(&key).is_none_or(|known| known.last_seq < rows.state.last_seq)
+            {
+                self.conversations.insert(key, rows.state.clone());
+            }
+        }
+        for state in &commit.contacts {
+            let key = (state.account, state.id);
+            if room() && self.contacts.get(&key).is_none_or(|known| known.last_seq < state.last_seq)
+            {
+                self.contacts.insert(key, state.clone());
+            }
+        }
+    }
+
+    fn load(&self, cache: &mut Cache, batch: &[Recorded]) {
+        let needs = cache.needs(batch);
+        for key in needs.conversations {
+            cache.put_conversation(key, self.conversations.get(&key).cloned());
+        }
+        for key in needs.contacts {
+            cache.put_contact(key, self.contacts.get(&key).cloned());
+        }
+        for account in needs.totals {
+            cache.put_totals(account, self.totals.get(&account).copied());
+        }
+    }
+
+    fn fold(&self, cache: &mut Cache, batch: &[Recorded]) -> Folded {
+        self.load(cache, batch);
+        let stood = cache.replayed(batch).into_iter().filter(|place| {
+            let Recorded { seq, event } = &batch[*place];
+            let id = event.body.conversation().unwrap();
+            self.timeline.contains_key(&((event.account, id), *seq))
+        });
+        let stood = stood.collect();
+        cache.fold(0, batch, &stood).unwrap()
+    }
+}
+
+/// Events of a few conversations, as they may come.
+fn log() -> impl Strategy<Value = Vec<Recorded>> {
+    let event = (0..3usize, 0..8u8, 1..6u64);
+    proptest::collection::vec(event, 1..60).prop_map(|steps| {
+        let stories: Vec<_> = (1..4).map(Story::numbered).collect();
+        let begun = stories.iter().flat_map(|story| [story.created(), story.started()]);
+        let steps = steps.into_iter().map(|(story, kind, number)| {
+            let story = &stories[story];
+            match kind {
+                0..=2 => story.inbound(number),
+                3 | 4 => story.reply(number, "yes", false),
+                5 => story.assigned("Sarah"),
+                6 => story.resolved(),
+                _ => story.stopped(number),
+            }
+        });
+        let begun: Vec<_> = begun.collect();
+        let events = begun.into_iter().chain(steps);
+        let recorded = |(place, event): (u64, Event)| Recorded {
+            seq: Seq::new(2 * place + 1),
+            event: event.into(),
+        };
+        (0..).zip(events).map(recorded).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_batches_and_any_crashes_make_the_views_of_one_fold(
+        log in log(),
+        steps in proptest::collection::vec((1..9usize, proptest::option::of(0..12usize)), 1..60),
+    ) {
+        let mut expected = Store::default();
+        let whole = expected.fold(&mut Cache::new(), &log);
+        expected.write_before(&whole.commit);
+        expected.write(&whole.commit, usize::MAX);
+
+        let mut store = Store::default();
+        let (mut cache, mut next, mut checkpoint) = (Cache::new(), 0, 0);
+        let mut effects = vec![None; log.len()];
+        for (size, crash) in steps.into_iter().chain(std::iter::repeat((7, None))) {
+            if next == log.len() {
+                break;
+            }
+            let end = (next + size).min(log.len());
+            let folded = store.fold(&mut cache, &log[next..end]);
+            store.write_before(&folded.commit);
+            if let Some(rows) = crash {
+                // The worker dies in the middle of its writes; who follows begins at the checkpoint.
+                store.write(&folded.commit, rows);
+                (cache, next) = (Cache::new(), checkpoint);
+                continue;
+            }
+            store.write(&folded.commit, usize::MAX);
+            for (place, effect) in (next..).zip(folded.effects) {
+                effects[place] = Some(effect);
+            }
+            // Checkpoints are stored now and then.
+            if size % 2 == 0 {
+                checkpoint = end;
+            }
+            next = end;
+        }
+        prop_assert_eq!(&store.conversations, &expected.conversations);
+        prop_assert_eq!(&store.timeline, &expected.timeline);
+        prop_assert_eq!(&store.contacts, &expected.contacts);
+        prop_assert_eq!(&store.pages, &expected.pages);
+        prop_assert_eq!(&store.due, &expected.due);
+        prop_assert_eq!(&store.totals, &expected.totals);
+        for (told, truth) in effects.iter().zip(&whole.effects) {
+            let applied = |effect: &Effect| *effect == Effect::Applied;
+            prop_assert_eq!(told.as_ref().map(applied), Some(applied(truth)));
+        }
+    }
+}
+
+#[test]
+fn a_turn_that_is_opened_and_closed_in_one_commit_is_never_due() {
+    let story = Story::numbered(1);
+    let events = [story.created(), story.started(), story.inbound(1), story.reply(1, "yes", false)];
+    let recorded =
+        |(place, event): (u64, Event)| Recorded { seq: Seq::new(place), event: event.into() };
+    let log: Vec<_> = (1..).zip(events).map(recorded).collect();
+    let folded = Store::default().fold(&mut Cache::new(), &log);
+    assert!(folded.commit.due.is_empty() && folded.commit.done.is_empty());
+    assert_eq!(folded.commit.conversations.len(), 1, "and its conversation is written once");
+}

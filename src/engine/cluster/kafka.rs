@@ -1,0 +1,303 @@
+//! Kafka's clients: their settings, and the topics they use.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::engine::{Error, Result, Topic};
+
+/// How long an answer of a broker is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Partitions of `parlor.applied`: more than nodes are likely to share one broker's attention.
+pub(super) const INBOXES: u32 = 8;
+
+/// Which brokers, and how the topics are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `host:port` of some brokers.
+    pub brokers: Vec<String>,
+    /// Any of librdkafka's properties, such as those of TLS and SASL; they win over ours.
+    pub options: BTreeMap<String, String>,
+    /// What all topics' names begin with, before a dot.
+    pub prefix: String,
+    /// Partitions of the events; the count of a topic never changes.
+    pub partitions: u32,
+    pub replication: u32,
+    pub min_insync: u32,
+    /// Which generation of the events is written, from 1.
+    pub generation: u32,
+}
+
+impl Settings {
+    /// The name of a log's topic; events have one for each generation.
+    pub(super) fn log(&self, topic: Topic, generation: u32) -> String {
+        match topic {
+            Topic::Events if generation > 1 => format!("{}.events.g{generation}", self.prefix),
+            Topic::Events => format!("{}.events", self.prefix),
+            Topic::Accounts => format!("{}.accounts", self.prefix),
+        }
+    }
+
+    /// The topic that is written now.
+    pub(super) fn log_now(&self, topic: Topic) -> String {
+        self.log(topic, self.generation)
+    }
+
+    /// Chunks and notices for readers; partitioned as the events.
+    pub(super) fn replies(&self) -> String {
+        match self.generation {
+            0 | 1 => format!("{}.replies", self.prefix),
+            generation => format!("{}.replies.g{generation}", self.prefix),
+        }
+    }
+
+    /// Notes to the nodes that appended.
+    pub(super) fn applied(&self) -> String {
+        format!("{}.applied", self.prefix)
+    }
+
+    /// What every client is configured with.
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.brokers.join(","))
+            .set("client.id", "parlor")
+            .set("socket.nagle.disable", "true")
+            .set("socket.keepalive.enable", "true")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("topic.metadata.refresh.interval.ms", "30000");
+        config
+    }
+
+    fn with_options(&self, mut config: ClientConfig) -> ClientConfig {
+        for (name, value) in &self.options {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// A producer's: what is acknowledged is in all in-sync replicas, once and in order.
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", "25000")
+            .set("request.timeout.ms", "10000")
+            .set("retry.backoff.ms", "50")
+            .set("retry.backoff.max.ms", "500")
+            .set("queue.buffering.max.messages", "200000")
+            .set("queue.buffering.max.kbytes", "262144")
+            .set("message.max.bytes", "1000000");
+        self.with_options(config)
+    }
+
+    /// A consumer's that is told its partitions by us.
+    pub(super) fn tail(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            // A group is named but never joined.
+            .set("group.id", format!("{}.tail", self.prefix))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            // A partition that is added waits for the fetch under way to end.
+            .set("fetch.wait.max.ms", "50")
+            .set("fetch.error.backoff.ms", "100")
+            .set("fetch.queue.backoff.ms", "50")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("allow.auto.create.topics", "false");
+        self.with_options(config)
+    }
+
+    /// The projector's: one member of the group owns a partition.
+    pub(super) fn projector(&self, keyspace: &str) -> ClientConfig {
+        let mut config = self.tail();
+        config
+            .set("group.id", format!("{}.projector.{keyspace}", self.prefix))
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "1000")
+            .set("max.poll.interval.ms", "60000")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "65536");
+        self.with_options(config)
+    }
+}
+
+/// Makes the topics that are not there and checks those that are. Two nodes may do it at once.
+///
+/// # Errors
+/// [`Error::ReadOnly`] while no broker answers; [`Error::Storage`] when a topic is not as the
+/// settings say, in words for the operator.
+pub(super) async fn prepare(settings: &Settings) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> =
+        settings.with_options(settings.client()).create().map_err(client_error)?;
+    let options = AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(Duration::from_secs(20)));
+    let wanted = wanted(settings);
+    let replication = i32::try_from(settings.replication).unwrap_or(i32::MAX);
+    let min_insync = settings.min_insync.to_string();
+    let found = partitions_of(settings, wanted.iter().map(|topic| topic.name.clone())).await?;
+    let missing: Vec<_> = wanted.iter().filter(|topic| !found.contains_key(&topic.name)).collect();
+    if !missing.is_empty() {
+        let new = missing.iter().map(|topic| {
+            let mut new = NewTopic::new(
+                &topic.name,
+                i32::try_from(topic.partitions).unwrap_or(i32::MAX),
+                TopicReplication::Fixed(replication),
+            )
+            .set("min.insync.replicas", &min_insync);
+            for (name, value) in topic.settings {
+                new = new.set(name, value);
+            }
+            new
+        });
+        let new: Vec<_> = new.collect();
+        for made in admin.create_topics(&new, &options).await.map_err(client_error)? {
+            match made {
+                Ok(topic) => tracing::info!(topic, "made a topic"),
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, code)) => {
+                    let problem = format!("the topic {topic} cannot be made: {code}");
+                    return Err(Error::Storage(problem));
+                }
+            }
+        }
+    }
+    for topic in &wanted {
+        if let Some(found) = found.get(&topic.name) {
+            check(topic, *found, settings)?;
+        }
+    }
+    check_min_insync(&admin, &options, settings).await
+}
+
+/// A topic as it must be.
+struct Wanted {
+    name: String,
+    partitions: u32,
+    settings: &'static [(&'static str, &'static str)],
+}
+
+fn wanted(settings: &Settings) -> [Wanted; 4] {
+    let log = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+    let hour =
+        &[("cleanup.policy", "delete"), ("retention.ms", "3600000"), ("segment.ms", "600000")];
+    let minutes =
+        &[("cleanup.policy", "delete"), ("retention.ms", "300000"), ("segment.ms", "60000")];
+    let partitions = settings.partitions;
+    [
+        Wanted { name: settings.log_now(Topic::Events), partitions, settings: log },
+        Wanted { name: settings.log_now(Topic::Accounts), partitions: 1, settings: log },
+        Wanted { name: settings.replies(), partitions, settings: hour },
+        Wanted { name: settings.applied(), partitions: INBOXES, settings: minutes },
+    ]
+}
+
+/// Partitions, and the fewest replicas one of them has.
+type Found = (u32, u32);
+
+fn check(wanted: &Wanted, (partitions, replicas): Found, settings: &Settings) -> Result<()> {
+    let name = &wanted.name;
+    if partitions != wanted.partitions {
+        return Err(Error::Storage(format!(
+            "the topic {name} has {partitions} partitions and the settings say {}: a topic's count \
+             never changes, a new generation does (docs/operations.md)",
+            wanted.partitions
+        )));
+    }
+    if replicas < settings.replication {
+        return Err(Error::Storage(format!(
+            "the topic {name} has {replicas} replicas and the settings ask for {}: reassign its \
+             partitions, or set `replication`",
+            settings.replication
+        )));
+    }
+    Ok(())
+}
+
+async fn check_min_insync(
+    admin: &AdminClient<DefaultClientContext>,
+    options: &AdminOptions,
+    settings: &Settings,
+) -> Result<()> {
+    let names = [settings.log_now(Topic::Events), settings.log_now(Topic::Accounts)];
+    let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let described = admin.describe_configs(&resources, options).await.map_err(client_error)?;
+    for (name, config) in names.iter().zip(described) {
+        let config = config.map_err(|code| Error::Storage(format!("the topic {name}: {code}")))?;
+        let found = config.get("min.insync.replicas").and_then(|entry| entry.value.as_deref());
+        let found: u32 = found.and_then(|value| value.parse().ok()).unwrap_or(1);
+        if found < settings.min_insync {
+            return Err(Error::Storage(format!(
+                "the topic {name} has min.insync.replicas {found} and the settings ask for {}: \
+                 what is acknowledged might be lost",
+                settings.min_insync
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Of those topics that are there.
+async fn partitions_of(
+    settings: &Settings,
+    names: impl Iterator<Item = String>,
+) -> Result<BTreeMap<String, Found>> {
+    let config = settings.tail();
+    let names: Vec<_> = names.collect();
+    blocking(move || {
+        let consumer: BaseConsumer = config.create().map_err(client_error)?;
+        let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(client_error)?;
+        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let of_ours = topics.filter(|topic| names.iter().any(|name| name == topic.name()));
+        Ok(of_ours
+            .map(|topic| {
+                let replicas = topic.partitions().iter().map(|part| part.replicas().len()).min();
+                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                let found = (count(topic.partitions().len()), count(replicas.unwrap_or(0)));
+                (topic.name().to_owned(), found)
+            })
+            .collect())
+    })
+    .await
+}
+
+/// Runs what waits for a broker where waiting is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Error::Storage("a task of the engine panicked".into())))
+}
+
+/// A failure before anything was written.
+pub(super) fn client_error(error: KafkaError) -> Error {
+    let away = matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::Resolve
+        )
+    );
+    if away {
+        Error::ReadOnly(format!("Kafka cannot be reached: {error}"))
+    } else {
+        Error::Storage(format!("Kafka: {error}"))
+    }
+}

@@ -1,0 +1,328 @@
+//! The cluster engine's handle: opening, appending, reading the log, closing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::consumer::BaseConsumer;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::appends::Appends;
+use super::applied::Tag;
+use super::core::{Core, Parts};
+use super::cql::{self, Cql};
+use super::kafka::{self, blocking, client_error};
+use super::producer::{Producer, Record};
+use super::reader::Reader;
+use super::record::{headers, partition_of};
+use super::relay::{ClusterRelay, Handle, inbox_of};
+use super::{monitor, projector, tail};
+use crate::domain::conversation::{Effect, Why};
+use crate::domain::event::Event;
+use crate::domain::seq::Seq;
+use crate::engine::relay::{Relay, Whereabouts};
+use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
+use crate::projection::claims;
+
+/// Events of this node that may be on their way.
+const UNDER_WAY: usize = 65_536;
+/// How long an append waits for room, and then for its events to be in the views.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// A note that has not come by now may be lost: the views are asked.
+const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long closing waits for what was handed over.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub kafka: kafka::Settings,
+    pub cql: cql::Settings,
+    /// OpenSearch's address; none leaves conversations unindexed.
+    pub search: Option<String>,
+}
+
+/// The engine of one node. Cheap to share.
+pub struct Cluster {
+    pub(super) core: Arc<Core>,
+    room: Arc<Semaphore>,
+    appending: TaskTracker,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+/// Makes what is missing: topics, keyspace, tables, the search index. Nodes may do it at once.
+///
+/// # Errors
+/// [`Error::ReadOnly`] while something cannot be reached; [`Error::Storage`] when something is
+/// there and not as the settings say.
+pub async fn migrate(settings: &Settings) -> Result<()> {
+    kafka::prepare(&settings.kafka).await?;
+    cql::migrate(&settings.cql).await
+}
+
+impl Cluster {
+    /// Joins the cluster; everything must have been migrated. One that does not project appends and
+    /// reads alone: it owns no partition.
+    ///
+    /// # Errors
+    /// As [`migrate`], of which it repeats the checks.
+    pub async fn open(
+        settings: &Settings,
+        observer: Arc<dyn Observer>,
+        projects: bool,
+    ) -> Result<Self> {
+        kafka::prepare(&settings.kafka).await?;
+        let cql = Cql::open(&settings.cql).await?;
+        let kafka = Arc::new(settings.kafka.clone());
+        let config = kafka.tail();
+        let consumer: Arc<BaseConsumer> = Arc::new(config.create().map_err(client_error)?);
+        let relay = ClusterRelay::new(kafka.replies(), kafka.partitions, consumer.clone());
+        let appends = Arc::new(Appends::default());
+        let node = Uuid::new_v4();
+        let core = Arc::new(Core::new(Parts {
+            keyspace: settings.cql.keyspace.clone(),
+            node,
+            inbox: inbox_of(node),
+            cql,
+            producer: Arc::new(Producer::new(&kafka, appends.clone())?),
+            appends,
+            reader: Reader::new(kafka.clone()),
+            relay: Arc::new(relay),
+            indexer: None,
+            observer,
+            settings: kafka,
+        }));
+        core.relay.connect(&core);
+        let (assigning, assigned) = (core.clone(), consumer.clone());
+        blocking(move || tail::assign(&assigning, &assigned)).await?;
+        let mut threads = vec![tail::start(&core, consumer)?];
+        if projects {
+            threads.push(projector::start(&core)?);
+        }
+        tokio::spawn(monitor::run(core.clone()));
+        Ok(Self {
+            core,
+            room: Arc::new(Semaphore::new(UNDER_WAY)),
+            appending: TaskTracker::new(),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.core.closing.is_cancelled() || self.appending.is_closed() {
+            return Err(Error::ReadOnly("the server is stopping".into()));
+        }
+        if self.core.kafka_is_away() {
+            return Err(Error::ReadOnly(self.core.trouble().unwrap_or_default()));
+        }
+        if !self.core.cql.is_reachable() {
+            return Err(Error::ReadOnly("the views cannot be reached".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Claims, produces, and waits until the views show it.
+async fn append(
+    core: Arc<Core>,
+    room: Arc<Semaphore>,
+    events: Vec<Event>,
+) -> Result<Vec<Appended>> {
+    let Some(first) = events.first() else { return Ok(Vec::new()) };
+    let topic = Topic::of(first);
+    debug_assert!(events.iter().all(|event| Topic::of(event) == topic && event.key == first.key));
+    let partition = match topic {
+        Topic::Events => partition_of(first.key, core.settings.partitions),
+        Topic::Accounts => 0,
+    };
+    let count = u32::try_from(events.len().min(UNDER_WAY)).unwrap_or(u32::MAX);
+    let room = tokio::time::timeout(ROOM_TIMEOUT, room.acquire_many_owned(count)).await;
+    let Ok(Ok(_room)) = room else { return Err(Error::Overloaded) };
+    claim(&core, &events).await?;
+    let (number, outcome) = core.appends.begin(events.len());
+    let records = records(&core, number, &events);
+    let handed_over = records.and_then(|records| {
+        core.producer.append(&core.settings.log_now(topic), partition, number, &records)
+    });
+    if let Err(error) = handed_over {
+        core.appends.failed(number, Error::Unknown);
+        release(&core, &events).await;
+        return Err(error);
+    }
+    let started = std::time::Instant::now();
+    let results = settled(&core, number, outcome, &events, partition).await?;
+    metrics::histogram!("parlor_log_append_seconds").record(started.elapsed());
+    show(&core, &events, &results).await;
+    Ok(results)
+}
+
+fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
+    let record = |(index, event): (usize, &Event)| {
+        let index = u16::try_from(index)
+            .map_err(|_| Error::Storage("an append has too many events".into()))?;
+        let tag = Tag { node: core.node, inbox: core.inbox, append, index };
+        let value = event.body.data_json().map_err(|error| Error::Storage(error.to_string()))?;
+        Ok(Record { key: event.key.to_string(), value, headers: headers(event, &tag) })
+    };
+    events.iter().enumerate().map(record).collect()
+}
+
+/// Claims the idempotency keys of an append, so that no other node uses them.
+async fn claim(core: &Core, events: &[Event]) -> Result<()> {
+    for row in events.iter().filter_map(claims::project) {
+        if core.cql.try_claim(&row).await?.is_some() {
+            return Err(Error::Claimed);
+        }
+    }
+    Ok(())
+}
+
+/// Gives the claims of an append back that was certainly not written.
+async fn release(core: &Core, events: &[Event]) {
+    for row in events.iter().filter_map(claims::project) {
+        if let Err(error) = core.cql.release_claim(&row).await {
+            tracing::debug!(%error, "a claim is left to expire");
+        }
+    }
+}
+
+/// Waits for the partition's owner; where its word seems lost, looks at the views.
+async fn settled(
+    core: &Core,
+    append: u64,
+    mut outcome: oneshot::Receiver<Result<Vec<Appended>>>,
+    events: &[Event],
+    partition: u32,
+) -> Result<Vec<Appended>> {
+    let deadline = tokio::time::Instant::now() + APPEND_TIMEOUT;
+    loop {
+        match tokio::time::timeout(NOTE_TIMEOUT, &mut outcome).await {
+            Ok(Ok(result)) => return result,
+            Ok(Err(_)) => return Err(Error::Unknown),
+            Err(_) => {}
+        }
+        if let Some(results) = look(core, append, events, partition).await {
+            core.appends.failed(append, Error::Unknown);
+            return Ok(results);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            core.appends.failed(append, Error::Unknown);
+            return Err(Error::Unknown);
+        }
+    }
+}
+
+/// What became of an append according to the views; none while they do not contain it all.
+async fn look(core: &Core, append: u64, events: &[Event], partition: u32) -> Option<Vec<Appended>> {
+    let places = core.appends.places(append)?;
+    if Topic::of(events.first()?) == Topic::Accounts {
+        return None;
+    }
+    let checkpoint = core.cql.checkpoint(partition).await.ok()??;
+    if places.iter().any(|seq| *seq > checkpoint.seq) {
+        return None;
+    }
+    let mut results = Vec::with_capacity(events.len());
+    for (event, seq) in events.iter().zip(places) {
+        let stands = match event.body.conversation() {
+            Some(id) => core.cql.stands(event.account, id, seq).await.ok()?,
+            None => true,
+        };
+        let effect = if stands { Effect::Applied } else { Effect::Discarded(Why::AlreadyApplied) };
+        results.push(Appended { seq, effect });
+    }
+    Some(results)
+}
+
+/// Readers of this node see what was appended here before the caller has its answer.
+async fn show(core: &Arc<Core>, events: &[Event], results: &[Appended]) {
+    let mut last = None;
+    for (event, result) in events.iter().zip(results) {
+        if let Some(conversation) = event.body.conversation() {
+            let (account, key) = (event.account, event.key);
+            last = Some((Whereabouts { account, conversation, key }, result.seq));
+        }
+    }
+    if let Some((place, seq)) = last {
+        Handle(core.relay.clone()).shown(place, seq).await;
+    }
+}
+
+#[async_trait]
+impl EventLog for Cluster {
+    fn partitions(&self, topic: Topic) -> u32 {
+        match topic {
+            Topic::Events => self.core.settings.partitions,
+            Topic::Accounts => 1,
+        }
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>> {
+        self.check_writable()?;
+        let (core, room) = (self.core.clone(), self.room.clone());
+        // A task of its own: whoever waits may go away.
+        let task = self.appending.spawn(append(core, room, events));
+        task.await.unwrap_or(Err(Error::Unknown))
+    }
+
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.core.reader.read(topic, partition, after, limit).await
+    }
+
+    async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
+        self.core.reader.end(topic, partition).await
+    }
+}
+
+#[async_trait]
+impl Engine for Cluster {
+    fn health(&self) -> Health {
+        let readable = self.core.cql.is_reachable();
+        let detail = match self.core.trouble() {
+            Some(trouble) => Some(trouble),
+            None if !readable => Some("the views cannot be reached".into()),
+            None if self.appending.is_closed() => Some("closed".into()),
+            None => None,
+        };
+        Health { writable: readable && detail.is_none(), readable, detail }
+    }
+
+    fn owned(&self) -> Vec<u32> {
+        self.core.owned()
+    }
+
+    fn relay(&self) -> Option<Arc<dyn Relay>> {
+        Some(Arc::new(Handle(self.core.relay.clone())))
+    }
+
+    async fn close(&self) {
+        self.appending.close();
+        self.appending.wait().await;
+        self.core.closing.cancel();
+        let core = self.core.clone();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            core.producer.flush(FLUSH_TIMEOUT);
+            threads.into_iter().all(|thread| thread.join().is_ok())
+        });
+        if !matches!(joined.await, Ok(true)) {
+            tracing::error!("a thread of the engine panicked");
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.core.closing.cancel();
+    }
+}

@@ -1,0 +1,74 @@
+//! Looks after the connection to Kafka: is it there, is the producer alive, how far do we lag.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use super::core::Core;
+use super::kafka::{blocking, client_error};
+use super::reader::watermarks;
+use super::record::place_of;
+use crate::engine::{Error, Result, Topic};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a broker may take to answer before writes are refused.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks every second until the engine closes.
+pub(super) async fn run(core: Arc<Core>) {
+    let consumer: Result<BaseConsumer> = core.settings.tail().create().map_err(client_error);
+    let consumer = match consumer {
+        Ok(consumer) => Arc::new(consumer),
+        Err(error) => {
+            tracing::error!(%error, "Kafka cannot be looked after");
+            return;
+        }
+    };
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = core.closing.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let (looking, asked) = (core.clone(), consumer.clone());
+        let seen = blocking(move || look(&looking, &asked)).await;
+        core.set_kafka(seen.err().map(|error| match error {
+            Error::ReadOnly(detail) | Error::Storage(detail) => detail,
+            other => other.to_string(),
+        }));
+        if let Err(error) = core.producer.mend() {
+            tracing::error!(%error, "the producer could not be made anew");
+        }
+        core.relay.tidy();
+    }
+}
+
+fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
+    let topic = core.settings.log_now(Topic::Events);
+    let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(client_error)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let found = found.filter(|found| found.error().is_none() && !found.partitions().is_empty());
+    let Some(found) = found else {
+        return Err(Error::ReadOnly(format!("the topic {topic} is missing: run `parlor migrate`")));
+    };
+    if let Some(headless) = found.partitions().iter().find(|part| part.leader() < 0) {
+        let id = headless.id();
+        return Err(Error::ReadOnly(format!("partition {id} of {topic} has no leader")));
+    }
+    for partition in core.owned() {
+        let (_, high) = watermarks(consumer, &topic, partition)?;
+        let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
+        let (generation, offset) = place_of(projected);
+        let next = if generation == core.settings.generation { offset + 1 } else { 0 };
+        let behind = high.saturating_sub(next).max(0);
+        let label = partition.to_string();
+        metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
+            .set(behind as f64);
+        if behind == 0 {
+            metrics::gauge!("parlor_projector_lag_seconds", "partition" => label).set(0.0);
+        }
+    }
+    Ok(())
+}

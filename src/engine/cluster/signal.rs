@@ -1,0 +1,128 @@
+//! The records of `parlor.replies`: notices of what is in the views, and signals between hubs.
+//!
+//! The format is ours alone and may change with any version; records live for an hour.
+
+use uuid::Uuid;
+
+use crate::domain::ids::{ConversationId, Id};
+use crate::domain::seq::Seq;
+use crate::engine::relay::Signal;
+
+/// Whoever owns a partition tells that events up to a place are in the views.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// Where the notice before ended; a hole shows that one was lost.
+    pub(super) after: Seq,
+    pub(super) upto: Seq,
+    /// Conversations whose timelines have grown.
+    pub(super) conversations: Vec<ConversationId>,
+}
+
+/// The value of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Message {
+    Notice(Notice),
+    Signal(Signal),
+}
+
+/// The key of a record: which node said it, and of which conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) node: Uuid,
+    pub(super) conversation: ConversationId,
+}
+
+const NOTICE: u8 = b'N';
+const SIGNAL: u8 = b'S';
+
+impl Origin {
+    pub(super) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(self.node.as_bytes());
+        bytes[16..].copy_from_slice(&self.conversation.bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != 32 {
+            return None;
+        }
+        let node = Uuid::from_slice(&bytes[..16]).ok()?;
+        let conversation = ConversationId::from_uuid(Uuid::from_slice(&bytes[16..]).ok()?);
+        Some(Self { node, conversation })
+    }
+}
+
+impl Message {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Notice(notice) => {
+                let mut bytes = Vec::with_capacity(17 + 16 * notice.conversations.len());
+                bytes.push(NOTICE);
+                bytes.extend_from_slice(&notice.after.get().to_be_bytes());
+                bytes.extend_from_slice(&notice.upto.get().to_be_bytes());
+                for conversation in &notice.conversations {
+                    bytes.extend_from_slice(&conversation.bytes());
+                }
+                bytes
+            }
+            Self::Signal(signal) => {
+                let mut bytes = vec![SIGNAL];
+                // These types cannot fail to serialize; an empty signal is read as none.
+                serde_json::to_writer(&mut bytes, signal).ok();
+                bytes
+            }
+        }
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        match *kind {
+            NOTICE => {
+                let (places, conversations) = rest.split_at_checked(16)?;
+                let place = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+                let id = |bytes| Uuid::from_slice(bytes).ok().map(ConversationId::from_uuid);
+                Some(Self::Notice(Notice {
+                    after: Seq::new(place(&places[..8])?),
+                    upto: Seq::new(place(&places[8..])?),
+                    conversations: conversations.chunks_exact(16).filter_map(id).collect(),
+                }))
+            }
+            SIGNAL => serde_json::from_slice(rest).ok().map(Self::Signal),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_notice_is_read_back_as_written(
+            after in any::<u64>(),
+            upto in any::<u64>(),
+            ids in proptest::collection::vec(any::<u128>(), 0..9),
+        ) {
+            let id = |bits| ConversationId::from_uuid(Uuid::from_u128(bits));
+            let conversations = ids.into_iter().map(id).collect();
+            let notice = Notice { after: Seq::new(after), upto: Seq::new(upto), conversations };
+            let message = Message::Notice(notice);
+            prop_assert_eq!(Message::from_bytes(&message.to_bytes()), Some(message));
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(bytes in any::<Vec<u8>>()) {
+            let _ = (Message::from_bytes(&bytes), Origin::from_bytes(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_signal_is_read_back_as_written() {
+        let message = Message::Signal(Signal::Alive);
+        assert_eq!(Message::from_bytes(&message.to_bytes()), Some(message));
+    }
+}

@@ -1,0 +1,239 @@
+//! One conversation in the hub: who listens here, and the reply under way in it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::domain::event::Body;
+use crate::domain::message::Author;
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+use crate::engine::relay::{Signal, UnderWay, Whereabouts};
+use crate::live::cursor::{split_chars, tag};
+use crate::live::frame::{self, Content};
+use crate::live::reader::{self, Item, Reply};
+
+/// Replies that have ended and of which something may still be on its way.
+const ENDED_KEPT: usize = 32;
+
+/// A conversation that has a reader or a reply under way here.
+pub(super) struct Topic {
+    pub(super) place: Whereabouts,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) readers: Vec<(u64, mpsc::Sender<Arc<Item>>)>,
+    pub(super) reply: Option<Showing>,
+    /// Taken out of the map: whoever holds it must fetch the new one.
+    pub(super) gone: bool,
+    pub(super) next_reader: u64,
+    ended: VecDeque<u64>,
+}
+
+/// A reply under way and its text so far.
+pub(super) struct Showing {
+    pub(super) reply: Arc<Reply>,
+    pub(super) text: String,
+    chars: u64,
+    /// Where the question stands.
+    after: Seq,
+    /// How it is stopped, where it is made here; another node makes it otherwise.
+    stop: Option<Arc<Notify>>,
+}
+
+/// What a topic wants to be told to the other nodes after hearing from them.
+pub(super) enum Heard {
+    Nothing,
+    Say(Signal),
+}
+
+impl Topic {
+    pub(super) fn new(place: Whereabouts) -> Self {
+        Self { place, state: Mutex::default() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether nobody needs the topic: a reply that another node makes keeps none.
+    pub(super) fn is_idle(&self) -> bool {
+        self.readers.is_empty() && self.reply.as_ref().is_none_or(|now| now.stop.is_none())
+    }
+
+    pub(super) fn send(&mut self, item: Item) {
+        if self.readers.is_empty() {
+            return;
+        }
+        let item = Arc::new(item);
+        self.readers.retain(|(_, queue)| match queue.try_send(item.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                metrics::counter!("parlor_live_slow_readers_total").increment(1);
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        });
+    }
+
+    pub(super) fn begin(&mut self, reply: Arc<Reply>, after: Seq, stop: Option<Arc<Notify>>) {
+        let text = String::new();
+        self.reply = Some(Showing { reply: reply.clone(), text, chars: 0, after, stop });
+        self.send(Item::Began(reply));
+    }
+
+    /// Shows the next piece of an attempt's text; says where it begins, none when another attempt
+    /// is shown.
+    pub(super) fn chunk(&mut self, attempt: u64, text: &str, at: Timestamp) -> Option<u64> {
+        let now = self.reply.as_mut().filter(|now| now.reply.attempt == attempt)?;
+        let (reply, offset) = (now.reply.clone(), now.chars);
+        now.text.push_str(text);
+        now.chars += text.chars().count() as u64;
+        if !self.readers.is_empty() {
+            let content = frame::of_chunk(reply.id, offset, text.into(), at);
+            self.send(Item::Chunk { reply, offset, at, content });
+        }
+        Some(offset)
+    }
+
+    /// An attempt is done with, whatever came of it.
+    pub(super) fn end(&mut self, attempt: u64) {
+        if self.reply.as_ref().is_some_and(|now| now.reply.attempt == attempt) {
+            self.reply = None;
+        }
+    }
+
+    /// An event that ends a reply, or the bot's part.
+    pub(super) fn conclude(&mut self, body: &Body) {
+        if let Some(ended) = reader::ends(body) {
+            self.remember(ended);
+        }
+        let over = self
+            .reply
+            .as_ref()
+            .map(|now| tag(now.reply.id))
+            .filter(|now| reader::ends(body) == Some(*now) || takes_over(body));
+        if let Some(over) = over {
+            self.remember(over);
+            self.reply = None;
+        }
+    }
+
+    fn remember(&mut self, ended: u64) {
+        if !self.ended.contains(&ended) {
+            if self.ended.len() == ENDED_KEPT {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(ended);
+        }
+    }
+
+    /// Another node says something.
+    pub(super) fn hear(&mut self, signal: Signal) -> Heard {
+        match signal {
+            Signal::SoFar { reply, text } => self.so_far(reply, &text),
+            Signal::Chunk { attempt, offset, at, text } => {
+                return self.remote_chunk(attempt, offset, &text, at);
+            }
+            Signal::Ended { attempt } => {
+                if self.reply.as_ref().is_some_and(|now| now.stop.is_none()) {
+                    self.end(attempt);
+                }
+            }
+            Signal::Typing { author, typing, at } => {
+                self.send(Item::Ephemeral(typing_content(author, typing, at)))
+            }
+            Signal::Stop { in_reply_to } => {
+                let ours = self.reply.as_ref().filter(|now| now.reply.in_reply_to == in_reply_to);
+                if let Some(stop) = ours.and_then(|now| now.stop.as_ref()) {
+                    stop.notify_one();
+                }
+            }
+            Signal::Ask => {
+                if let Some(now) = self.reply.as_ref().filter(|now| now.stop.is_some()) {
+                    return Heard::Say(now.so_far());
+                }
+            }
+            Signal::Alive => {}
+        }
+        Heard::Nothing
+    }
+
+    fn so_far(&mut self, reply: UnderWay, text: &str) {
+        if self.ended.contains(&tag(reply.reply_id)) {
+            return;
+        }
+        let known = self.reply.as_ref().map(|now| (now.reply.attempt, now.chars));
+        let seen = match known {
+            Some((attempt, _)) if attempt > reply.attempt => return,
+            Some((attempt, chars)) if attempt == reply.attempt => chars,
+            _ => 0,
+        };
+        let (attempt, at) = (reply.attempt, reply.began_at);
+        if known.is_none_or(|(known, _)| known != attempt) {
+            let after = reply.after;
+            let reply = Reply {
+                id: reply.reply_id,
+                in_reply_to: reply.in_reply_to,
+                author: reply.author,
+                attempt,
+                began_at: at,
+            };
+            self.begin(Arc::new(reply), after, None);
+        }
+        if let Some((_, new)) = split_chars(text, seen).filter(|(_, new)| !new.is_empty()) {
+            self.chunk(attempt, new, at);
+        }
+    }
+
+    fn remote_chunk(&mut self, attempt: u64, offset: u64, text: &str, at: Timestamp) -> Heard {
+        let seen = match &self.reply {
+            Some(now) if now.reply.attempt == attempt => now.chars,
+            Some(now) if now.reply.attempt > attempt => return Heard::Nothing,
+            _ => return Heard::Say(Signal::Ask),
+        };
+        let Some(skip) = seen.checked_sub(offset) else { return Heard::Say(Signal::Ask) };
+        if let Some((_, new)) = split_chars(text, skip).filter(|(_, new)| !new.is_empty()) {
+            self.chunk(attempt, new, at);
+        }
+        Heard::Nothing
+    }
+}
+
+impl Showing {
+    /// As another node must know it.
+    pub(super) fn so_far(&self) -> Signal {
+        let reply = &self.reply;
+        let under_way = UnderWay {
+            reply_id: reply.id,
+            in_reply_to: reply.in_reply_to,
+            author: reply.author.clone(),
+            attempt: reply.attempt,
+            began_at: reply.began_at,
+            after: self.after,
+        };
+        Signal::SoFar { reply: under_way, text: self.text.clone() }
+    }
+}
+
+/// Somebody types, or no longer does.
+pub(super) fn typing_content(author: Author, typing: bool, at: Timestamp) -> Content {
+    frame::content("typing", at, &frame::Typing { author, typing })
+}
+
+/// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
+/// under way is shown any more.
+fn takes_over(body: &Body) -> bool {
+    match body {
+        Body::ConversationEscalated(_)
+        | Body::ConversationAssigned(_)
+        | Body::ConversationResolved(_) => true,
+        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
+        _ => false,
+    }
+}

@@ -1,0 +1,54 @@
+//! `parlor rebuild` and `parlor verify`: the views as a function of the log.
+
+use std::path::Path;
+
+use super::{Failure, cluster};
+use crate::config::{Config, EngineKind};
+use crate::engine::embedded;
+
+/// Fills the views from the log.
+///
+/// # Errors
+/// Whatever kept it from being done, in words for the operator.
+pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failure> {
+    match (config.engine, into) {
+        (EngineKind::Cluster, Some(into)) => cluster::rebuild(config, into).await,
+        (EngineKind::Cluster, None) => {
+            Err("say which keyspace to fill with --into: the live one is not touched".into())
+        }
+        (EngineKind::Embedded, Some(_)) => Err("--into is for the cluster engine".into()),
+        (EngineKind::Embedded, None) => {
+            let dir = existing(&config.data_dir)?;
+            let events = embedded::rebuild(dir)?;
+            println!("rebuilt the views of {} from {events} events", dir.display());
+            Ok(())
+        }
+    }
+}
+
+/// Compares the views with the log.
+///
+/// # Errors
+/// Whatever kept it from being done, and the first difference.
+pub async fn verify(config: &Config) -> Result<(), Failure> {
+    if config.engine == EngineKind::Cluster {
+        return cluster::verify(config).await;
+    }
+    let dir = existing(&config.data_dir)?;
+    let (events, difference) = embedded::verify(dir)?;
+    match difference {
+        None => {
+            println!("the views of {} equal their {events} events", dir.display());
+            Ok(())
+        }
+        Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
+    }
+}
+
+/// Opening makes what is not there, which these commands must not.
+fn existing(data_dir: &Path) -> Result<&Path, Failure> {
+    if data_dir.is_dir() {
+        return Ok(data_dir);
+    }
+    Err(format!("there is no data directory {}", data_dir.display()).into())
+}

@@ -1,0 +1,70 @@
+//! The gate before the router: while the engine is being opened, the server is alive, says why it
+//! is not ready, and answers nothing else.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use poem::http::StatusCode;
+use poem::http::header::RETRY_AFTER;
+use poem::web::Json;
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use serde_json::json;
+
+/// Seconds after which a caller may ask again.
+const RETRY_AFTER_S: &str = "2";
+
+/// Lets requests through once it is open. Cheap to clone.
+pub struct Gate<E> {
+    behind: Arc<OnceLock<E>>,
+    detail: Arc<Mutex<String>>,
+}
+
+impl<E> Clone for Gate<E> {
+    fn clone(&self) -> Self {
+        Self { behind: self.behind.clone(), detail: self.detail.clone() }
+    }
+}
+
+impl<E> Default for Gate<E> {
+    fn default() -> Self {
+        Self { behind: Arc::default(), detail: Arc::new(Mutex::new("starting".to_owned())) }
+    }
+}
+
+impl<E> Gate<E> {
+    /// Says why it is still closed.
+    pub fn explain(&self, detail: &str) {
+        detail.clone_into(&mut self.detail.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Opens it for good.
+    pub fn open(&self, behind: E) {
+        self.behind.set(behind).ok();
+    }
+
+    fn closed(&self, path: &str) -> Response {
+        if path == "/healthz" {
+            return Json(json!({ "status": "alive" })).into_response();
+        }
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let answer = if path == "/readyz" {
+            let detail = self.detail.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let body =
+                json!({ "status": "not ready", "log": false, "views": false, "detail": detail });
+            Json(body).with_status(unavailable).into_response()
+        } else {
+            "the server is starting".with_status(unavailable).into_response()
+        };
+        answer.with_header(RETRY_AFTER, RETRY_AFTER_S).into_response()
+    }
+}
+
+impl<E: Endpoint> Endpoint for Gate<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        match self.behind.get() {
+            Some(behind) => Ok(behind.call(request).await?.into_response()),
+            None => Ok(self.closed(request.uri().path())),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A keyspace in the shared store, and a partition's log that is folded into commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use parlor::domain::contact::Contact;
+use parlor::domain::conversation::Conversation;
+use parlor::domain::event::Event;
+use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::seq::Seq;
+use parlor::engine::Recorded;
+use parlor::engine::cluster::cql::{Commit, ConversationRows, Cql, Done, Settings, migrate};
+use parlor::projection::totals::Totals;
+use parlor::projection::{States, project, turns_due};
+use tokio::sync::OnceCell;
+
+use crate::harness::services::Services;
+
+/// How to reach `keyspace` at `host`.
+pub fn settings(host: &str, keyspace: &str) -> Settings {
+    let (hosts, keyspace) = (vec![host.to_owned()], keyspace.to_owned());
+    Settings { hosts, user: None, password: None, keyspace, replication: 1 }
+}
+
+/// A keyspace's name that nobody else has.
+pub fn fresh_name() -> String {
+    format!("cql_{:08x}", rand::random::<u32>())
+}
+
+/// The keyspace that the tests share: keys are minted, so that they do not meet.
+pub async fn shared() -> Settings {
+    static KEYSPACE: OnceCell<Settings> = OnceCell::const_new();
+    let made = KEYSPACE.get_or_init(|| async {
+        let settings = settings(&Services::shared().await.cql, &fresh_name());
+        migrate(&settings).await.expect("migrated");
+        settings
+    });
+    made.await.clone()
+}
+
+pub async fn open() -> Cql {
+    Cql::open(&shared().await).await.expect("opened")
+}
+
+/// One partition's log, as its owner folds it.
+pub struct Partition {
+    pub number: u32,
+    pub end: Seq,
+    conversations: BTreeMap<(AccountId, ConversationId), Option<Conversation>>,
+    contacts: BTreeMap<(AccountId, ContactId), Option<Contact>>,
+    totals: BTreeMap<AccountId, Totals>,
+}
+
+impl Partition {
+    /// An empty one, whose number nobody else has.
+    pub fn new() -> Self {
+        Self {
+            number: rand::random::<u32>() >> 1,
+            end: Seq::new(1 << 40),
+            conversations: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            totals: BTreeMap::new(),
+        }
+    }
+
+    /// Appends events and folds them.
+    pub fn commit(&mut self, events: Vec<Event>) -> Commit {
+        let mut commit = Commit { partition: self.number, ..Commit::default() };
+        let mut timelines = BTreeMap::<_, Vec<Recorded>>::new();
+        let (mut conversations, mut contacts, mut counted) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for event in events {
+            self.end = self.end.next();
+            let seq = self.end;
+            let Ok((_, changes)) = project(seq, &event, self);
+            let account = event.account;
+            conversations.extend(event.body.conversation().map(|id| (account, id)));
+            contacts.extend(event.body.contact().map(|id| (account, id)));
+            if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
+                let entry = Recorded { seq, event: Arc::new(event) };
+                timelines.entry((account, id)).or_default().push(entry);
+            }
+            commit.pages.extend(changes.page);
+            commit.kept.extend(changes.claim);
+            for change in changes.turns {
+                match change {
+                    turns_due::Change::Due(row) => commit.due.push(row),
+                    turns_due::Change::Done(turn) => commit.done.push(Done { turn, at: seq }),
+                }
+            }
+            if let Some(change) = changes.total {
+                self.totals.entry(account).or_default().add(change);
+                counted.insert(account);
+            }
+        }
+        for key in conversations {
+            let Some(state) = self.conversations[&key].clone() else { continue };
+            let events = timelines.remove(&key).unwrap_or_default();
+            commit.conversations.push(ConversationRows { state, events });
+        }
+        commit.contacts.extend(contacts.iter().filter_map(|key| self.contacts[key].clone()));
+        let total = |account: &AccountId| (*account, self.totals[account], self.end);
+        commit.totals.extend(counted.iter().map(total));
+        commit
+    }
+
+    /// Appends events, folds them and writes what they make.
+    pub async fn write(&mut self, cql: &Cql, events: Vec<Event>) -> Commit {
+        let commit = self.commit(events);
+        write(cql, &commit).await;
+        commit
+    }
+}
+
+pub async fn write(cql: &Cql, commit: &Commit) {
+    cql.write_before(commit).await.expect("written");
+    cql.write(commit).await.expect("written");
+}
+
+impl States for Partition {
+    type Error = Infallible;
+
+    fn conversation(
+        &mut self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<&mut Option<Conversation>, Infallible> {
+        Ok(self.conversations.entry((account, id)).or_default())
+    }
+
+    fn contact(
+        &mut self,
+        account: AccountId,
+        id: ContactId,
+    ) -> Result<&mut Option<Contact>, Infallible> {
+        Ok(self.contacts.entry((account, id)).or_default())
+    }
+}

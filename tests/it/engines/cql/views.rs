@@ -1,0 +1,247 @@
+//! What is written is read; what is written again, or late, changes nothing.
+
+use futures_util::TryStreamExt;
+use parlor::domain::event::Event;
+use parlor::domain::seq::Seq;
+use parlor::engine::Recorded;
+use parlor::engine::cluster::cql::{Checkpoint, Commit, Cql, Stored, Table};
+use parlor::projection::is_message;
+
+use super::stage::{Partition, open, write};
+use crate::engines::samples::{Thread, events};
+
+const TABLES: [Table; 6] = [
+    Table::Conversations,
+    Table::Timeline,
+    Table::Contacts,
+    Table::Pages,
+    Table::TurnsDue,
+    Table::Totals,
+];
+
+/// Every row of these accounts and this partition, as the store has it.
+async fn stored(cql: &Cql, accounts: &[&Thread], partition: u32) -> Vec<(Table, Stored)> {
+    let mut found = Vec::new();
+    for table in TABLES {
+        let rows: Vec<Stored> = cql.scan(table).try_collect().await.expect("scanned");
+        let mine = |row: &Stored| {
+            row.key.starts_with(&format!("{partition}/"))
+                || accounts.iter().any(|s| row.key.starts_with(&s.account.to_string()))
+        };
+        found.extend(rows.into_iter().filter(mine).map(|row| (table, row)));
+    }
+    found.sort();
+    found
+}
+
+async fn timeline(cql: &Cql, s: &Thread) -> Vec<Recorded> {
+    cql.timeline(s.account, s.id, Seq::START, 100_000).await.expect("readable")
+}
+
+/// A conversation of every kind of row: an answered turn, one that is owed, a claim.
+fn story(s: &Thread) -> Vec<Vec<Event>> {
+    let (first, asked) = s.inbound("one");
+    let (_, claimed) = s.inbound_with_key(&format!("key of {}", s.id));
+    vec![
+        [s.begin(), vec![asked]].concat(),
+        vec![s.reply(first, "answer"), s.read(first)],
+        vec![claimed],
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_commit_writes_is_read() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let mut commits = Vec::new();
+    for events in story(&s) {
+        commits.push(partition.write(&cql, events).await);
+    }
+    let last = commits.last().expect("some");
+
+    let conversation = cql.conversation(s.account, s.id).await.expect("readable");
+    assert_eq!(conversation, last.conversations.first().map(|rows| rows.state.clone()));
+    let contact = cql.contact(s.account, s.contact).await.expect("readable");
+    assert_eq!(contact, last.contacts.first().cloned());
+    let shown: Vec<Recorded> = commits
+        .iter()
+        .flat_map(|commit| &commit.conversations)
+        .flat_map(|rows| rows.events.clone())
+        .collect();
+    assert_eq!(timeline(&cql, &s).await, shown);
+    assert_eq!(shown.len(), 5, "started, inbound, reply, read, inbound");
+    let after = cql.timeline(s.account, s.id, shown[1].seq, 2).await.expect("readable");
+    assert_eq!(after, shown[2..4]);
+    assert!(cql.stands(s.account, s.id, shown[0].seq).await.expect("readable"));
+    assert!(!cql.stands(s.account, s.id, Seq::new(1 << 40)).await.expect("readable"));
+
+    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
+    assert_eq!(due, last.due);
+    let (account, totals, seq) = last.totals[0];
+    assert_eq!((account, totals.inbound, totals.outbound), (s.account, 2, 1));
+    assert_eq!(cql.totals(s.account).await.expect("readable"), totals);
+    let of = cql.total_of(s.account, partition.number).await.expect("readable");
+    assert_eq!(of, Some((totals, seq)));
+    let claim = &last.kept[0];
+    let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
+    assert!(found.kept && found.row == *claim, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_not_found() {
+    let (cql, s) = (open().await, Thread::new());
+    assert_eq!(cql.conversation(s.account, s.id).await.expect("readable"), None);
+    assert_eq!(cql.contact(s.account, s.contact).await.expect("readable"), None);
+    assert_eq!(timeline(&cql, &s).await, []);
+    assert_eq!(cql.messages(s.account, s.id, 0, 10).await.expect("readable"), []);
+    assert_eq!(cql.claim(s.account, "key").await.expect("readable"), None);
+    assert_eq!(cql.totals(s.account).await.expect("readable"), Default::default());
+    let nowhere = Partition::new().number;
+    assert_eq!(cql.total_of(s.account, nowhere).await.expect("readable"), None);
+    assert_eq!(cql.checkpoint(nowhere).await.expect("readable"), None);
+    assert_eq!(cql.turns_due(nowhere, Seq::START, 10).await.expect("readable"), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_one_account_is_found_by_another() {
+    let (cql, mine, mut partition) = (open().await, Thread::new(), Partition::new());
+    let commits: Vec<Commit> =
+        story(&mine).into_iter().map(|events| partition.commit(events)).collect();
+    for commit in &commits {
+        write(&cql, commit).await;
+    }
+    let key = &commits[2].kept[0].key;
+    let other = Thread { account: Thread::new().account, ..mine };
+    assert_eq!(cql.conversation(other.account, other.id).await.expect("readable"), None);
+    assert_eq!(cql.contact(other.account, other.contact).await.expect("readable"), None);
+    assert_eq!(timeline(&cql, &other).await, []);
+    assert_eq!(cql.messages(other.account, other.id, 0, 10).await.expect("readable"), []);
+    assert_eq!(cql.claim(other.account, key).await.expect("readable"), None);
+    assert_eq!(cql.totals(other.account).await.expect("readable"), Default::default());
+}
+
+/// A zombie that has lost its partition writes exactly so: what it folded, late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_again_or_late_changes_nothing() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let mut commits = Vec::new();
+    for events in story(&s) {
+        commits.push(partition.write(&cql, events).await);
+    }
+    let all = partition.commit(vec![s.assigned()]);
+    write(&cql, &all).await;
+    let before = stored(&cql, &[&s], partition.number).await;
+    assert!(!before.is_empty());
+
+    let zombie = open().await;
+    for commit in commits.iter().rev().chain(&commits) {
+        write(&zombie, commit).await;
+    }
+    assert_eq!(stored(&cql, &[&s], partition.number).await, before);
+    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
+    assert_eq!(due, [], "a turn that is done stays done");
+    let claim = &commits[2].kept[0];
+    let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
+    assert!(found.kept && found.row == *claim, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_in_the_wrong_order_end_as_in_the_right_one() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let commits: Vec<Commit> =
+        story(&s).into_iter().map(|events| partition.commit(events)).collect();
+    for commit in commits.iter().rev() {
+        write(&cql, commit).await;
+    }
+    let state = cql.conversation(s.account, s.id).await.expect("readable");
+    assert_eq!(state.as_ref(), Some(&commits[2].conversations[0].state));
+    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
+    assert_eq!(due, commits[2].due);
+    assert_eq!(cql.totals(s.account).await.expect("readable"), commits[2].totals[0].1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_finds_what_commits_say_they_store() {
+    let (cql, mut partition) = (open().await, Partition::new());
+    let threads = [Thread::new(), Thread::new()];
+    let mut expected = std::collections::BTreeMap::new();
+    for s in &threads {
+        for events in story(s) {
+            let commit = partition.write(&cql, events).await;
+            for (table, row) in commit.stored().expect("ours") {
+                expected.insert((table, row.key), row.value);
+            }
+            for key in commit.removed() {
+                expected.remove(&(Table::TurnsDue, key));
+            }
+        }
+    }
+    let mut expected: Vec<_> =
+        expected.into_iter().map(|((table, key), value)| (table, Stored { key, value })).collect();
+    expected.sort();
+    let threads = [&threads[0], &threads[1]];
+    assert_eq!(stored(&cql, &threads, partition.number).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_page_of_messages_is_the_slice_of_all() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let mut written = s.begin();
+    for number in 0..170 {
+        let (message, asked) = s.inbound(&format!("message {number}"));
+        written.extend([asked, s.read(message), s.reply(message, "answer")]);
+    }
+    // More rows than a batch holds, and more than a page.
+    partition.write(&cql, written).await;
+    let all: Vec<Event> =
+        events(&timeline(&cql, &s).await).into_iter().filter(is_message).collect();
+    assert_eq!(all.len(), 340);
+    let pages = [(0, 50), (0, 1), (3, 10), (49, 2), (50, 50), (120, 500), (300, 50), (339, 5)];
+    for (skip, limit) in pages {
+        let page = cql.messages(s.account, s.id, skip, limit).await.expect("readable");
+        let skip = usize::try_from(skip).expect("small");
+        let expected = &all[skip..all.len().min(skip + limit)];
+        assert_eq!(events(&page), expected, "{limit} from {skip}");
+    }
+    for (skip, limit) in [(340, 10), (1_000, 10), (u64::MAX, 10), (0, 0)] {
+        assert_eq!(cql.messages(s.account, s.id, skip, limit).await.expect("readable"), []);
+    }
+    let state = cql.conversation(s.account, s.id).await.expect("readable").expect("there");
+    assert_eq!((state.message_count, state.last_seq), (340, partition.end));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_goes_only_forward() {
+    let (cql, number) = (open().await, Partition::new().number);
+    let at = |seq, due| Checkpoint { seq: Seq::new(seq), due_after: Seq::new(due) };
+    for (stored, expected) in
+        [(at(10, 3), at(10, 3)), (at(20, 15), at(20, 15)), (at(12, 4), at(20, 15))]
+    {
+        cql.store_checkpoint(number, stored).await.expect("stored");
+        assert_eq!(cql.checkpoint(number).await.expect("readable"), Some(expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn turns_that_are_due_are_found_in_order_wherever_the_checkpoint_stands() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let asked = (0..7).map(|number| s.inbound(&format!("{number}")).1);
+    let commit = partition.commit(s.begin().into_iter().chain(asked).collect());
+    write(&cql, &commit).await;
+    let due = &commit.due;
+    assert_eq!(due.len(), 7);
+    let far = Seq::new(partition.end.get() + 130_000);
+    for end in [None, Some(due[2].seq), Some(partition.end), Some(far)] {
+        if let Some(seq) = end {
+            let checkpoint = Checkpoint { seq, due_after: Seq::START };
+            cql.store_checkpoint(partition.number, checkpoint).await.expect("stored");
+        }
+        let all = cql.turns_due(partition.number, Seq::START, 100).await.expect("readable");
+        assert_eq!(all, *due, "checkpoint {end:?}");
+        let some = cql.turns_due(partition.number, due[1].seq, 3).await.expect("readable");
+        assert_eq!(some, due[2..5], "checkpoint {end:?}");
+    }
+    let newer = Checkpoint { seq: far.next(), due_after: due[3].seq };
+    cql.store_checkpoint(partition.number, newer).await.expect("stored");
+    let all = cql.turns_due(partition.number, Seq::START, 100).await.expect("readable");
+    assert_eq!(all, due[4..]);
+}
