@@ -266,10 +266,17 @@ impl Config {
         if flags.storage.config.is_some() || Path::new("parlor.toml").exists() {
             figment = figment.merge(file);
         }
+        // Text as it stands: figment would read `12345` as a number.
+        for name in TEXTS {
+            let variable = format!("PARLOR_{}", name.to_uppercase());
+            if let Some(text) = variable_text(&variable) {
+                figment = figment.merge(Serialized::default(name, text));
+            }
+        }
         let otlp = Env::raw().only(&["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         figment = figment
             .merge(otlp.map(|_| "otlp_endpoint".into()))
-            .merge(Env::prefixed("PARLOR_").only(&names()))
+            .merge(Env::prefixed("PARLOR_").only(&names()).ignore(&TEXTS))
             .merge(Serialized::defaults(flags));
         let mut config: Self = figment.extract().map_err(Box::new)?;
         config.check().map_err(|problem| Box::new(figment::Error::from(problem)))?;
@@ -303,6 +310,16 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Settings that are text, whatever it looks like.
+const TEXTS: [&str; 6] =
+    ["topic_prefix", "cql_user", "cql_password", "keyspace", "search", "otlp_endpoint"];
+
+/// A variable's text; none when it is empty or not set.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+fn variable_text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
 /// The settings' names, as in the file.

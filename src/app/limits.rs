@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use governor::clock::{Clock as _, DefaultClock};
@@ -13,6 +15,11 @@ use governor::{Quota, RateLimiter};
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
 use crate::engine::Engine;
+
+mod shared;
+
+/// How old an account's use may be that other nodes add to.
+const USE_KNOWN_FOR: Duration = Duration::from_secs(1);
 
 /// Who is limited: an account's key, or an address where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,12 +44,38 @@ pub struct Allowance {
 pub struct Limits {
     /// By calls per minute: callers with the same quota share a limiter.
     limiters: DashMap<NonZeroU32, Arc<Limiter>>,
-    credits: DashMap<AccountId, Arc<AtomicU64>>,
+    leases: shared::Leases,
+    credits: DashMap<AccountId, Arc<Used>>,
+}
+
+/// What an account has used, as far as it is known here.
+struct Used {
+    /// By the totals and what was taken here since they were read.
+    count: AtomicU64,
+    /// Taken here for messages that are not kept yet.
+    under_way: AtomicU64,
+    read_at: Mutex<Instant>,
 }
 
 impl Limits {
-    /// Counts one call against `per_minute`; a minute's worth may come at once.
-    pub fn check(&self, caller: &Caller, per_minute: NonZeroU32) -> Allowance {
+    /// Counts one call against `per_minute`, over all nodes; a minute's worth may come at once.
+    /// While the other nodes' calls cannot be known, those of this node are counted alone.
+    pub async fn check(
+        &self,
+        engine: &dyn Engine,
+        caller: &Caller,
+        per_minute: NonZeroU32,
+    ) -> Allowance {
+        if let Some(quotas) = engine.quotas() {
+            match self.leases.check(&*quotas, caller, per_minute).await {
+                Ok(allowance) => return allowance,
+                Err(error) => tracing::debug!(%error, "a limit is counted by this node alone"),
+            }
+        }
+        self.check_here(caller, per_minute)
+    }
+
+    fn check_here(&self, caller: &Caller, per_minute: NonZeroU32) -> Allowance {
         let limiter = self.limiters.entry(per_minute).or_insert_with(|| {
             Arc::new(RateLimiter::keyed(Quota::per_minute(per_minute)).with_middleware())
         });
@@ -65,6 +98,7 @@ impl Limits {
 
     /// Forgets callers whose whole limit is there again; to be called now and then.
     pub fn tidy(&self) {
+        self.leases.tidy();
         for limiter in &self.limiters {
             limiter.retain_recent();
             limiter.shrink_to_fit();
@@ -85,29 +119,71 @@ impl Limits {
         let Some(credits) = credits else { return Ok(Credit(None)) };
         let known = self.credits.get(&account).map(|used| used.clone());
         let used = match known {
-            Some(used) => used,
+            Some(used) => {
+                if engine.relay().is_some() && used.is_old() {
+                    let totals = engine.totals(account).await.map_err(super::failed)?;
+                    used.set(totals.inbound);
+                }
+                used
+            }
             None => {
                 let totals = engine.totals(account).await.map_err(super::failed)?;
-                let used = Arc::new(AtomicU64::new(totals.inbound));
-                self.credits.entry(account).or_insert(used).clone()
+                self.credits.entry(account).or_insert(Arc::new(Used::new(totals.inbound))).clone()
             }
         };
-        let taken = used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+        let taken = used.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
             (used < credits).then_some(used + 1)
         });
-        taken.map_or(Err(Error::OutOfCredits), |_| Ok(Credit(Some(used))))
+        if taken.is_err() {
+            return Err(Error::OutOfCredits);
+        }
+        used.under_way.fetch_add(1, Ordering::AcqRel);
+        Ok(Credit(Some(used)))
     }
 }
 
-/// A credit that was taken.
+impl Used {
+    fn new(count: u64) -> Self {
+        Self {
+            count: AtomicU64::new(count),
+            under_way: AtomicU64::new(0),
+            read_at: Mutex::new(Instant::now()),
+        }
+    }
+
+    fn is_old(&self) -> bool {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        read_at.elapsed() > USE_KNOWN_FOR
+    }
+
+    /// Takes over what the totals say. What is under way may be in them already: then it counts
+    /// twice until the next time, which is no gift.
+    fn set(&self, total: u64) {
+        self.count.store(total + self.under_way.load(Ordering::Acquire), Ordering::Release);
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// A credit that was taken; dropped once the message it paid for is kept.
 #[must_use]
-pub struct Credit(Option<Arc<AtomicU64>>);
+pub struct Credit(Option<Arc<Used>>);
 
 impl Credit {
     /// Gives it back: nothing was kept that it paid for.
     pub fn refund(self) {
-        if let Some(used) = self.0 {
-            used.fetch_sub(1, Ordering::AcqRel);
+        if let Some(used) = &self.0 {
+            used.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                Some(used.saturating_sub(1))
+            })
+            .ok();
+        }
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        if let Some(used) = &self.0 {
+            used.under_way.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

@@ -238,6 +238,11 @@ pub trait Engine: EventLog + Views {
         None
     }
 
+    /// Full-text search; none where nothing is indexed.
+    fn search(&self) -> Option<Arc<dyn Search>> {
+        None
+    }
+
     /// Allowances that all nodes share; none where there is one node.
     fn quotas(&self) -> Option<Arc<dyn Quotas>> {
         None

@@ -34,6 +34,7 @@ mod with {
                 replication: config.replication,
             },
             search: config.search.clone(),
+            clock: crate::app::clock::now,
         }
     }
 

@@ -91,7 +91,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let listener = accept::listen(config.listen, SEND_BUFFER)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
-    let gate = Gate::default();
+    let gate = Gate::new(metrics.clone());
     let drain = CancellationToken::new();
     let limits = Limits { max_connections: config.max_connections, ..Limits::default() };
     let grace = Duration::from_secs(config.drain_s);

@@ -1,8 +1,9 @@
 //! The gate before the router: while the engine is being opened, the server is alive, says why it
-//! is not ready, and answers nothing else.
+//! is not ready, tells its metrics, and answers nothing else.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use poem::http::StatusCode;
 use poem::http::header::RETRY_AFTER;
 use poem::web::Json;
@@ -15,22 +16,24 @@ const RETRY_AFTER_S: &str = "2";
 /// Lets requests through once it is open. Cheap to clone.
 pub struct Gate<E> {
     behind: Arc<OnceLock<E>>,
+    metrics: PrometheusHandle,
     detail: Arc<Mutex<String>>,
 }
 
 impl<E> Clone for Gate<E> {
     fn clone(&self) -> Self {
-        Self { behind: self.behind.clone(), detail: self.detail.clone() }
-    }
-}
-
-impl<E> Default for Gate<E> {
-    fn default() -> Self {
-        Self { behind: Arc::default(), detail: Arc::new(Mutex::new("starting".to_owned())) }
+        let Self { behind, metrics, detail } = self;
+        Self { behind: behind.clone(), metrics: metrics.clone(), detail: detail.clone() }
     }
 }
 
 impl<E> Gate<E> {
+    /// A closed one.
+    pub fn new(metrics: PrometheusHandle) -> Self {
+        let detail = Arc::new(Mutex::new("starting".to_owned()));
+        Self { behind: Arc::default(), metrics, detail }
+    }
+
     /// Says why it is still closed.
     pub fn explain(&self, detail: &str) {
         detail.clone_into(&mut self.detail.lock().unwrap_or_else(PoisonError::into_inner));
@@ -44,6 +47,9 @@ impl<E> Gate<E> {
     fn closed(&self, path: &str) -> Response {
         if path == "/healthz" {
             return Json(json!({ "status": "alive" })).into_response();
+        }
+        if path == "/metrics" {
+            return self.metrics.render().into_response();
         }
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let answer = if path == "/readyz" {

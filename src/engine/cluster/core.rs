@@ -1,7 +1,7 @@
 //! What the parts of the cluster engine share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use tokio::sync::watch;
@@ -14,8 +14,9 @@ use super::kafka::Settings;
 use super::producer::Producer;
 use super::reader::Reader;
 use super::relay::ClusterRelay;
-use super::search::Indexer;
+use super::search::{Indexer, OpenSearch};
 use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
 use crate::engine::{Error, Observer, Result, Topic};
 
 /// One for each engine.
@@ -31,10 +32,14 @@ pub(super) struct Core {
     pub(super) appends: Arc<Appends>,
     pub(super) reader: Reader,
     pub(super) relay: Arc<ClusterRelay>,
-    pub(super) indexer: Option<Indexer>,
+    /// None where nothing is indexed.
+    pub(super) search: OnceLock<(Indexer, OpenSearch)>,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: fn() -> Timestamp,
     /// How far each partition of this node is projected.
     pub(super) projected: DashMap<u32, Seq>,
+    /// When the broker took the oldest event that is being projected, by partition.
+    pub(super) projecting_since: DashMap<u32, i64>,
     /// How far administration is known here.
     pub(super) administered: watch::Sender<Seq>,
     pub(super) closing: CancellationToken,
@@ -54,8 +59,8 @@ pub(super) struct Parts {
     pub(super) appends: Arc<Appends>,
     pub(super) reader: Reader,
     pub(super) relay: Arc<ClusterRelay>,
-    pub(super) indexer: Option<Indexer>,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: fn() -> Timestamp,
 }
 
 impl Core {
@@ -70,9 +75,11 @@ impl Core {
             appends: parts.appends,
             reader: parts.reader,
             relay: parts.relay,
-            indexer: parts.indexer,
+            search: OnceLock::new(),
             observer: parts.observer,
+            clock: parts.clock,
             projected: DashMap::new(),
+            projecting_since: DashMap::new(),
             administered: watch::Sender::new(Seq::START),
             closing: CancellationToken::new(),
             owned: RwLock::default(),

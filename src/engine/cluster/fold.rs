@@ -16,9 +16,6 @@ use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
 use crate::projection::{self, turns_due};
 
-/// States kept for one partition; more than twice what a batch can touch.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
-
 type ConversationKey = (AccountId, ConversationId);
 type ContactKey = (AccountId, ContactId);
 
@@ -66,11 +63,12 @@ fn not_loaded() -> Error {
 }
 
 impl Cache {
-    pub(super) fn new() -> Self {
+    /// With room for so many states of each kind: at least twice what a batch can touch.
+    pub(super) fn holding(states: NonZeroUsize) -> Self {
         Self {
-            conversations: LruCache::new(CAPACITY),
-            contacts: LruCache::new(CAPACITY),
-            totals: LruCache::new(CAPACITY),
+            conversations: LruCache::new(states),
+            contacts: LruCache::new(states),
+            totals: LruCache::new(states),
         }
     }
 

@@ -18,12 +18,16 @@ use super::producer::{Producer, Record};
 use super::reader::Reader;
 use super::record::{headers, partition_of};
 use super::relay::{ClusterRelay, Handle, inbox_of};
+use super::views::SharedQuotas;
 use super::{monitor, projector, tail};
 use crate::domain::conversation::{Effect, Why};
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
 use crate::engine::relay::{Relay, Whereabouts};
-use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
+use crate::engine::{
+    Appended, Engine, Error, EventLog, Health, Observer, Quotas, Recorded, Result, Search, Topic,
+};
 use crate::projection::claims;
 
 /// Events of this node that may be on their way.
@@ -43,6 +47,8 @@ pub struct Settings {
     pub cql: cql::Settings,
     /// OpenSearch's address; none leaves conversations unindexed.
     pub search: Option<String>,
+    /// The wall clock, as the brokers' is compared with it.
+    pub clock: fn() -> Timestamp,
 }
 
 /// The engine of one node. Cheap to share.
@@ -91,11 +97,14 @@ impl Cluster {
             appends,
             reader: Reader::new(kafka.clone()),
             relay: Arc::new(relay),
-            indexer: None,
             observer,
+            clock: settings.clock,
             settings: kafka,
         }));
         core.relay.connect(&core);
+        if let Some(url) = &settings.search {
+            core.search.set(super::indexing::start(&core, url)?).ok();
+        }
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
         let mut threads = vec![tail::start(&core, consumer)?];
@@ -304,6 +313,15 @@ impl Engine for Cluster {
         Some(Arc::new(Handle(self.core.relay.clone())))
     }
 
+    fn search(&self) -> Option<Arc<dyn Search>> {
+        let (_, search) = self.core.search.get()?;
+        Some(Arc::new(search.clone()))
+    }
+
+    fn quotas(&self) -> Option<Arc<dyn Quotas>> {
+        Some(Arc::new(SharedQuotas(self.core.clone())))
+    }
+
     async fn close(&self) {
         self.appending.close();
         self.appending.wait().await;
@@ -317,6 +335,9 @@ impl Engine for Cluster {
         });
         if !matches!(joined.await, Ok(true)) {
             tracing::error!("a thread of the engine panicked");
+        }
+        if let Some((indexer, _)) = self.core.search.get() {
+            indexer.close().await;
         }
     }
 }

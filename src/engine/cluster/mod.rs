@@ -9,9 +9,11 @@ mod applied;
 mod core;
 pub mod cql;
 mod fold;
+mod indexing;
 pub mod kafka;
 mod log;
 mod monitor;
+mod partition;
 mod producer;
 mod projector;
 mod reader;
@@ -26,10 +28,3 @@ mod worker;
 
 pub use log::{Cluster, Settings, migrate};
 pub use rebuild::{rebuild, verify};
-
-/// The wall clock in milliseconds since 1970, as brokers stamp their records.
-#[expect(clippy::disallowed_methods, reason = "compared with the brokers' clocks, for metrics")]
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.map_or(0, |since| since.as_millis())).unwrap_or(i64::MAX)
-}

@@ -57,6 +57,13 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
         let id = headless.id();
         return Err(Error::ReadOnly(format!("partition {id} of {topic} has no leader")));
     }
+    let newer = core.settings.log(Topic::Events, core.settings.generation + 1);
+    let newer = consumer.fetch_metadata(Some(&newer), PATIENCE).map_err(client_error)?;
+    if newer.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty()) {
+        return Err(Error::ReadOnly(
+            "a newer generation of the events' topic is there: this node is of the past".into(),
+        ));
+    }
     for partition in core.owned() {
         let (_, high) = watermarks(consumer, &topic, partition)?;
         let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
@@ -66,9 +73,9 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
         let label = partition.to_string();
         metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
             .set(behind as f64);
-        if behind == 0 {
-            metrics::gauge!("parlor_projector_lag_seconds", "partition" => label).set(0.0);
-        }
+        let since = core.projecting_since.get(&partition).map(|since| *since);
+        let lag = since.map_or(0, |since| (core.clock)().millis().saturating_sub(since).max(0));
+        metrics::gauge!("parlor_projector_lag_seconds", "partition" => label).set(lag as f64 / 1e3);
     }
     Ok(())
 }

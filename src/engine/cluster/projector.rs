@@ -210,6 +210,11 @@ impl Projector {
                 owned.revoked.cancel();
             }
             self.core.relay.disown(*partition);
+            self.core.projected.remove(partition);
+            self.core.projecting_since.remove(partition);
+            for gauge in ["parlor_projector_lag_events", "parlor_projector_lag_seconds"] {
+                metrics::gauge!(gauge, "partition" => partition.to_string()).set(0.0);
+            }
         }
         self.count();
     }

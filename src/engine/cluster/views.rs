@@ -1,15 +1,38 @@
 //! The cluster engine's answers to queries: those of its CQL store.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 
+use super::core::Core;
 use super::log::Cluster;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::engine::{Recorded, Result, Views};
+use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
 use crate::projection::{claims, totals::Totals, turns_due};
+
+/// How long a caller waits for the nodes to agree on its limit.
+const QUOTA_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The store's quotas as all nodes take from them.
+pub(super) struct SharedQuotas(pub(super) Arc<Core>);
+
+#[async_trait]
+impl Quotas for SharedQuotas {
+    async fn take(&self, bucket: &str, calls: u32, per_minute: NonZeroU32) -> Result<Grant> {
+        let now = (self.0.clock)().millis();
+        let quota = self.0.cql.take_quota(bucket, calls, per_minute, now);
+        let quota = tokio::time::timeout(QUOTA_TIMEOUT, quota).await;
+        let quota = quota.unwrap_or(Err(Error::Overloaded))?;
+        let (granted, remaining) = (quota.granted, quota.remaining);
+        Ok(Grant { granted, remaining, retry_after: quota.retry_after })
+    }
+}
 
 #[async_trait]
 impl Views for Cluster {

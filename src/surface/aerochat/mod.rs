@@ -92,7 +92,7 @@ where
     let limit = tenant.account.settings.aerochat_per_minute.and_then(NonZeroU32::new);
     request.set_data(Account(tenant));
     let Some(limit) = limit else { return api.call(request).await };
-    let allowance = app.limits.check(&Caller(key.to_string()), limit);
+    let allowance = app.limits.check(&*app.engine, &Caller(key.to_string()), limit).await;
     let mut response = match allowance.retry_after_s {
         Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
         None => api.call(request).await?,

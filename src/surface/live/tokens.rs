@@ -94,7 +94,8 @@ impl Tokens {
         let tenant = tenants.iter().find(|tenant| tenant.account.name == demo::NAME);
         let tenant = tenant.ok_or(Error::NotFound("demo account"))?;
         let from = address.0.0.map(|ip| ip.to_string()).unwrap_or_default();
-        let allowance = app.limits.check(&Limited(format!("demo {from}")), DEMO_PER_MINUTE);
+        let caller = Limited(format!("demo {from}"));
+        let allowance = app.limits.check(&*app.engine, &caller, DEMO_PER_MINUTE).await;
         if let Some(retry_after_s) = allowance.retry_after_s {
             return Err(Error::RateLimited { retry_after_s }.into());
         }

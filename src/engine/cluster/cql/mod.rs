@@ -24,7 +24,7 @@ pub use claims::{ABANDONED, Claim};
 pub use quotas::Quota;
 pub use reads::Checkpoint;
 pub use rows::{Commit, ConversationRows, Done};
-pub use scan::{Stored, Table};
+pub use scan::{Stored, Table, of_turn};
 pub use schema::{TABLES, migrate};
 
 use crate::engine::{Error, Result};

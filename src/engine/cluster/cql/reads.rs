@@ -74,10 +74,12 @@ impl Cql {
         limit: usize,
     ) -> Result<Vec<Recorded>> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        // Nothing stands beyond the last bigint.
+        let Ok(after) = place(after) else { return Ok(Vec::new()) };
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let from = (account.uuid(), conversation.uuid(), place(after)?, limit);
+        let from = (account.uuid(), conversation.uuid(), after, limit);
         let rows = self.fetch::<(i64, String)>(&self.statements.timeline, from).await?;
         rows.iter().map(|(seq, event)| recorded(*seq, event)).collect()
     }
@@ -140,8 +142,9 @@ impl Cql {
             if room == 0 {
                 break;
             }
+            let Ok(from) = place(from) else { break };
             let to = to.map_or(Ok(i64::MAX), place)?;
-            let range = (number(partition)?, place(from)?, to, room);
+            let range = (number(partition)?, from, to, room);
             let rows = self.fetch::<(String,)>(&self.statements.turns_due, range).await?;
             for (turn,) in rows {
                 found.push(parse("turns_due", &turn)?);
@@ -171,6 +174,13 @@ impl Cql {
             Ok((totals(inbound, outbound)?, Seq::new(unsigned(seq)?)))
         })
         .transpose()
+    }
+
+    /// How far a partition is in a search index.
+    pub async fn indexed(&self, index: &str, partition: u32) -> Result<Option<Seq>> {
+        let key = (index, number(partition)?);
+        let row = self.fetch_one::<(i64,)>(&self.statements.indexed, key).await?;
+        row.map(|(seq,)| unsigned(seq).map(Seq::new)).transpose()
     }
 
     /// How far a partition is projected.

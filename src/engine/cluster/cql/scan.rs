@@ -1,5 +1,7 @@
 //! Every row of a view, for verifying.
 
+use std::fmt::Display;
+
 use async_stream::try_stream;
 use futures_util::Stream;
 use scylla::deserialize::row::DeserializeRow;
@@ -7,11 +9,15 @@ use scylla::response::PagingState;
 use uuid::Uuid;
 
 use super::attempts::bind;
-use super::rows::{bigint, partition as number, place};
+use super::rows::unsigned;
 use super::statements::Statement;
 use super::{Commit, ConversationRows, Cql, json};
+use crate::domain::contact::Contact;
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
-use crate::engine::Result;
+use crate::domain::seq::Seq;
+use crate::engine::{Recorded, Result};
+use crate::projection::{pages, totals::Totals, turns_due};
 
 /// A view that can be looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,11 +31,24 @@ pub enum Table {
     Totals,
 }
 
+impl Table {
+    pub const ALL: [Self; 6] = [
+        Self::Conversations,
+        Self::Timeline,
+        Self::Contacts,
+        Self::Pages,
+        Self::TurnsDue,
+        Self::Totals,
+    ];
+}
+
 /// A row as text: `ac_…/cv_…/1099511627777` and what stands there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stored {
     pub key: String,
     pub value: String,
+    /// The event that the row is the outcome of; [`Seq::START`] for a row that does not say.
+    pub seq: Seq,
 }
 
 impl Cql {
@@ -51,40 +70,58 @@ impl Cql {
         let all = &self.statements;
         match table {
             Table::Conversations => {
-                self.stored(&all.scan_conversations, from, |(account, id, state)| {
-                    conversation(account, id, state)
+                self.stored(&all.scan_conversations, from, |row: (Uuid, Uuid, Option<String>)| {
+                    let (account, id, state) = row;
+                    Ok(state.map(|state| fold(of_conversation(account, id), state)))
                 })
                 .await
             }
             Table::Timeline => {
-                self.stored(&all.scan_timeline, from, |(account, id, seq, kind, event)| {
-                    timeline(account, id, seq, kind, event)
+                type Row = (Uuid, Uuid, Option<i64>, Option<String>, Option<String>);
+                self.stored(&all.scan_timeline, from, |row: Row| {
+                    let (account, id, seq, kind, event) = row;
+                    // A partition may have a state and no events.
+                    let Some(seq) = seq else { return Ok(None) };
+                    let seq = Seq::new(unsigned(seq)?);
+                    let (kind, event) = (kind.unwrap_or_default(), event.unwrap_or_default());
+                    Ok(Some(happened(of_conversation(account, id), seq, &kind, &event)))
                 })
                 .await
             }
             Table::Contacts => {
-                self.stored(&all.scan_contacts, from, |(account, id, state): (_, _, String)| {
-                    Some(contact(account, id, state))
+                self.stored(&all.scan_contacts, from, |row: (Uuid, Uuid, Option<String>)| {
+                    let (account, id, state) = row;
+                    Ok(Some(fold(of_contact(account, id), state.unwrap_or_default())))
                 })
                 .await
             }
             Table::Pages => {
-                self.stored(&all.scan_pages, from, |(account, id, block, seq)| {
-                    Some(page(account, id, block, seq))
+                self.stored(&all.scan_pages, from, |row: (Uuid, Uuid, i64, Option<i64>)| {
+                    let (account, id, block, seq) = row;
+                    let seq = Seq::new(unsigned(seq.unwrap_or_default())?);
+                    Ok(Some(page(of_conversation(account, id), unsigned(block)?, seq)))
                 })
                 .await
             }
             Table::TurnsDue => {
-                type Row = (i32, i64, Uuid, String);
-                self.stored(&all.scan_turns_due, from, |(partition, seq, account, turn): Row| {
-                    Some(due(partition, seq, account, turn))
+                type Row = (i32, i64, Option<Uuid>, Option<String>);
+                self.stored(&all.scan_turns_due, from, |row: Row| {
+                    let (partition, seq, account, turn) = row;
+                    let seq = Seq::new(unsigned(seq)?);
+                    let account = AccountId::from_uuid(account.unwrap_or_default());
+                    let value = format!("{account} {}", turn.unwrap_or_default());
+                    Ok(Some(Stored { key: of_turn(partition, seq), value, seq }))
                 })
                 .await
             }
             Table::Totals => {
-                type Row = (Uuid, i32, i64, i64, i64);
-                self.stored(&all.scan_totals, from, |(account, partition, inbound, out, _): Row| {
-                    Some(total(account, partition, inbound, out))
+                type Row = (Uuid, i32, Option<i64>, Option<i64>, Option<i64>);
+                self.stored(&all.scan_totals, from, |row: Row| {
+                    let (account, partition, inbound, outbound, seq) = row;
+                    let number = |column: Option<i64>| unsigned(column.unwrap_or_default());
+                    let (inbound, outbound) = (number(inbound)?, number(outbound)?);
+                    let (account, seq) = (AccountId::from_uuid(account), Seq::new(number(seq)?));
+                    Ok(Some(total(account, partition, Totals { inbound, outbound }, seq)))
                 })
                 .await
             }
@@ -95,17 +132,52 @@ impl Cql {
         &self,
         statement: &Statement,
         from: PagingState,
-        row: impl Fn(R) -> Option<Stored>,
+        row: impl Fn(R) -> Result<Option<Stored>>,
     ) -> Result<Page>
     where
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
     {
         let (rows, rest) = self.page(statement, &bind(statement, &())?, from).await?;
-        Ok((rows.into_iter().filter_map(row).collect(), rest))
+        let rows: Result<_> = rows.into_iter().filter_map(|columns| row(columns).transpose()).collect();
+        Ok((rows?, rest))
     }
 }
 
 type Page = (Vec<Stored>, Option<PagingState>);
+
+/// The rows that the log makes, as a scan finds them.
+impl Stored {
+    pub fn of_conversation(state: &Conversation) -> Result<Self> {
+        let key = of_conversation(state.account.uuid(), state.id.uuid());
+        Ok(Self { key, value: json(state)?, seq: state.last_seq })
+    }
+
+    /// A row of a conversation's timeline.
+    pub fn of_event(conversation: ConversationId, entry: &Recorded) -> Result<Self> {
+        let event = &*entry.event;
+        let of = of_conversation(event.account.uuid(), conversation.uuid());
+        Ok(happened(of, entry.seq, event.body.name(), &json(event)?))
+    }
+
+    pub fn of_contact(state: &Contact) -> Result<Self> {
+        let key = of_contact(state.account.uuid(), state.id.uuid());
+        Ok(Self { key, value: json(state)?, seq: state.last_seq })
+    }
+
+    pub fn of_page(row: &pages::Row) -> Self {
+        page(of_conversation(row.account.uuid(), row.conversation.uuid()), row.block, row.seq)
+    }
+
+    pub fn of_turn(partition: u32, row: &turns_due::Row) -> Result<Self> {
+        let value = format!("{} {}", row.account, json(row)?);
+        Ok(Self { key: of_turn(partition, row.seq), value, seq: row.seq })
+    }
+
+    /// What an account has used in a partition, as of its last message there.
+    pub fn of_total(partition: u32, account: AccountId, totals: Totals, seq: Seq) -> Self {
+        total(account, partition, totals, seq)
+    }
+}
 
 impl Commit {
     /// The rows that a scan finds once this is written, where no later commit replaces them. Turns
@@ -116,84 +188,63 @@ impl Commit {
     pub fn stored(&self) -> Result<Vec<(Table, Stored)>> {
         let mut rows = Vec::new();
         for ConversationRows { state, events } in &self.conversations {
-            let (account, id) = (state.account.uuid(), state.id.uuid());
-            rows.extend(
-                conversation(account, id, Some(json(state)?))
-                    .map(|row| (Table::Conversations, row)),
-            );
+            rows.push((Table::Conversations, Stored::of_conversation(state)?));
             for entry in events {
-                let (seq, kind) = (place(entry.seq)?, entry.event.body.name().to_owned());
-                let row = timeline(account, id, Some(seq), Some(kind), Some(json(&*entry.event)?));
-                rows.extend(row.map(|row| (Table::Timeline, row)));
+                rows.push((Table::Timeline, Stored::of_event(state.id, entry)?));
             }
         }
         for state in &self.contacts {
-            let row = contact(state.account.uuid(), state.id.uuid(), json(state)?);
-            rows.push((Table::Contacts, row));
+            rows.push((Table::Contacts, Stored::of_contact(state)?));
         }
-        for row in &self.pages {
-            let (account, id) = (row.account.uuid(), row.conversation.uuid());
-            rows.push((Table::Pages, page(account, id, bigint(row.block)?, place(row.seq)?)));
-        }
-        let partition = number(self.partition)?;
+        rows.extend(self.pages.iter().map(|row| (Table::Pages, Stored::of_page(row))));
         for row in &self.due {
-            let row = due(partition, place(row.seq)?, row.account.uuid(), json(row)?);
-            rows.push((Table::TurnsDue, row));
+            rows.push((Table::TurnsDue, Stored::of_turn(self.partition, row)?));
         }
-        for (account, totals, _) in &self.totals {
-            let (inbound, outbound) = (bigint(totals.inbound)?, bigint(totals.outbound)?);
-            rows.push((Table::Totals, total(account.uuid(), partition, inbound, outbound)));
+        for (account, totals, seq) in &self.totals {
+            rows.push((Table::Totals, total(*account, self.partition, *totals, *seq)));
         }
         Ok(rows)
     }
 
     /// The keys of [`Table::TurnsDue`] that are gone once this is written.
     pub fn removed(&self) -> Vec<String> {
-        self.done.iter().map(|done| due_key(self.partition, done.turn.get())).collect()
+        self.done.iter().map(|done| of_turn(self.partition, done.turn)).collect()
     }
 }
 
-fn conversation(account: Uuid, id: Uuid, state: Option<String>) -> Option<Stored> {
-    let key = of_conversation(account, id);
-    state.map(|value| Stored { key, value })
+/// A state, which says itself as of where it is.
+fn fold(key: String, state: String) -> Stored {
+    #[derive(serde::Deserialize)]
+    struct AsOf {
+        last_seq: Seq,
+    }
+    let seq = serde_json::from_str(&state).map_or(Seq::START, |AsOf { last_seq }| last_seq);
+    Stored { key, value: state, seq }
 }
 
-/// None for a partition that has a state and no events.
-fn timeline(
-    account: Uuid,
-    id: Uuid,
-    seq: Option<i64>,
-    kind: Option<String>,
-    event: Option<String>,
-) -> Option<Stored> {
-    let (kind, event) = (kind.unwrap_or_default(), event.unwrap_or_default());
-    let key = format!("{}/{}", of_conversation(account, id), seq?);
-    Some(Stored { key, value: format!("{kind} {event}") })
+fn happened(of: String, seq: Seq, kind: &str, event: &str) -> Stored {
+    Stored { key: format!("{of}/{seq}"), value: format!("{kind} {event}"), seq }
 }
 
-fn contact(account: Uuid, id: Uuid, state: String) -> Stored {
-    let (account, id) = (AccountId::from_uuid(account), ContactId::from_uuid(id));
-    Stored { key: format!("{account}/{id}"), value: state }
+fn page(of: String, block: u64, seq: Seq) -> Stored {
+    Stored { key: format!("{of}/{block}"), value: seq.to_string(), seq }
 }
 
-fn page(account: Uuid, id: Uuid, block: i64, seq: i64) -> Stored {
-    Stored { key: format!("{}/{block}", of_conversation(account, id)), value: seq.to_string() }
-}
-
-fn due(partition: i32, seq: i64, account: Uuid, turn: String) -> Stored {
-    let account = AccountId::from_uuid(account);
-    Stored { key: due_key(partition, seq), value: format!("{account} {turn}") }
-}
-
-fn total(account: Uuid, partition: i32, inbound: i64, outbound: i64) -> Stored {
-    let key = format!("{}/{partition}", AccountId::from_uuid(account));
-    Stored { key, value: format!("{inbound} inbound, {outbound} outbound") }
-}
-
-fn due_key(partition: impl std::fmt::Display, seq: impl std::fmt::Display) -> String {
-    format!("{partition}/{seq}")
+fn total(account: AccountId, partition: impl Display, totals: Totals, seq: Seq) -> Stored {
+    let Totals { inbound, outbound } = totals;
+    let value = format!("{inbound} inbound, {outbound} outbound");
+    Stored { key: format!("{account}/{partition}"), value, seq }
 }
 
 fn of_conversation(account: Uuid, id: Uuid) -> String {
     format!("{}/{}", AccountId::from_uuid(account), ConversationId::from_uuid(id))
+}
+
+fn of_contact(account: Uuid, id: Uuid) -> String {
+    format!("{}/{}", AccountId::from_uuid(account), ContactId::from_uuid(id))
+}
+
+/// The key of a turn that is due: its partition, and where its message stands.
+pub fn of_turn(partition: impl Display, seq: Seq) -> String {
+    format!("{partition}/{seq}")
 }

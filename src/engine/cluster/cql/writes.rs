@@ -11,6 +11,7 @@ use super::reads::Checkpoint;
 use super::rows::{bigint, partition as number, place};
 use super::{Commit, ConversationRows, Cql, json};
 use crate::domain::ids::Id;
+use crate::domain::seq::Seq;
 use crate::engine::Result;
 
 /// Statements under way at a time, so that one commit does not flood the store.
@@ -84,6 +85,15 @@ impl Cql {
         let (seq, due_after) = (place(checkpoint.seq)?, place(checkpoint.due_after)?);
         let values = (number(partition)?, seq, due_after, seq);
         self.run(&self.statements.store_checkpoint, values).await
+    }
+
+    /// Stores how far a partition is in a search index.
+    ///
+    /// # Errors
+    /// As any write.
+    pub async fn store_indexed(&self, index: &str, partition: u32, seq: Seq) -> Result<()> {
+        let seq = place(seq)?;
+        self.run(&self.statements.store_indexed, (index, number(partition)?, seq, seq)).await
     }
 
     /// One atomic batch, or several in order when there are many rows; the state is in the last, so

@@ -91,6 +91,10 @@ impl Store {
     }
 }
 
+fn empty() -> Cache {
+    Cache::holding(NonZeroUsize::new(1_000).unwrap())
+}
+
 /// Events of a few conversations, as they may come.
 fn log() -> impl Strategy<Value = Vec<Recorded>> {
     let event = (0..3usize, 0..8u8, 1..6u64);
@@ -124,12 +128,12 @@ proptest! {
         steps in proptest::collection::vec((1..9usize, proptest::option::of(0..12usize)), 1..60),
     ) {
         let mut expected = Store::default();
-        let whole = expected.fold(&mut Cache::new(), &log);
+        let whole = expected.fold(&mut empty(), &log);
         expected.write_before(&whole.commit);
         expected.write(&whole.commit, usize::MAX);
 
         let mut store = Store::default();
-        let (mut cache, mut next, mut checkpoint) = (Cache::new(), 0, 0);
+        let (mut cache, mut next, mut checkpoint) = (empty(), 0, 0);
         let mut effects = vec![None; log.len()];
         for (size, crash) in steps.into_iter().chain(std::iter::repeat((7, None))) {
             if next == log.len() {
@@ -141,7 +145,7 @@ proptest! {
             if let Some(rows) = crash {
                 // The worker dies in the middle of its writes; who follows begins at the checkpoint.
                 store.write(&folded.commit, rows);
-                (cache, next) = (Cache::new(), checkpoint);
+                (cache, next) = (empty(), checkpoint);
                 continue;
             }
             store.write(&folded.commit, usize::MAX);
@@ -174,7 +178,7 @@ fn a_turn_that_is_opened_and_closed_in_one_commit_is_never_due() {
     let recorded =
         |(place, event): (u64, Event)| Recorded { seq: Seq::new(place), event: event.into() };
     let log: Vec<_> = (1..).zip(events).map(recorded).collect();
-    let folded = Store::default().fold(&mut Cache::new(), &log);
+    let folded = Store::default().fold(&mut empty(), &log);
     assert!(folded.commit.due.is_empty() && folded.commit.done.is_empty());
     assert_eq!(folded.commit.conversations.len(), 1, "and its conversation is written once");
 }

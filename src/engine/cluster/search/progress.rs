@@ -96,11 +96,14 @@ impl Progress {
     }
 
     /// The views stand at `up_to` now; `messages` are those that came with it.
-    pub(super) fn push(&mut self, messages: Vec<Recorded>, up_to: Seq) {
+    pub(super) fn push(&mut self, mut messages: Vec<Recorded>, up_to: Seq) {
         if up_to <= self.applied {
             return;
         }
         self.applied = up_to;
+        // A page may have shown them before they were told of.
+        self.queue_from = self.queue_from.max(self.indexed);
+        messages.retain(|message| message.seq > self.indexed);
         self.oldest = self.oldest.or(messages.first().map(|message| message.event.at));
         if self.queueing && self.room.take(messages.iter().map(size).sum()) {
             self.queue.extend(messages);

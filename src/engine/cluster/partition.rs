@@ -1,0 +1,286 @@
+//! The views of one partition as they are brought forward: its events folded in order, and what
+//! they make written.
+//!
+//! The projector's worker does it for the keyspace that is served, a rebuild for one that is to be.
+//! All that is written is a function of the log alone and stamped with its place there, so that
+//! doing it twice, late, or by two at once ends in the same rows.
+
+use std::collections::{BTreeSet, HashSet};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::cql::{Checkpoint, Commit, Cql};
+use super::fold::{Cache, Needs};
+use super::record::place_of;
+use crate::domain::contact::Contact;
+use crate::domain::conversation::{Conversation, Effect};
+use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
+use crate::engine::{Error, Recorded, Result};
+use crate::projection::totals::Totals;
+
+/// Reads at once while a batch's states are fetched.
+const READS: usize = 32;
+/// Turns that are due, read at once.
+const PAGE: usize = 512;
+
+/// How long something is tried again that the views, or the log, refuse.
+pub(super) struct Patience {
+    /// Until then, at the longest.
+    pub(super) revoked: CancellationToken,
+    /// For so long; for ever where none is said.
+    pub(super) most: Option<Duration>,
+}
+
+impl Patience {
+    /// Does something until it succeeds, or the patience ends.
+    ///
+    /// # Errors
+    /// What was refused last; of a revoked partition, that it is.
+    pub(super) async fn persist<'a, T>(
+        &self,
+        partition: u32,
+        mut act: impl FnMut() -> BoxFuture<'a, Result<T>>,
+    ) -> Result<T> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(1))
+            .with_jitter()
+            .without_max_times()
+            .build();
+        let began = Instant::now();
+        loop {
+            let error = tokio::select! {
+                () = self.revoked.cancelled() => return Err(revoked()),
+                done = act() => match done {
+                    Ok(done) => return Ok(done),
+                    Err(error) => error,
+                },
+            };
+            if self.most.is_some_and(|most| began.elapsed() > most) {
+                return Err(error);
+            }
+            metrics::counter!("parlor_projector_retries_total").increment(1);
+            tracing::warn!(%error, partition, "the views cannot be used; trying again");
+            tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(1))).await;
+        }
+    }
+}
+
+fn revoked() -> Error {
+    Error::ReadOnly("the partition has gone to another node".into())
+}
+
+/// The views of one partition, and whoever brings them forward.
+pub(super) struct PartitionViews {
+    cql: Cql,
+    partition: u32,
+    pub(super) patience: Patience,
+    cache: Cache,
+    /// Claims that are older are not written; they have expired.
+    pub(super) claims_since: Timestamp,
+    /// Up to where the views are.
+    position: Seq,
+    /// The turns that are due: they bound where those are looked for.
+    due: BTreeSet<Seq>,
+    stored: Seq,
+}
+
+impl PartitionViews {
+    /// The views as their checkpoint says they are, with so many states kept in memory: at least
+    /// twice what a batch can touch.
+    ///
+    /// # Errors
+    /// As [`Patience::persist`].
+    pub(super) async fn open(
+        cql: Cql,
+        partition: u32,
+        patience: Patience,
+        states: NonZeroUsize,
+    ) -> Result<Self> {
+        let mut views = Self {
+            cql,
+            partition,
+            patience,
+            cache: Cache::holding(states),
+            claims_since: Timestamp::default(),
+            position: Seq::START,
+            due: BTreeSet::new(),
+            stored: Seq::START,
+        };
+        let cql = views.cql.clone();
+        let checkpoint = || cql.checkpoint(partition).boxed();
+        let checkpoint = views.patience.persist(partition, checkpoint).await?;
+        views.position = checkpoint.unwrap_or_default().seq;
+        views.stored = views.position;
+        views.load_due().await?;
+        Ok(views)
+    }
+
+    async fn load_due(&mut self) -> Result<()> {
+        let (cql, partition) = (self.cql.clone(), self.partition);
+        let mut after = Seq::START;
+        loop {
+            let read = || cql.turns_due(partition, after, PAGE).boxed();
+            let page = self.patience.persist(partition, read).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            self.due.extend(page.iter().map(|row| row.seq));
+        }
+    }
+
+    /// Up to where the views are.
+    pub(super) fn position(&self) -> Seq {
+        self.position
+    }
+
+    /// The offset in a generation of the topic to go on from.
+    pub(super) fn next_offset(&self, generation: u32) -> i64 {
+        match place_of(self.position) {
+            (at, offset) if at == generation => offset + 1,
+            _ => 0,
+        }
+    }
+
+    /// Folds and writes what comes after the position; the views then stand at `upto`. Gives what
+    /// became of each event.
+    ///
+    /// # Errors
+    /// As [`Patience::persist`]; [`Error::Storage`] when the batch cannot be folded.
+    pub(super) async fn apply(&mut self, batch: &[Recorded], upto: Seq) -> Result<Vec<Effect>> {
+        let effects = if batch.is_empty() { Vec::new() } else { self.fold_and_write(batch).await? };
+        self.position = upto;
+        Ok(effects)
+    }
+
+    async fn fold_and_write(&mut self, batch: &[Recorded]) -> Result<Vec<Effect>> {
+        let (cql, partition) = (self.cql.clone(), self.partition);
+        let needs = self.cache.needs(batch);
+        let read = || load(&cql, partition, &needs).boxed();
+        self.patience.persist(partition, read).await?.put_into(&mut self.cache);
+        let replayed = self.cache.replayed(batch);
+        let stood = if replayed.is_empty() {
+            HashSet::new()
+        } else {
+            let read = || stood(&cql, batch, &replayed).boxed();
+            self.patience.persist(partition, read).await?
+        };
+        let mut folded = self.cache.fold(partition, batch, &stood)?;
+        let since = self.claims_since;
+        folded.commit.kept.retain(|claim| claim.at >= since);
+        let commit = &folded.commit;
+        self.patience.persist(partition, || cql.write_before(commit).boxed()).await?;
+        self.patience.persist(partition, || cql.write(commit).boxed()).await?;
+        self.note_due(&folded.commit);
+        Ok(folded.effects)
+    }
+
+    fn note_due(&mut self, commit: &Commit) {
+        for done in &commit.done {
+            self.due.remove(&done.turn);
+        }
+        self.due.extend(commit.due.iter().map(|row| row.seq));
+    }
+
+    /// Whether the checkpoint says where the views are.
+    pub(super) fn is_noted(&self) -> bool {
+        self.position == self.stored
+    }
+
+    /// Stores the checkpoint.
+    ///
+    /// # Errors
+    /// As [`Patience::persist`].
+    pub(super) async fn note(&mut self) -> Result<()> {
+        let (cql, partition, reached) = (self.cql.clone(), self.partition, self.reached());
+        let store = || cql.store_checkpoint(partition, reached).boxed();
+        self.patience.persist(partition, store).await?;
+        self.stored = reached.seq;
+        Ok(())
+    }
+
+    /// Tries once to store the checkpoint of a partition that is given up. Who follows repeats what is
+    /// not stored.
+    pub(super) async fn note_at_last(&self) {
+        let partition = self.partition;
+        if !self.is_noted()
+            && let Err(error) = self.cql.store_checkpoint(partition, self.reached()).await
+        {
+            tracing::debug!(%error, partition, "the last checkpoint was not stored");
+        }
+    }
+
+    fn reached(&self) -> Checkpoint {
+        let before = |seq: &Seq| Seq::new(seq.get().saturating_sub(1));
+        let due_after = self.due.first().map_or(self.position, before);
+        Checkpoint { seq: self.position, due_after }
+    }
+}
+
+type ConversationKey = (AccountId, ConversationId);
+type ContactKey = (AccountId, ContactId);
+
+/// States as they were stored.
+struct Loaded {
+    conversations: Vec<(ConversationKey, Option<Conversation>)>,
+    contacts: Vec<(ContactKey, Option<Contact>)>,
+    totals: Vec<(AccountId, Option<(Totals, Seq)>)>,
+}
+
+impl Loaded {
+    fn put_into(self, cache: &mut Cache) {
+        for (key, state) in self.conversations {
+            cache.put_conversation(key, state);
+        }
+        for (key, state) in self.contacts {
+            cache.put_contact(key, state);
+        }
+        for (account, totals) in self.totals {
+            cache.put_totals(account, totals);
+        }
+    }
+}
+
+async fn load(cql: &Cql, partition: u32, needs: &Needs) -> Result<Loaded> {
+    let conversations = needs.conversations.iter().copied().map(|key| async move {
+        Ok((key, cql.conversation(key.0, key.1).await?))
+    });
+    let contacts = needs
+        .contacts
+        .iter()
+        .copied()
+        .map(|key| async move { Ok((key, cql.contact(key.0, key.1).await?)) });
+    let totals = needs.totals.iter().copied().map(|account| async move {
+        Ok((account, cql.total_of(account, partition).await?))
+    });
+    let (conversations, contacts, totals) =
+        tokio::join!(all(conversations), all(contacts), all(totals));
+    Ok(Loaded { conversations: conversations?, contacts: contacts?, totals: totals? })
+}
+
+/// Which of the replayed events a former owner applied.
+async fn stood(cql: &Cql, batch: &[Recorded], replayed: &[usize]) -> Result<HashSet<usize>> {
+    let asked = replayed.iter().copied().map(|place| async move {
+        let Recorded { seq, event } = &batch[place];
+        let Some(id) = event.body.conversation() else { return Ok(None) };
+        let stands = cql.stands(event.account, id, *seq).await?;
+        Ok(stands.then_some(place))
+    });
+    Ok(all(asked).await?.into_iter().flatten().collect())
+}
+
+/// Waits for all, a bounded number at once.
+async fn all<T, F: Future<Output = Result<T>>>(work: impl Iterator<Item = F>) -> Result<Vec<T>> {
+    let mut done = Vec::new();
+    let mut results = stream::iter(work).buffer_unordered(READS);
+    while let Some(result) = results.next().await {
+        done.push(result?);
+    }
+    Ok(done)
+}
