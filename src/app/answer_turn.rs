@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::live_feed::whereabouts;
+use super::outcome::{Outcome, outcome_of};
 use super::send_message::{author_name, event_id};
 use super::{App, clock};
 use crate::bot::{Bot, Step, Turn};
@@ -73,7 +74,7 @@ async fn answer(
     turn: &OpenTurn,
     stop: &Arc<Notify>,
 ) -> engine::Result<()> {
-    let (account, id) = (state.account, state.id);
+    let (account, id, asked_at) = (state.account, state.id, turn.seq);
     let before = Seq::new(turn.seq.get().saturating_sub(1));
     let asked = app.engine.timeline(account, id, before, 1).await?;
     let asked = match asked.first().map(|entry| &entry.event.body) {
@@ -134,10 +135,9 @@ async fn answer(
         return Ok(());
     }
     // Overtaken by people, or written twice: only the first has to be told.
-    let now = app.engine.conversation(account, id).await?;
-    let asked_for = asked.message_id;
-    if now.is_none_or(|now| now.last_answered != Some(asked_for) && !now.owes(asked_for)) {
-        let in_reply_to = asked.message_id;
+    let in_reply_to = asked.message_id;
+    let ended = outcome_of(app, account, id, in_reply_to, asked_at).await;
+    if matches!(ended, Ok(Some(Outcome::Queued | Outcome::Unavailable))) {
         let discarded = ReplyDiscarded { conversation_id: id, reply_id, in_reply_to };
         append(app, state, vec![Body::ReplyDiscarded(discarded)]).await?;
     }

@@ -172,10 +172,11 @@ impl Credit {
     /// Gives it back: nothing was kept that it paid for.
     pub fn refund(self) {
         if let Some(used) = &self.0 {
-            used.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                Some(used.saturating_sub(1))
-            })
-            .ok();
+            used.count
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                    Some(used.saturating_sub(1))
+                })
+                .ok();
         }
     }
 }

@@ -5,7 +5,9 @@
 //! first, and the turn is answered behind it, chunk by chunk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
 use draft::Draft;
 
 use super::idempotency::claim;
@@ -26,6 +28,10 @@ use crate::live::cursor::Cursor;
 use crate::projection::claims;
 
 mod draft;
+
+/// How often and how long a repeated request looks for what the first one is doing.
+const REPEAT_PAUSE: Duration = Duration::from_millis(100);
+const REPEAT_TRIES: usize = 50;
 
 pub use draft::{author_name, event_id};
 
@@ -110,7 +116,12 @@ async fn repeat(
     if earlier.request != asked.request {
         return Err(Error::IdempotencyMismatch);
     }
-    replay(app, tenant, earlier.conversation, earlier.message_id).await
+    // On another node the earlier request may still be under way.
+    let patience = ConstantBuilder::default().with_delay(REPEAT_PAUSE).with_max_times(REPEAT_TRIES);
+    (|| replay(app, tenant, earlier.conversation, earlier.message_id))
+        .retry(patience)
+        .when(|error| matches!(error, Error::IdempotencyInFlight))
+        .await
 }
 
 /// What an earlier request with the same key has led to.
@@ -146,7 +157,7 @@ async fn replay(
             }
         }
         if page.is_empty() {
-            return Err(Error::NotFound("conversation"));
+            return Err(Error::IdempotencyInFlight);
         }
     }
 }

@@ -66,7 +66,7 @@ macro_rules! text_type {
 }
 
 text_type!(
-    /// What somebody said: not blank, at most [`MESSAGE_MAX_CHARS`] characters, kept as written.
+    /// What somebody said: not blank, at most 10,000 characters, kept as written.
     MessageText
 );
 text_type!(

@@ -59,7 +59,8 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
     }
     let newer = core.settings.log(Topic::Events, core.settings.generation + 1);
     let newer = consumer.fetch_metadata(Some(&newer), PATIENCE).map_err(client_error)?;
-    if newer.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty()) {
+    if newer.topics().iter().any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+    {
         return Err(Error::ReadOnly(
             "a newer generation of the events' topic is there: this node is of the past".into(),
         ));

@@ -154,7 +154,8 @@ impl PartitionViews {
     /// # Errors
     /// As [`Patience::persist`]; [`Error::Storage`] when the batch cannot be folded.
     pub(super) async fn apply(&mut self, batch: &[Recorded], upto: Seq) -> Result<Vec<Effect>> {
-        let effects = if batch.is_empty() { Vec::new() } else { self.fold_and_write(batch).await? };
+        let effects =
+            if batch.is_empty() { Vec::new() } else { self.fold_and_write(batch).await? };
         self.position = upto;
         Ok(effects)
     }
@@ -248,17 +249,21 @@ impl Loaded {
 }
 
 async fn load(cql: &Cql, partition: u32, needs: &Needs) -> Result<Loaded> {
-    let conversations = needs.conversations.iter().copied().map(|key| async move {
-        Ok((key, cql.conversation(key.0, key.1).await?))
-    });
+    let conversations = needs
+        .conversations
+        .iter()
+        .copied()
+        .map(|key| async move { Ok((key, cql.conversation(key.0, key.1).await?)) });
     let contacts = needs
         .contacts
         .iter()
         .copied()
         .map(|key| async move { Ok((key, cql.contact(key.0, key.1).await?)) });
-    let totals = needs.totals.iter().copied().map(|account| async move {
-        Ok((account, cql.total_of(account, partition).await?))
-    });
+    let totals = needs
+        .totals
+        .iter()
+        .copied()
+        .map(|account| async move { Ok((account, cql.total_of(account, partition).await?)) });
     let (conversations, contacts, totals) =
         tokio::join!(all(conversations), all(contacts), all(totals));
     Ok(Loaded { conversations: conversations?, contacts: contacts?, totals: totals? })

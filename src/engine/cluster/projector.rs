@@ -26,6 +26,8 @@ const WAIT: Duration = Duration::from_millis(100);
 const SHORT_WAIT: Duration = Duration::from_millis(2);
 /// How often the positions are told to Kafka, for its tools; ours are with the views.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// How long a partition rests whose worker failed.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Assignments whose workers have loaded their checkpoints and wait for their first record.
 const READY: usize = 1_024;
 
@@ -164,6 +166,7 @@ impl Projector {
                 self.place(ready);
             }
             self.empty_stashes();
+            self.replace_ended(runtime);
             if self.committed_at.elapsed() >= COMMIT_EVERY {
                 self.commit_positions();
             }
@@ -180,27 +183,48 @@ impl Projector {
     fn assigned(&mut self, list: &[u32], runtime: &tokio::runtime::Handle) {
         tracing::info!(partitions = ?list, "owns partitions");
         for partition in list.iter().copied() {
-            let (queue, records) = mpsc::channel(QUEUE);
-            let revoked = self.core.closing.child_token();
-            let (core, ready, token) = (self.core.clone(), self.ready.0.clone(), revoked.clone());
-            core.relay.own(partition);
-            self.workers.spawn_on(
-                async move {
-                    let worker = Worker::begin(core, partition, token.clone()).await;
-                    let Some(worker) = worker else { return };
-                    let offset = worker.next_offset();
-                    if ready.send(Ready { partition, offset, revoked: token }).await.is_ok() {
-                        worker.run(records).await;
-                    }
-                },
-                runtime,
-            );
-            let owned = Owned { revoked, queue, running: false, stash: None };
-            if let Some(former) = self.owned.insert(partition, owned) {
-                former.revoked.cancel();
-            }
+            self.begin(partition, Duration::ZERO, runtime);
         }
         self.count();
+    }
+
+    /// A worker that ended though nobody told it to: another one begins where it was.
+    fn replace_ended(&mut self, runtime: &tokio::runtime::Handle) {
+        let ended =
+            |(_, owned): &(&u32, &Owned)| owned.queue.is_closed() && !owned.revoked.is_cancelled();
+        let ended: Vec<_> =
+            self.owned.iter().filter(ended).map(|(partition, _)| *partition).collect();
+        for partition in ended {
+            tracing::error!(partition, "a worker has ended by itself; another one begins");
+            metrics::counter!("parlor_projector_restarts_total").increment(1);
+            self.set_paused(partition, true);
+            self.begin(partition, RESTART_PAUSE, runtime);
+        }
+    }
+
+    fn begin(&mut self, partition: u32, pause: Duration, runtime: &tokio::runtime::Handle) {
+        let (queue, records) = mpsc::channel(QUEUE);
+        let revoked = self.core.closing.child_token();
+        let (core, ready, token) = (self.core.clone(), self.ready.0.clone(), revoked.clone());
+        core.relay.own(partition);
+        self.workers.spawn_on(
+            async move {
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                let worker = Worker::begin(core, partition, token.clone()).await;
+                let Some(worker) = worker else { return };
+                let offset = worker.next_offset();
+                if ready.send(Ready { partition, offset, revoked: token }).await.is_ok() {
+                    worker.run(records).await;
+                }
+            },
+            runtime,
+        );
+        let owned = Owned { revoked, queue, running: false, stash: None };
+        if let Some(former) = self.owned.insert(partition, owned) {
+            former.revoked.cancel();
+        }
     }
 
     fn revoked(&mut self, list: &[u32]) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::core::Core;
+use super::cql::ABANDONED;
 use super::log::Cluster;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -69,7 +70,11 @@ impl Views for Cluster {
     }
 
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
-        Ok(self.core.cql.claim(account, key).await?.map(|claim| claim.row))
+        let now = (self.core.clock)();
+        let found = self.core.cql.claim(account, key).await?;
+        // Of a claim that was never confirmed, the message will not come any more.
+        let found = found.filter(|claim| claim.kept || now.since(claim.row.at) < ABANDONED);
+        Ok(found.map(|claim| claim.row))
     }
 
     async fn turns_due(

@@ -138,7 +138,8 @@ impl Cql {
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
     {
         let (rows, rest) = self.page(statement, &bind(statement, &())?, from).await?;
-        let rows: Result<_> = rows.into_iter().filter_map(|columns| row(columns).transpose()).collect();
+        let rows: Result<_> =
+            rows.into_iter().filter_map(|columns| row(columns).transpose()).collect();
         Ok((rows?, rest))
     }
 }

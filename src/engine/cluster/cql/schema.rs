@@ -33,7 +33,17 @@ macro_rules! tables {
     };
 }
 
-tables!("timeline", "contacts", "pages", "turns_due", "claims", "totals", "checkpoints", "indexed", "quotas",);
+tables!(
+    "timeline",
+    "contacts",
+    "pages",
+    "turns_due",
+    "claims",
+    "totals",
+    "checkpoints",
+    "indexed",
+    "quotas",
+);
 
 /// Makes the keyspace and every table that is not there yet. Two at once are fine.
 ///

@@ -64,7 +64,6 @@ pub struct Indexer {
     tasks: TaskTracker,
     stop: CancellationToken,
     _stop_when_dropped: Arc<DropGuard>,
-    kept: Arc<Mutex<BTreeMap<u32, Ownership>>>,
 }
 
 /// A partition that this node owns, until it is dropped; what is under way then is harmless.
@@ -123,7 +122,7 @@ impl Indexer {
         tasks.spawn(stop.clone().run_until_cancelled_owned(watch_index(shared.clone())));
         tasks.spawn(stop.clone().run_until_cancelled_owned(report(shared.clone())));
         let guard = Arc::new(stop.clone().drop_guard());
-        Self { shared, tasks, stop, _stop_when_dropped: guard, kept: Arc::default() }
+        Self { shared, tasks, stop, _stop_when_dropped: guard }
     }
 
     /// This node owns a partition now, whose views stand at `applied`; it does while it holds what
@@ -146,28 +145,6 @@ impl Indexer {
     /// Everything of a partition up to here is in the index; [`Seq::START`] while that is not known.
     pub fn checkpoint(&self, partition: u32) -> Seq {
         self.shared.followed(partition).map_or(Seq::START, |followed| followed.progress().indexed())
-    }
-
-    /// As [`Indexer::own`], kept until [`Indexer::leave`].
-    pub fn follow(&self, partition: u32, applied: Seq) {
-        let ownership = self.own(partition, applied);
-        self.kept().insert(partition, ownership);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<u32, Ownership>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// As dropping an [`Ownership`].
-    pub fn leave(&self, partition: u32) {
-        let _left = self.kept().remove(&partition);
-    }
-
-    /// As [`Ownership::try_push`].
-    pub fn try_push(&self, partition: u32, applied: &[Recorded], up_to: Seq) {
-        if let Some(ownership) = self.kept().get(&partition) {
-            ownership.try_push(applied, up_to);
-        }
     }
 
     /// How old the oldest applied message is that is not in the index; zero when there is none.

@@ -120,7 +120,6 @@ impl Progress {
             return Work::Page { after: self.indexed };
         }
         // A page may have reached beyond what was queued since.
-        self.queue_from = self.indexed;
         while self.queue.front().is_some_and(|message| message.seq <= self.indexed) {
             self.pop();
         }
