@@ -24,6 +24,9 @@ use topic::{Heard, State, Topic};
 
 mod topic;
 
+#[cfg(test)]
+mod tests;
+
 /// Items that may wait for one reader.
 const QUEUE: usize = 256;
 /// Bits of an attempt's number that are not the time: it grows on whichever node it is made.

@@ -66,6 +66,14 @@ impl State {
         self.readers.is_empty() && self.reply.as_ref().is_none_or(|now| now.stop.is_none())
     }
 
+    /// Whether the reply that is made here was asked to stop.
+    #[cfg(test)]
+    pub(super) fn is_stopped(&self) -> bool {
+        use futures_util::FutureExt as _;
+        let stop = self.reply.as_ref().and_then(|now| now.stop.as_ref());
+        stop.is_some_and(|stop| stop.notified().now_or_never().is_some())
+    }
+
     pub(super) fn send(&mut self, item: Item) {
         if self.readers.is_empty() {
             return;

@@ -1,0 +1,238 @@
+//! Two hubs and a wire between them that delays and loses: a reader on one node sees the reply that
+//! another makes, every character once and in order.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::conversation::tests::story::{Story, message};
+use crate::domain::ids::StreamKey;
+use crate::live::cursor::Cursor;
+use crate::live::reader::Reader;
+
+/// What one node has said and the other has not heard.
+#[derive(Default)]
+struct Wire {
+    said: Mutex<VecDeque<Signal>>,
+}
+
+#[async_trait::async_trait]
+impl Relay for Wire {
+    fn watch(&self, _: Whereabouts, _: Seq) {
+        self.said.lock().unwrap().push_back(Signal::Ask);
+    }
+
+    fn unwatch(&self, _: ConversationId) {}
+
+    fn signal(&self, _: Whereabouts, signal: Signal) {
+        self.said.lock().unwrap().push_back(signal);
+    }
+
+    async fn shown(&self, _: Whereabouts, _: Seq) {}
+
+    fn heard_within(&self, _: ConversationId, _: Duration) -> bool {
+        true
+    }
+}
+
+struct Node {
+    hub: Arc<Hub>,
+    wire: Arc<Wire>,
+}
+
+impl Node {
+    fn new() -> Self {
+        let (hub, wire) = (Arc::new(Hub::default()), Arc::new(Wire::default()));
+        hub.connect(wire.clone());
+        Self { hub, wire }
+    }
+
+    /// Takes what this node said; `lost` on the way or told to the other.
+    fn carry(&self, to: &Self, place: Whereabouts, lost: bool) -> bool {
+        let said = self.wire.said.lock().unwrap().pop_front();
+        if let Some(signal) = said {
+            if !lost {
+                to.hub.signalled(place.conversation, signal);
+            }
+            return true;
+        }
+        false
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Action {
+    Chunk(String),
+    /// From the maker to the reader's node, or back.
+    Carry { back: bool, lost: bool },
+    Join,
+    /// The maker gives up, and begins again with the same text so far.
+    Again,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        6 => "[aé漢🙂]{1,5}".prop_map(Action::Chunk),
+        8 => (any::<bool>(), prop::bool::weighted(0.15))
+            .prop_map(|(back, lost)| Action::Carry { back, lost }),
+        1 => Just(Action::Join),
+        1 => Just(Action::Again),
+    ]
+}
+
+struct Stage {
+    place: Whereabouts,
+    maker: Node,
+    near: Node,
+    text: String,
+    writer: Option<Writer>,
+    readers: Vec<(Subscription, Reader, String)>,
+}
+
+impl Stage {
+    fn begin(&mut self) {
+        self.writer = None;
+        let asked = message(1);
+        let reply = Beginning {
+            id: asked.reply(),
+            in_reply_to: asked,
+            after: Seq::new(2),
+            author: Author::Bot { name: "Acme".into() },
+            at: Timestamp::from_millis(1_750_000_000_000),
+            stop: Arc::default(),
+        };
+        let writer = self.maker.hub.begin(self.place, reply).now_or_never();
+        let writer = writer.expect("nothing to wait for");
+        writer.chunk(&self.text, Timestamp::default());
+        self.writer = Some(writer);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Chunk(text) => {
+                self.text.push_str(&text);
+                if let Some(writer) = &self.writer {
+                    writer.chunk(&text, Timestamp::default());
+                }
+            }
+            Action::Carry { back: false, lost } => {
+                self.maker.carry(&self.near, self.place, lost);
+            }
+            Action::Carry { back: true, lost } => {
+                self.near.carry(&self.maker, self.place, lost);
+            }
+            Action::Join => {
+                let (subscription, snapshot) = self.near.hub.subscribe(self.place, Seq::new(2));
+                let mut reader = Reader::new(Cursor::at(Seq::new(2)));
+                let mut seen = String::new();
+                if let Some((reply, text)) = snapshot {
+                    let mut out = Vec::new();
+                    reader.join(&reply, &text, true, Timestamp::default(), &mut out);
+                    take(out, &mut seen);
+                }
+                self.readers.push((subscription, reader, seen));
+            }
+            Action::Again => self.begin(),
+        }
+        self.look();
+    }
+
+    /// What every reader has seen is the beginning of the text.
+    fn look(&mut self) {
+        for (subscription, reader, seen) in &mut self.readers {
+            while let Ok(item) = subscription.items.try_recv() {
+                let mut out = Vec::new();
+                reader.live(&item, &mut out);
+                assert!(!reader.is_lost(), "the hub serves no holes");
+                take(out, seen);
+            }
+            assert!(self.text.starts_with(seen.as_str()), "{seen:?} of {:?}", self.text);
+        }
+    }
+
+    fn carry_all(&mut self) {
+        while self.maker.carry(&self.near, self.place, false)
+            || self.near.carry(&self.maker, self.place, false)
+        {}
+        self.look();
+    }
+}
+
+fn take(frames: Vec<frame::Frame>, seen: &mut String) {
+    for content in frames.into_iter().map(|frame| frame.content) {
+        assert_ne!(content.name, "reply.restarted", "the text begins as it did");
+        seen.extend(content.chunk.as_deref());
+    }
+}
+
+fn stage() -> Stage {
+    let Story { account, contact, id, .. } = Story::numbered(1);
+    let place = Whereabouts { account, conversation: id, key: StreamKey::Contact(contact) };
+    let mut stage = Stage {
+        place,
+        maker: Node::new(),
+        near: Node::new(),
+        text: String::new(),
+        writer: None,
+        readers: Vec::new(),
+    };
+    stage.begin();
+    stage
+}
+
+proptest! {
+    #[test]
+    fn a_reader_elsewhere_sees_every_character_once(
+        actions in proptest::collection::vec(action(), 1..60),
+    ) {
+        let mut stage = stage();
+        actions.into_iter().for_each(|action| stage.act(action));
+        // Once nothing is lost any more, the next piece brings what is missing.
+        stage.carry_all();
+        stage.act(Action::Chunk("!".into()));
+        stage.carry_all();
+        for (_, _, seen) in &stage.readers {
+            prop_assert_eq!(seen, &stage.text);
+        }
+    }
+
+    #[test]
+    fn the_message_brings_the_rest_whatever_was_lost(
+        actions in proptest::collection::vec(action(), 1..40),
+        late in any::<bool>(),
+    ) {
+        let mut stage = stage();
+        stage.act(Action::Chunk("?".into()));
+        actions.into_iter().for_each(|action| stage.act(action));
+        let event = Story::numbered(1).reply(1, &stage.text, false);
+        let ended = [Recorded { seq: Seq::new(9), event: event.into() }];
+        if !late {
+            stage.carry_all();
+        }
+        stage.near.hub.committed(&ended);
+        stage.writer = None;
+        stage.carry_all();
+        for (_, reader, seen) in &stage.readers {
+            let inside = seen.is_empty() || *seen == stage.text;
+            prop_assert!(inside, "{:?} of {:?}", seen, stage.text);
+            prop_assert_eq!(reader.cursor(), Cursor::at(Seq::new(9)));
+        }
+        let left = stage.near.hub.under_way(stage.place.conversation);
+        prop_assert!(left.is_none(), "nothing of an ended reply stays");
+    }
+}
+
+#[test]
+fn a_stop_reaches_the_node_that_makes_the_reply() {
+    let stage = stage();
+    let topic = stage.maker.hub.topic(stage.place.conversation).unwrap();
+    stage.near.hub.stop_elsewhere(stage.place, message(1));
+    let other = stage.near.hub.stop_elsewhere(stage.place, message(2));
+    assert!(other, "there is somebody to ask");
+    while stage.near.carry(&stage.maker, stage.place, false) {}
+    assert!(topic.lock().is_stopped(), "once, for the turn that was meant");
+}
