@@ -47,13 +47,32 @@ pub(crate) async fn drive(
     requests: &[Arc<[u8]>],
     plan: Plan,
 ) -> io::Result<Measure> {
-    let connections = warm(server.address, requests).await?;
+    drive_all(&[server], requests, plan, None).await
+}
+
+/// Is told of each answer when it has come: its body.
+pub(crate) type Witness = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
+/// The same with several servers, over which the clients are spread evenly.
+///
+/// # Errors
+/// As [`drive`].
+pub(crate) async fn drive_all(
+    servers: &[&Process],
+    requests: &[Arc<[u8]>],
+    plan: Plan,
+    witness: Option<Witness>,
+) -> io::Result<Measure> {
+    let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();
+    let connections = warm(&addresses, requests).await?;
     let tally = Arc::new(Tally {
         latency: Latency::new(),
         failures: AtomicU64::new(0),
         left: AtomicU64::new(MOST),
+        witness,
     });
-    let (cpu, own) = (server.cpu(), own_cpu());
+    let cpu_of_all = || servers.iter().map(|server| server.cpu()).sum::<f64>();
+    let (cpu, own) = (cpu_of_all(), own_cpu());
     let began = Instant::now();
     let until = began + Duration::from_secs_f64(plan.seconds);
     let due = plan.rate.map(|rate| Arc::new(Mutex::new(schedule(began, until, rate))));
@@ -75,7 +94,7 @@ pub(crate) async fn drive(
         latency: tally.latency.clone(),
         failures: tally.failures.load(Relaxed),
         wall: began.elapsed(),
-        server_cpu: server.cpu() - cpu,
+        server_cpu: cpu_of_all() - cpu,
         client_cpu: own_cpu() - own,
     })
 }
@@ -86,6 +105,7 @@ struct Tally {
     failures: AtomicU64,
     /// How many more operations may be made.
     left: AtomicU64,
+    witness: Option<Witness>,
 }
 
 impl Tally {
@@ -99,7 +119,12 @@ impl Tally {
     /// Notes how an operation went; false if the connection is of no more use.
     fn note(&self, began: Instant, outcome: &io::Result<(u16, &[u8])>) -> bool {
         match outcome {
-            Ok((200, _)) => self.latency.record(began.elapsed()),
+            Ok((200, body)) => {
+                self.latency.record(began.elapsed());
+                if let Some(witness) = &self.witness {
+                    witness(body);
+                }
+            }
             _ => {
                 self.failures.fetch_add(1, Relaxed);
             }
@@ -154,10 +179,10 @@ fn schedule(began: Instant, until: Instant, rate: f64) -> mpsc::UnboundedReceive
 }
 
 /// Opens all connections and makes one call on each that is not measured.
-async fn warm(address: SocketAddr, requests: &[Arc<[u8]>]) -> io::Result<Vec<Connection>> {
+async fn warm(addresses: &[SocketAddr], requests: &[Arc<[u8]>]) -> io::Result<Vec<Connection>> {
     let mut openings = JoinSet::new();
-    for request in requests {
-        let request = request.clone();
+    for (request, address) in requests.iter().zip(addresses.iter().cycle()) {
+        let (request, address) = (request.clone(), *address);
         openings.spawn(async move {
             let mut connection = Connection::open(address).await?;
             let (status, body) = connection.call(&request).await?;

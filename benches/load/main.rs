@@ -1,6 +1,7 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
-//! `cargo bench --bench load -- send` (or `stream`, `idle`, `history`, `recover`, `all --quick`).
+//! `cargo bench --bench load -- send` (or `stream`, `idle`, `history`, `recover`, and of a cluster
+//! `cluster`, `lag`, `scale`; or `all --quick`).
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
 //! storage, the disk's sync), and prints both with their ratio, the CPU time per operation and
@@ -10,6 +11,8 @@
 mod baseline;
 mod bulk;
 mod client;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod conversations;
 mod drive;
 mod empty;
@@ -58,6 +61,15 @@ enum What {
     History(history::Options),
     /// Restart after a crash.
     Recover(recover::Options),
+    /// Durable messages through three nodes over Kafka and Cassandra.
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::messages::Options),
+    /// How far a cluster's views trail its log.
+    #[cfg(feature = "cluster")]
+    Lag(cluster::lag::Options),
+    /// What a message costs with one node, two, three.
+    #[cfg(feature = "cluster")]
+    Scale(cluster::scale::Options),
     /// All of them, one after the other.
     All {
         /// A few seconds each, with smaller numbers.
@@ -107,8 +119,16 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
         What::Idle(options) => idle::run(setting, &options).await,
         What::History(options) => history::run(setting, &options).await,
         What::Recover(options) => recover::run(setting, &options).await,
+        #[cfg(feature = "cluster")]
+        What::Cluster(options) => cluster::messages::run(setting, &options).await,
+        #[cfg(feature = "cluster")]
+        What::Lag(options) => cluster::lag::run(setting, &options).await,
+        #[cfg(feature = "cluster")]
+        What::Scale(options) => cluster::scale::run(setting, &options).await,
         What::All { quick } => {
-            for line in if quick { QUICK } else { FULL } {
+            let (lines, cluster) =
+                if quick { (QUICK, CLUSTER_QUICK) } else { (FULL, CLUSTER_FULL) };
+            for line in lines.iter().chain(cluster) {
                 println!("\n== {} ==", line.join(" "));
                 let arguments = Arguments::parse_from(["load"].iter().chain(*line));
                 if let Some(what) = arguments.what {
@@ -124,6 +144,10 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
 /// The command lines of `all`.
 const FULL: &[&[&str]] = &[&["send"], &["stream"], &["idle"], &["history"], &["recover"]];
 
+/// Those of them that need `tests/services/services.sh fetch` to have been run.
+const CLUSTER_FULL: &[&[&str]] =
+    if cfg!(feature = "cluster") { &[&["cluster"], &["lag"], &["scale"]] } else { &[] };
+
 /// The command lines of `all --quick`.
 const QUICK: &[&[&str]] = &[
     &["send", "--clients", "1,256", "--seconds", "1", "--rounds", "1"],
@@ -132,3 +156,13 @@ const QUICK: &[&[&str]] = &[
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],
 ];
+
+const CLUSTER_QUICK: &[&[&str]] = if cfg!(feature = "cluster") {
+    &[
+        &["cluster", "--clients", "1,64", "--seconds", "1", "--rounds", "1", "--warm", "2"],
+        &["lag", "--seconds", "2", "--rounds", "1", "--warm", "2"],
+        &["scale", "--nodes", "1,3", "--seconds", "2", "--rounds", "1", "--warm", "2"],
+    ]
+} else {
+    &[]
+};

@@ -40,6 +40,20 @@ impl Setting {
         command
     }
 
+    /// Runs the server's program to its end; what it printed.
+    ///
+    /// # Errors
+    /// If it fails; what it said is the message.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn run(&self, arguments: &[&str], more: &[String]) -> io::Result<String> {
+        let output = self.command().args(arguments).args(more).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let (what, said) = (arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        Err(io::Error::other(format!("`{what}` failed ({}): {said}", output.status)))
+    }
+
     /// A fresh directory that is removed when dropped.
     pub(crate) fn fresh(&self) -> io::Result<TempDir> {
         tempfile::Builder::new().prefix("parlor-load-").tempdir_in(&self.directory)
@@ -84,6 +98,14 @@ impl Process {
         // Neither can fail in a way that matters: the process is ours, or it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Starts a server, with what it says in `log`, and waits until it is ready.
+    fn launch(mut command: Command, address: SocketAddr, log: &Path) -> io::Result<Self> {
+        command.stdout(Stdio::null()).stderr(fs::File::create(log)?);
+        let process = Self { child: command.spawn()?, address };
+        process.wait_ready(Duration::from_secs(120)).map_err(|error| with_log(&error, log))?;
+        Ok(process)
     }
 
     /// Waits until `/readyz` answers 200; fails if the process ends or the time is up.
@@ -131,10 +153,8 @@ impl Server {
         let log = data.with_extension("log");
         let mut command = setting.command();
         command.arg("serve").arg("--data-dir").arg(data).arg("--listen").arg(address.to_string());
-        command.stdout(Stdio::null()).stderr(fs::File::create(&log)?);
         let began = Instant::now();
-        let process = Process { child: command.spawn()?, address };
-        process.wait_ready(Duration::from_secs(120)).map_err(|error| with_log(&error, &log))?;
+        let process = Process::launch(command, address, &log)?;
         let ready_after = began.elapsed();
         let credentials = fs::read(data.join("credentials.json"))?;
         let credentials: serde_json::Value = serde_json::from_slice(&credentials)?;
@@ -142,6 +162,25 @@ impl Server {
             io::Error::other("credentials.json holds no aerochat_api_key for the load to use")
         })?;
         Ok(Self { process, key: key.to_owned(), ready_after })
+    }
+
+    /// Starts a node of a cluster, whose account's API key is known.
+    ///
+    /// # Errors
+    /// If it is not ready within two minutes; the end of what it said is part of the message.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn node(
+        setting: &Setting,
+        connection: &[String],
+        key: &str,
+        log: &Path,
+    ) -> io::Result<Self> {
+        let address = free_address()?;
+        let mut command = setting.command();
+        command.args(["serve", "--listen", &address.to_string()]).args(connection);
+        let began = Instant::now();
+        let process = Process::launch(command, address, log)?;
+        Ok(Self { process, key: key.to_owned(), ready_after: began.elapsed() })
     }
 
     /// Gives the demo account this bot; no server may be running on the data directory.
@@ -197,6 +236,12 @@ impl std::ops::Deref for Server {
 /// The CPU seconds this process has taken.
 pub(crate) fn own_cpu() -> f64 {
     cpu_of("/proc/self/stat")
+}
+
+/// The CPU seconds that another process has taken.
+#[cfg(feature = "cluster")]
+pub(crate) fn cpu_of_process(pid: u32) -> f64 {
+    cpu_of(&format!("/proc/{pid}/stat"))
 }
 
 /// Lets this process and its children open as many files as the system allows; says how many.

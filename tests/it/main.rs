@@ -5,7 +5,12 @@
 
 mod aerochat;
 mod analytics;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
+mod clustered;
 mod crash;
+mod demo;
 mod documents;
 mod edge;
 mod engines;
@@ -14,3 +19,5 @@ mod layers;
 mod live;
 mod smoke;
 mod tenants;
+
+use harness::site::Embedded as Site;

@@ -179,7 +179,11 @@ impl Cache {
                     accounts.insert(change.account);
                 }
             }
-            effects.push(if stood.contains(&place) { Effect::Applied } else { effect });
+            // A contact has no timeline that would know: what was said of it is taken to stand.
+            let of_contact = event.body.conversation().is_none()
+                && effect == Effect::Discarded(Why::AlreadyApplied);
+            let stood = of_contact || stood.contains(&place);
+            effects.push(if stood { Effect::Applied } else { effect });
         }
         commit.due = due.into_values().collect();
         for (key, events) in events {

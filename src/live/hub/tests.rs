@@ -204,6 +204,7 @@ proptest! {
     fn the_message_brings_the_rest_whatever_was_lost(
         actions in proptest::collection::vec(action(), 1..40),
         late in any::<bool>(),
+        killed in any::<bool>(),
     ) {
         let mut stage = stage();
         stage.act(Action::Chunk("?".into()));
@@ -214,6 +215,10 @@ proptest! {
             stage.carry_all();
         }
         stage.near.hub.committed(&ended);
+        if killed {
+            // Nobody says that it has ended.
+            std::mem::forget(stage.writer.take());
+        }
         stage.writer = None;
         stage.carry_all();
         for (_, reader, seen) in &stage.readers {

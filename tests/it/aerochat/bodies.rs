@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::shapes::{SEND, assert_refused, assert_sent};
-use crate::harness::Server;
+use super::Site;
 use crate::harness::http::Answer;
 
 const JSON: &str = "application/json";
@@ -20,8 +20,8 @@ fn padded(bytes: usize) -> String {
 
 #[tokio::test]
 async fn what_is_no_json_object_is_an_invalid_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let deep =
         format!(r#"{{"message":"Hello","x":{}1{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
     for body in [
@@ -51,8 +51,8 @@ async fn what_is_no_json_object_is_an_invalid_request() {
 
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_an_invalid_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let body = b"{\"message\":\"\xff\xfe\"}".to_vec();
     let request = client.request(Method::POST, SEND).header("Content-Type", JSON).body(body);
     let answer = client.try_send(request).await.expect("an answer");
@@ -61,8 +61,8 @@ async fn bytes_that_are_no_utf_8_are_an_invalid_request() {
 
 #[tokio::test]
 async fn a_missing_body_is_an_invalid_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let request = client.request(Method::POST, SEND);
     let answer = client.try_send(request).await.expect("an answer");
     assert_refused(&answer, 400, "invalid_request");
@@ -70,8 +70,8 @@ async fn a_missing_body_is_an_invalid_request() {
 
 #[tokio::test]
 async fn another_content_type_is_an_invalid_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let body = r#"{"message":"Hello"}"#;
     for content_type in ["text/plain", "application/xml", "multipart/form-data; boundary=x", "x"] {
         let answer = client.raw("POST", SEND, content_type, body).await;
@@ -86,8 +86,8 @@ async fn another_content_type_is_an_invalid_request() {
 
 #[tokio::test]
 async fn a_body_up_to_the_limit_is_read_and_a_larger_one_refused() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     assert_sent(client.raw("POST", SEND, JSON, &padded(LIMIT)).await.expect(200));
     let answer = client.raw("POST", SEND, JSON, &padded(LIMIT + 1)).await;
     assert_refused(&answer, 413, "message_too_long");
@@ -97,8 +97,8 @@ async fn a_body_up_to_the_limit_is_read_and_a_larger_one_refused() {
 
 #[tokio::test]
 async fn a_body_without_a_length_has_the_same_limit() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let chunked = async |bytes: usize| -> Answer {
         let body = padded(bytes).into_bytes();
         let pieces: Vec<_> =
@@ -114,8 +114,8 @@ async fn a_body_without_a_length_has_the_same_limit() {
 
 #[tokio::test]
 async fn a_refused_body_harms_no_later_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for _ in 0..5 {
         client.raw("POST", SEND, JSON, &padded(LIMIT + 1)).await.expect(413);
         client.raw("POST", SEND, JSON, "{").await.expect(400);

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::shapes::{SEND, assert_contact, assert_refused, contact_at, text};
-use crate::harness::Server;
+use super::Site;
 use crate::harness::wait::eventually;
 
 #[tokio::test]
 async fn a_contact_is_found_by_the_id_that_messages_carry() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = client.say(None, "Hello").await;
     let answer = client.get(&contact_at(text(&sent, "contact_id"))).await;
     let contact = assert_contact(answer.expect(200));
@@ -19,8 +19,8 @@ async fn a_contact_is_found_by_the_id_that_messages_carry() {
 
 #[tokio::test]
 async fn an_unknown_contact_is_not_found() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = client.say(None, "Hello").await;
     let conversation = text(&sent, "conversation_id").to_owned();
     let swapped = conversation.replace("cv_", "ct_");
@@ -42,8 +42,8 @@ async fn an_unknown_contact_is_not_found() {
 
 #[tokio::test]
 async fn last_seen_moves_with_the_contacts_messages() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = client.say(None, "Hello").await;
     let path = contact_at(text(&sent, "contact_id"));
     let first = client.get(&path).await.expect(200);

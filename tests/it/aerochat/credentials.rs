@@ -3,21 +3,21 @@
 use serde_json::json;
 
 use super::shapes::{SEND, assert_refused, contact_at, history_of};
-use crate::harness::Server;
+use super::Site;
 
 #[tokio::test]
 async fn without_a_valid_key_every_operation_is_unauthorized() {
-    let server = Server::start().await;
-    let good = server.credential("aerochat_api_key");
+    let site = Site::start().await;
+    let good = site.key().to_owned();
     let mut changed = good.clone();
     let last = changed.pop().expect("a key is long");
     changed.push(if last == 'A' { 'B' } else { 'A' });
     let bearer = format!("Bearer {good}");
     let short = &good[..good.len() - 1];
     let keys = ["", " ", "x", "aero_", short, &changed, &bearer, "aero_\u{e9}", "'; --"];
-    let mut callers: Vec<_> = keys.into_iter().map(|key| server.client_with(key)).collect();
-    callers.push(server.stranger());
-    callers.push(server.stranger().with("Authorization", &bearer));
+    let mut callers: Vec<_> = keys.into_iter().map(|key| site.client_with(key)).collect();
+    callers.push(site.stranger());
+    callers.push(site.stranger().with("Authorization", &bearer));
     for caller in callers {
         let hello = json!({ "message": "Hello" });
         assert_refused(&caller.post(SEND, &hello).await, 401, "unauthorized");
@@ -26,13 +26,13 @@ async fn without_a_valid_key_every_operation_is_unauthorized() {
         let contact = caller.get(&contact_at("ct_R2dE8nQ1pXkLZ0")).await;
         assert_refused(&contact, 401, "unauthorized");
     }
-    assert_eq!(server.client_with(&good).post(SEND, &json!({ "message": "Hi" })).await.status, 200);
+    assert_eq!(site.client_with(&good).post(SEND, &json!({ "message": "Hi" })).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_told_before_any_other_fault() {
-    let server = Server::start().await;
-    for caller in [server.stranger(), server.client_with("aero_wrong")] {
+    let site = Site::start().await;
+    for caller in [site.stranger(), site.client_with("aero_wrong")] {
         for body in ["", "{", "[]", r#"{"message":""}"#, r#"{"message":"x","conversation_id":"x"}"#]
         {
             let answer = caller.raw("POST", SEND, "application/json", body).await;
@@ -55,25 +55,25 @@ async fn a_wrong_key_is_told_before_any_other_fault() {
 
 #[tokio::test]
 async fn a_strangers_body_is_not_read_however_large() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     let large = json!({ "message": "x".repeat(300 * 1024) });
-    for caller in [server.stranger(), server.client_with("aero_wrong")] {
+    for caller in [site.stranger(), site.client_with("aero_wrong")] {
         assert_refused(&caller.post(SEND, &large).await, 401, "unauthorized");
     }
 }
 
 #[tokio::test]
 async fn the_headers_name_has_any_case() {
-    let server = Server::start().await;
-    let key = server.credential("aerochat_api_key");
-    let caller = server.stranger().with("x-aerochat-api-key", &key);
+    let site = Site::start().await;
+    let key = site.key().to_owned();
+    let caller = site.stranger().with("x-aerochat-api-key", &key);
     assert_eq!(caller.post(SEND, &json!({ "message": "Hello" })).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_request_keeps_its_id_and_gets_one_where_it_has_none() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let named = client.with("X-Request-Id", "req-42.a_b");
     for answer in [
         named.post(SEND, &json!({ "message": "Hello" })).await,
@@ -81,7 +81,7 @@ async fn a_request_keeps_its_id_and_gets_one_where_it_has_none() {
         named.get(&contact_at("x")).await,
         named.get("/bot/v1/nowhere").await,
         named.raw("DELETE", SEND, "", "").await,
-        server.stranger().with("X-Request-Id", "req-42.a_b").get(&contact_at("x")).await,
+        site.stranger().with("X-Request-Id", "req-42.a_b").get(&contact_at("x")).await,
     ] {
         assert_eq!(answer.header("x-request-id"), "req-42.a_b", "{}", answer.text);
     }

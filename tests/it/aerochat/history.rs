@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_page, assert_refused, history_of, text, texts};
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 /// A conversation that people have, so that only what is said here stands in it.
 async fn quiet_conversation(client: &Client, messages: usize) -> String {
@@ -27,8 +28,8 @@ fn paging(page: &Value) -> String {
 
 #[tokio::test]
 async fn messages_come_oldest_first_and_say_who_sent_them() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = client.say(None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
     client.say(Some(id), "where is my order?").await;
@@ -48,8 +49,8 @@ async fn messages_come_oldest_first_and_say_who_sent_them() {
 
 #[tokio::test]
 async fn every_message_is_on_exactly_one_page() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let id = quiet_conversation(&client, 105).await;
     let whole: Vec<String> = std::iter::once("I want to talk to a human".to_owned())
         .chain((1..105).map(|number| format!("message {number}")))
@@ -83,8 +84,8 @@ async fn every_message_is_on_exactly_one_page() {
 
 #[tokio::test]
 async fn beyond_the_end_there_is_an_empty_page() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let id = quiet_conversation(&client, 2).await;
     for number in ["2", "3", "1000000", "18446744073709551615"] {
         let page = page(&client, &id, &format!("?page={number}&limit=2")).await;
@@ -98,8 +99,8 @@ async fn beyond_the_end_there_is_an_empty_page() {
 
 #[tokio::test]
 async fn page_and_limit_have_bounds_and_every_faulty_one_is_named() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     for faulty in ["page=0", "page=-1", "page=x", "page=1.5", "page=", "page=18446744073709551616"]
     {
@@ -122,8 +123,8 @@ async fn page_and_limit_have_bounds_and_every_faulty_one_is_named() {
 
 #[tokio::test]
 async fn an_unknown_conversation_is_not_found() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = client.say(None, "Hello").await;
     let contact = text(&sent, "contact_id").to_owned();
     for id in ["cv_7Hq2Lm8pR1vXc0", "cv_", "cv_0000000000000000000000000", "x", "cv_💥", &contact]
@@ -135,8 +136,8 @@ async fn an_unknown_conversation_is_not_found() {
 
 #[tokio::test]
 async fn a_head_request_is_the_answer_without_its_body() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     let path = history_of(&id);
     let whole = client.get(&path).await;
@@ -151,8 +152,8 @@ async fn a_head_request_is_the_answer_without_its_body() {
 
 #[tokio::test]
 async fn a_message_that_was_answered_is_on_the_next_page_read() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     for number in 2..20 {
         let body = json!({ "message": "again", "conversation_id": id });

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 fn question() -> Value {
     json!({ "message": "what are your opening hours?", "contact": { "name": "Jane Doe" } })
@@ -16,8 +17,8 @@ async fn total(client: &Client, sent: &Value) -> u64 {
 
 #[tokio::test]
 async fn a_repeated_request_has_the_same_answer_and_sends_nothing() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let first = keyed.post(SEND, &question()).await;
     let sent = assert_sent(first.expect(200));
@@ -36,8 +37,8 @@ async fn a_repeated_request_has_the_same_answer_and_sends_nothing() {
 
 #[tokio::test]
 async fn a_repeated_message_in_a_conversation_is_there_once() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = client.say(None, "Hello").await;
     let keyed = client.with("Idempotency-Key", "order-1");
     let body = json!({
@@ -53,8 +54,8 @@ async fn a_repeated_message_in_a_conversation_is_there_once() {
 
 #[tokio::test]
 async fn twenty_copies_at_once_are_one_message() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let body = question();
     let answers = futures_util::future::join_all((0..20).map(|_| keyed.post(SEND, &body))).await;
@@ -67,8 +68,8 @@ async fn twenty_copies_at_once_are_one_message() {
 
 #[tokio::test]
 async fn the_same_key_with_another_body_is_refused() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let sent = keyed.post(SEND, &question()).await.expect(200);
     for other in [
@@ -88,13 +89,12 @@ async fn the_same_key_with_another_body_is_refused() {
 
 #[tokio::test]
 async fn a_key_is_remembered_across_a_crash() {
-    let mut server = Server::start().await;
-    let client = server.client();
+    let mut site = Site::breakable(&[]).await;
+    let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let first = keyed.post(SEND, &question()).await;
     let sent = assert_sent(first.expect(200));
-    server.kill().await;
-    server.restart().await;
+    site.crash().await;
     assert_eq!(keyed.post(SEND, &question()).await.text, first.text);
     let other = json!({ "message": "Hello" });
     assert_refused(&keyed.post(SEND, &other).await, 400, "invalid_request");
@@ -103,8 +103,8 @@ async fn a_key_is_remembered_across_a_crash() {
 
 #[tokio::test]
 async fn a_refused_request_does_not_use_up_its_key() {
-    let server = Server::start().await;
-    let keyed = server.client().with("Idempotency-Key", "order-1");
+    let site = Site::start().await;
+    let keyed = site.client().with("Idempotency-Key", "order-1");
     keyed.post(SEND, &json!({ "message": "" })).await.expect(400);
     let unknown = json!({ "message": "Hello", "conversation_id": "cv_7Hq2Lm8pR1vXc0" });
     keyed.post(SEND, &unknown).await.expect(404);
@@ -113,8 +113,8 @@ async fn a_refused_request_does_not_use_up_its_key() {
 
 #[tokio::test]
 async fn a_key_has_1_to_255_characters() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for key in ["", &"k".repeat(256)] {
         let answer = client.with("Idempotency-Key", key).post(SEND, &question()).await;
         let said = assert_refused(&answer, 400, "invalid_request");
@@ -128,8 +128,8 @@ async fn a_key_has_1_to_255_characters() {
 
 #[tokio::test]
 async fn a_repeated_request_may_ask_for_the_other_form() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let sent = assert_sent(keyed.post(SEND, &question()).await.expect(200));
     let events = keyed.stream(SEND, Some(&question())).await.rest().await;

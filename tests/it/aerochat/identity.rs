@@ -1,34 +1,14 @@
 //! The optional `contact` of a sent message (seed 000): merged into the contact, and only what
 //! really changes is an event (`contact.updated`, whose `changed_fields` "lists exactly what
-//! changed"). The log is not readable over HTTP, so it is opened after the server has stopped.
+//! changed"). The log is not readable over HTTP: the engine is asked.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use parlor::domain::event::{Body, Event};
-use parlor::domain::seq::Seq;
-use parlor::engine::embedded::{Embedded, Options};
-use parlor::engine::{Engine, EventLog, Observer, Recorded, Topic};
+use parlor::domain::event::Body;
+use parlor::engine::Topic;
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_contact, assert_sent, contact_at, text};
-use crate::harness::{Client, Server};
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn committed(&self, _: &[Recorded]) {}
-    fn interrupted(&self) {}
-}
-
-/// Everything in the log of a data directory that no server has open.
-async fn events_in(dir: &Path) -> Vec<Arc<Event>> {
-    let options = Options { dir: dir.to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
-    let engine = Embedded::open(&options, Arc::new(Nobody)).expect("the server has let go of it");
-    let recorded = engine.read(Topic::Events, 0, Seq::START, 10_000).await.expect("readable");
-    engine.close().await;
-    recorded.into_iter().map(|entry| entry.event).collect()
-}
+use super::Site;
+use crate::harness::Client;
 
 async fn tell(client: &Client, conversation: Option<&str>, contact: Value) -> Value {
     let body = json!({
@@ -43,8 +23,8 @@ async fn contact(client: &Client, id: &str) -> Value {
 
 #[tokio::test]
 async fn a_contact_is_what_the_first_message_says_of_it() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let given = json!({
         "name": "Jane Doe", "email": "jane@example.com", "phone": "+1 (555) 123-4567",
     });
@@ -59,8 +39,8 @@ async fn a_contact_is_what_the_first_message_says_of_it() {
 
 #[tokio::test]
 async fn an_unnamed_contact_is_called_guest_and_six_digits() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let mut names = std::collections::BTreeSet::new();
     for given in [Value::Null, json!({}), json!({ "name": null }), json!({ "name": "  " })] {
         let sent = tell(&client, None, given).await;
@@ -77,8 +57,8 @@ async fn an_unnamed_contact_is_called_guest_and_six_digits() {
 
 #[tokio::test]
 async fn later_messages_merge_what_they_tell() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = tell(&client, None, Value::Null).await;
     let (conversation, id) = (text(&sent, "conversation_id"), text(&sent, "contact_id"));
     let guest = contact(&client, id).await;
@@ -99,8 +79,8 @@ async fn later_messages_merge_what_they_tell() {
 
 #[tokio::test]
 async fn only_real_changes_are_events_and_they_name_exactly_what_changed() {
-    let mut server = Server::start().await;
-    let client = server.client();
+    let mut site = Site::start().await;
+    let client = site.client();
     let sent = tell(&client, None, Value::Null).await;
     let conversation = text(&sent, "conversation_id");
     let jane = json!({ "name": "Jane Doe", "email": "jane@example.com" });
@@ -115,9 +95,8 @@ async fn only_real_changes_are_events_and_they_name_exactly_what_changed() {
     ] {
         tell(&client, Some(conversation), given).await;
     }
-    server.terminate().await;
 
-    let events = events_in(server.dir()).await;
+    let events = site.events(Topic::Events).await;
     let changes: Vec<_> = events
         .iter()
         .filter_map(|event| match &event.body {
@@ -147,8 +126,8 @@ async fn only_real_changes_are_events_and_they_name_exactly_what_changed() {
 
 #[tokio::test]
 async fn a_refused_message_changes_no_contact() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let sent = tell(&client, None, json!({ "name": "Jane Doe" })).await;
     let id = text(&sent, "contact_id");
     let before = contact(&client, id).await;

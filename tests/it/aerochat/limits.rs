@@ -1,18 +1,16 @@
 //! What an account may use on AeroChat: credits, and requests per minute (both 429).
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::shapes::{SEND, assert_refused, assert_sent, contact_at, history_of, text};
 use crate::harness::http::Answer;
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
-async fn limited(flags: &[&str]) -> (TempDir, Server, Client) {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let key = Server::create_account(dir.path(), "Shop", flags).await;
-    let server = Server::open(dir.path(), &[]).await;
-    let client = server.client_with(&key);
-    (dir, server, client)
+async fn limited(flags: &[&str]) -> (Site, Client) {
+    let site = Site::with_account(flags).await;
+    let client = site.client();
+    (site, client)
 }
 
 /// `RateLimit-Remaining`; all three headers must be there.
@@ -28,7 +26,8 @@ fn remaining(answer: &Answer) -> u64 {
 
 #[tokio::test]
 async fn the_message_after_the_last_credit_is_refused() {
-    let (_dir, mut server, client) = limited(&["--credits", "3"]).await;
+    let mut site = Site::breakable(&["--credits", "3"]).await;
+    let client = site.client();
     let first = assert_sent(client.say(None, "Hello").await);
     let id = text(&first, "conversation_id");
     // What is refused costs nothing.
@@ -56,17 +55,16 @@ async fn the_message_after_the_last_credit_is_refused() {
     assert_eq!(page["paging"]["total"], 4, "the refused message is not kept");
     client.get(&contact_at(text(&first, "contact_id"))).await.expect(200);
 
-    server.kill().await;
-    server.restart().await;
+    site.crash().await;
     assert_refused(&client.post(SEND, &hello).await, 429, "out_of_credits");
 }
 
 #[tokio::test]
 async fn credits_are_counted_on_across_restarts() {
-    let (_dir, mut server, client) = limited(&["--credits", "2"]).await;
+    let mut site = Site::breakable(&["--credits", "2"]).await;
+    let client = site.client();
     assert_sent(client.say(None, "Hello").await);
-    server.terminate().await;
-    server.restart().await;
+    site.restart().await;
     assert_sent(client.say(None, "Hello").await);
     let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
     assert_refused(&answer, 429, "out_of_credits");
@@ -74,7 +72,7 @@ async fn credits_are_counted_on_across_restarts() {
 
 #[tokio::test]
 async fn many_at_once_get_no_more_than_there_is() {
-    let (_dir, _server, client) = limited(&["--credits", "3"]).await;
+    let (_site, client) = limited(&["--credits", "3"]).await;
     let hello = json!({ "message": "Hello" });
     let answers = futures_util::future::join_all((0..12).map(|_| client.post(SEND, &hello))).await;
     let sent = answers.iter().filter(|answer| answer.status == 200).count();
@@ -86,7 +84,7 @@ async fn many_at_once_get_no_more_than_there_is() {
 
 #[tokio::test]
 async fn a_repeated_request_costs_one_credit() {
-    let (_dir, _server, client) = limited(&["--credits", "2"]).await;
+    let (_site, client) = limited(&["--credits", "2"]).await;
     let keyed = client.with("Idempotency-Key", "order-1");
     let hello = json!({ "message": "Hello" });
     let first = keyed.post(SEND, &hello).await.expect(200);
@@ -98,7 +96,7 @@ async fn a_repeated_request_costs_one_credit() {
 
 #[tokio::test]
 async fn the_request_over_the_limit_is_told_when_to_come_back() {
-    let (_dir, _server, client) = limited(&["--aerochat-per-minute", "5"]).await;
+    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
     let hello = json!({ "message": "Hello" });
     let mut left = Vec::new();
     for _ in 0..5 {
@@ -119,7 +117,7 @@ async fn the_request_over_the_limit_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn every_answer_tells_what_is_left_errors_too() {
-    let (_dir, _server, client) = limited(&["--aerochat-per-minute", "5"]).await;
+    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
     let mut left = Vec::new();
     for answer in [
         client.post(SEND, &json!({ "message": "" })).await,
@@ -134,7 +132,7 @@ async fn every_answer_tells_what_is_left_errors_too() {
 
 #[tokio::test]
 async fn answers_of_the_framework_tell_what_is_left_too() {
-    let (_dir, _server, client) = limited(&["--aerochat-per-minute", "5"]).await;
+    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
     let mut left = Vec::new();
     for answer in [
         client.raw("POST", SEND, "application/json", "{").await,
@@ -150,8 +148,8 @@ async fn answers_of_the_framework_tell_what_is_left_too() {
 
 #[tokio::test]
 async fn an_account_without_a_limit_is_told_of_none() {
-    let server = Server::start().await;
-    let answer = server.client().post(SEND, &json!({ "message": "Hello" })).await;
+    let site = Site::start().await;
+    let answer = site.client().post(SEND, &json!({ "message": "Hello" })).await;
     assert_sent(answer.expect(200));
     assert_eq!(answer.header("ratelimit-limit"), "");
 }

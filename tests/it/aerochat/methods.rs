@@ -3,12 +3,12 @@
 use reqwest::Method;
 
 use super::shapes::{SEND, assert_refused, contact_at, history_of};
-use crate::harness::Server;
+use super::Site;
 
 #[tokio::test]
 async fn another_method_is_not_allowed_and_says_which_are() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let (history, contact) = (history_of("cv_7Hq2Lm8pR1vXc0"), contact_at("ct_R2dE8nQ1pXkLZ0"));
     for (path, methods, allow) in [
         (SEND, ["GET", "PUT", "PATCH", "DELETE"], "POST"),
@@ -26,8 +26,8 @@ async fn another_method_is_not_allowed_and_says_which_are() {
 
 #[tokio::test]
 async fn options_tell_the_methods_of_a_path() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for (path, allow) in [
         (SEND.to_owned(), "POST"),
         (history_of("cv_7Hq2Lm8pR1vXc0"), "GET, HEAD"),
@@ -42,8 +42,8 @@ async fn options_tell_the_methods_of_a_path() {
 
 #[tokio::test]
 async fn a_path_that_is_not_there_is_not_found() {
-    let server = Server::start().await;
-    for caller in [server.client(), server.stranger()] {
+    let site = Site::start().await;
+    for caller in [site.client(), site.stranger()] {
         for path in [
             "/bot/v1",
             "/bot/v1/",
@@ -60,5 +60,5 @@ async fn a_path_that_is_not_there_is_not_found() {
         }
     }
     // A version that does not exist yet belongs to no surface.
-    assert_eq!(server.client().get("/bot/v2/contacts/ct_R2dE8nQ1pXkLZ0").await.status, 404);
+    assert_eq!(site.client().get("/bot/v2/contacts/ct_R2dE8nQ1pXkLZ0").await.status, 404);
 }

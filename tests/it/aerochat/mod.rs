@@ -17,3 +17,5 @@ mod streaming;
 mod transcripts;
 mod turns;
 mod validation;
+
+use super::Site;

@@ -3,26 +3,25 @@
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_page, assert_sent, history_of, text, texts};
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 async fn asked(client: &Client, conversation: Option<&str>, question: &str) -> Value {
     assert_sent(client.say(conversation, question).await)
 }
 
-/// A server that has one account, made with these flags.
-async fn server_with(flags: &[&str]) -> (tempfile::TempDir, Server, Client) {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let key = Server::create_account(dir.path(), "Shop", flags).await;
-    let server = Server::open(dir.path(), &[]).await;
-    let client = server.client_with(&key);
-    (dir, server, client)
+/// A site that has one account, made with these flags.
+async fn site_with(flags: &[&str]) -> (Site, Client) {
+    let site = Site::with_account(flags).await;
+    let client = site.client();
+    (site, client)
 }
 
 #[tokio::test]
 async fn the_answer_has_every_documented_field() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     let body = json!({ "message": "what are your opening hours?" });
-    let answer = server.client().post(SEND, &body).await;
+    let answer = site.client().post(SEND, &body).await;
     let sent = assert_sent(answer.expect(200));
     assert_eq!(sent["status"], "bot");
     assert_eq!(sent["intent"], "business_hours");
@@ -33,8 +32,8 @@ async fn the_answer_has_every_documented_field() {
 
 #[tokio::test]
 async fn the_conversation_id_continues_the_same_conversation() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = asked(&client, None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
     let second = asked(&client, Some(id), "where is my order?").await;
@@ -53,8 +52,8 @@ async fn the_conversation_id_continues_the_same_conversation() {
 
 #[tokio::test]
 async fn each_intent_has_its_name() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for (question, intent) in [
         ("what are your opening hours?", "business_hours"),
         ("where is my order?", "order_status"),
@@ -77,8 +76,8 @@ async fn each_intent_has_its_name() {
 
 #[tokio::test]
 async fn a_question_is_answered_in_its_own_language() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for (question, language, beginning) in [
         ("what are your opening hours?", "en", "We're open 9am-5pm"),
         ("¿Cuál es su horario?", "es", "Abrimos de 9:00 a 17:00"),
@@ -101,8 +100,8 @@ async fn a_question_is_answered_in_its_own_language() {
 
 #[tokio::test]
 async fn a_text_without_words_keeps_the_conversations_language() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = asked(&client, None, "¿Cuál es su horario?").await;
     let second = asked(&client, Some(text(&first, "conversation_id")), "42").await;
     assert_eq!(second["language"], "es");
@@ -110,8 +109,8 @@ async fn a_text_without_words_keeps_the_conversations_language() {
 
 #[tokio::test]
 async fn asking_for_a_human_queues_the_conversation_for_an_agent() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = asked(&client, None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
     let escalated = asked(&client, Some(id), "I want to talk to a human").await;
@@ -129,14 +128,14 @@ async fn asking_for_a_human_queues_the_conversation_for_an_agent() {
 
 #[tokio::test]
 async fn a_first_message_that_asks_for_a_human_is_queued_at_once() {
-    let server = Server::start().await;
-    let sent = asked(&server.client(), None, "I want to talk to a human").await;
+    let site = Site::start().await;
+    let sent = asked(&site.client(), None, "I want to talk to a human").await;
     assert_eq!(sent["status"], "queued_for_agent");
 }
 
 #[tokio::test]
 async fn without_a_bot_an_agent_is_asked() {
-    let (_dir, _server, client) = server_with(&["--no-bot"]).await;
+    let (_site, client) = site_with(&["--no-bot"]).await;
     let first = asked(&client, None, "what are your opening hours?").await;
     assert_eq!(first["status"], "queued_for_agent");
     let again = asked(&client, Some(text(&first, "conversation_id")), "hello?").await;
@@ -145,7 +144,7 @@ async fn without_a_bot_an_agent_is_asked() {
 
 #[tokio::test]
 async fn without_bot_and_agent_the_message_is_kept_and_nobody_is_available() {
-    let (_dir, _server, client) = server_with(&["--no-bot", "--no-agent"]).await;
+    let (_site, client) = site_with(&["--no-bot", "--no-agent"]).await;
     let first = asked(&client, None, "what are your opening hours?").await;
     assert_eq!(first["status"], "unavailable");
     let id = text(&first, "conversation_id");
@@ -157,7 +156,7 @@ async fn without_bot_and_agent_the_message_is_kept_and_nobody_is_available() {
 
 #[tokio::test]
 async fn without_an_agent_the_bot_says_what_it_can() {
-    let (_dir, _server, client) = server_with(&["--no-agent"]).await;
+    let (_site, client) = site_with(&["--no-agent"]).await;
     let sent = asked(&client, None, "I want to talk to a human").await;
     assert_eq!(sent["status"], "bot");
     assert_eq!(sent["intent"], Value::Null);
@@ -166,8 +165,8 @@ async fn without_an_agent_the_bot_says_what_it_can() {
 
 #[tokio::test]
 async fn what_was_said_is_kept_as_written() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let written = "  <b>Grüße</b> & \"quotes\" \\ 👩‍👩‍👧 \u{200f}שלום \u{0}\u{7f}\r\n\ttabs  ";
     let sent = asked(&client, None, written).await;
     let path = history_of(text(&sent, "conversation_id"));

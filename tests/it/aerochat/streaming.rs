@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use crate::harness::feed::{SseEvent, assembled};
 use crate::harness::wait::within;
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 async fn streamed(client: &Client, body: &Value) -> Vec<SseEvent> {
     client.stream(SEND, Some(body)).await.rest().await
@@ -34,8 +35,8 @@ fn joined(chunks: &[SseEvent]) -> String {
 
 #[tokio::test]
 async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let body = json!({ "message": "what are your opening hours?" });
     let events = streamed(&client, &body).await;
     let (chunks, answer) = dissected(&events);
@@ -52,8 +53,8 @@ async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
 
 #[tokio::test]
 async fn a_reply_in_another_script_is_cut_between_characters() {
-    let server = Server::start().await;
-    let events = streamed(&server.client(), &json!({ "message": "आपके खुलने का समय क्या है?" })).await;
+    let site = Site::start().await;
+    let events = streamed(&site.client(), &json!({ "message": "आपके खुलने का समय क्या है?" })).await;
     let (chunks, answer) = dissected(&events);
     assert_eq!(joined(chunks), text(&answer["reply"], "text"));
     assert_eq!(answer["language"], "hi");
@@ -61,8 +62,8 @@ async fn a_reply_in_another_script_is_cut_between_characters() {
 
 #[tokio::test]
 async fn a_hand_over_has_no_chunks() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let events = streamed(&client, &json!({ "message": "I want to talk to a human" })).await;
     let (chunks, answer) = dissected(&events);
     assert!(chunks.is_empty(), "{chunks:?}");
@@ -74,10 +75,8 @@ async fn a_hand_over_has_no_chunks() {
 
 #[tokio::test]
 async fn when_nobody_is_available_the_stream_ends_and_says_so() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let key = Server::create_account(dir.path(), "Shop", &["--no-bot", "--no-agent"]).await;
-    let server = Server::open(dir.path(), &[]).await;
-    let events = streamed(&server.client_with(&key), &json!({ "message": "Hello" })).await;
+    let site = Site::with_account(&["--no-bot", "--no-agent"]).await;
+    let events = streamed(&site.client(), &json!({ "message": "Hello" })).await;
     let (chunks, answer) = dissected(&events);
     assert!(chunks.is_empty(), "{chunks:?}");
     assert_eq!(answer["status"], "unavailable");
@@ -85,8 +84,8 @@ async fn when_nobody_is_available_the_stream_ends_and_says_so() {
 
 #[tokio::test]
 async fn any_id_resumes_on_the_live_surface() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let events = streamed(&client, &json!({ "message": "what are your opening hours?" })).await;
     let (chunks, answer) = dissected(&events);
     let reply = text(&answer["reply"], "text");
@@ -118,8 +117,8 @@ async fn any_id_resumes_on_the_live_surface() {
 
 #[tokio::test]
 async fn a_refusal_is_json_whatever_was_asked_for() {
-    let server = Server::start().await;
-    let client = server.client().with("Accept", "text/event-stream");
+    let site = Site::start().await;
+    let client = site.client().with("Accept", "text/event-stream");
     let answer = client.post(SEND, &json!({ "message": "" })).await;
     assert_refused(&answer, 400, "invalid_request");
     let unknown = json!({ "message": "Hello", "conversation_id": "cv_7Hq2Lm8pR1vXc0" });
@@ -128,14 +127,14 @@ async fn a_refusal_is_json_whatever_was_asked_for() {
 
 #[tokio::test]
 async fn only_who_asks_for_a_stream_gets_one() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     for accept in ["application/json", "*/*", "text/html, */*;q=0.8", "text/*"] {
-        let client = server.client().with("Accept", accept);
+        let client = site.client().with("Accept", accept);
         let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
         assert_sent(answer.expect(200));
     }
     for accept in ["text/event-stream", "application/json, text/event-stream;q=0.9"] {
-        let client = server.client().with("Accept", accept);
+        let client = site.client().with("Accept", accept);
         let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
         assert!(answer.header("content-type").starts_with("text/event-stream"), "{accept}");
         assert!(answer.header("cache-control").contains("no-"), "{accept}: nothing may keep it");
@@ -144,8 +143,8 @@ async fn only_who_asks_for_a_stream_gets_one() {
 
 #[tokio::test]
 async fn a_watched_message_is_answered_in_the_same_shape_while_readers_see_it_made() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
     let path = format!("/live/v1/conversations/{conversation}/stream");

@@ -1,7 +1,7 @@
 //! Replays `tests/transcripts/aerochat/*.http`: the page's own examples (seed 000) in its own
 //! words, with origin and key put in.
 //!
-//! A file is a conversation: requests and the answers they get, as on the wire, one server per
+//! A file is a conversation: requests and the answers they get, as on the wire, one site per
 //! file. `<your_key>` is the key; `{field}` in a request is that field of an earlier answer. In an
 //! answer `[id]`, `[time]` and `[text]` stand for what differs each time; all else, the order of
 //! the fields included, is compared as text.
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::shapes::{is_id, is_message_id, is_time};
 use crate::harness::http::Answer;
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/aerochat");
 
@@ -131,8 +132,8 @@ async fn replay(name: &str) {
     let text = std::fs::read_to_string(format!("{DIRECTORY}/{name}.http")).expect("the transcript");
     let exchanges = parse(name, &text);
     assert!(!exchanges.is_empty(), "{name}: a transcript has exchanges");
-    let server = Server::start().await;
-    let (client, key) = (server.stranger(), server.credential("aerochat_api_key"));
+    let site = Site::start().await;
+    let (client, key) = (site.stranger(), site.key().to_owned());
     let mut known = Vec::new();
     for exchange in exchanges {
         let answer = ask(&client, &key, &exchange, &known).await;

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_page, assert_sent, history_of, text};
-use crate::harness::{Client, Server};
+use super::Site;
+use crate::harness::Client;
 
 const QUESTIONS: [(&str, &str); 4] = [
     ("what are your opening hours?", "business_hours"),
@@ -49,8 +50,8 @@ async fn ask_at_once(client: &Client, conversation: &str) {
 
 #[tokio::test]
 async fn messages_at_once_have_a_reply_each_in_their_order() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
     ask_at_once(&client, conversation).await;
@@ -61,8 +62,8 @@ async fn messages_at_once_have_a_reply_each_in_their_order() {
 
 #[tokio::test]
 async fn so_have_messages_that_a_reader_watches() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
     let path = format!("/live/v1/conversations/{conversation}/stream");
@@ -73,8 +74,8 @@ async fn so_have_messages_that_a_reader_watches() {
 
 #[tokio::test]
 async fn after_a_hand_over_no_message_of_the_same_moment_gets_a_bots_reply() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
     let bodies = ["I want to talk to a human", "where is my order?", "How can I pay?"]

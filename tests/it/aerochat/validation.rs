@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
-use crate::harness::Server;
+use super::Site;
 
 #[tokio::test]
 async fn an_empty_message_is_an_invalid_request() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for body in [
         json!({ "message": "" }),
         json!({ "message": " \n\t\u{a0}\u{2003}" }),
@@ -28,13 +28,13 @@ async fn an_empty_message_is_an_invalid_request() {
 
 #[tokio::test]
 async fn every_faulty_field_is_named_at_once() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     let body = json!({
         "message": "  ",
         "conversation_id": 5,
         "contact": { "name": "a\u{7}b", "email": "jane", "phone": "12" },
     });
-    let answer = server.client().post(SEND, &body).await;
+    let answer = site.client().post(SEND, &body).await;
     let said = assert_refused(&answer, 400, "invalid_request");
     for field in ["message", "conversation_id", "contact.name", "contact.email", "contact.phone"] {
         assert!(said.contains(field), "{field} is missing in {said}");
@@ -43,8 +43,8 @@ async fn every_faulty_field_is_named_at_once() {
 
 #[tokio::test]
 async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for (contact, field) in [
         (json!({ "email": "jane" }), "contact.email"),
         (json!({ "email": "jane@localhost" }), "contact.email"),
@@ -79,8 +79,8 @@ async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_conversation_that_is_not_there_is_not_found() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     let contact = text(&client.say(None, "Hello").await, "contact_id").to_owned();
     for id in
         ["cv_7Hq2Lm8pR1vXc0", "cv_", "", "x", "cv_7Hq2Lm8pR1vXc0🙂", "cv_\u{0}", &contact, " "]
@@ -97,7 +97,7 @@ async fn a_conversation_that_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn nulls_and_unknown_fields_are_ignored() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     let body = json!({
         "message": "what are your opening hours?",
         "conversation_id": null,
@@ -105,16 +105,16 @@ async fn nulls_and_unknown_fields_are_ignored() {
         "channel": "whatsapp",
         "metadata": { "any": [1, 2, { "deep": null }] },
     });
-    let sent = assert_sent(server.client().post(SEND, &body).await.expect(200));
+    let sent = assert_sent(site.client().post(SEND, &body).await.expect(200));
     assert_eq!(sent["status"], "bot");
     let body = json!({ "message": "Hello", "contact": { "name": null, "age": 7 } });
-    assert_sent(server.client().post(SEND, &body).await.expect(200));
+    assert_sent(site.client().post(SEND, &body).await.expect(200));
 }
 
 #[tokio::test]
 async fn ten_thousand_characters_are_taken_and_one_more_is_too_long() {
-    let server = Server::start().await;
-    let client = server.client();
+    let site = Site::start().await;
+    let client = site.client();
     for character in ["a", "é", "€", "😀"] {
         let longest = character.repeat(10_000);
         let sent = assert_sent(client.post(SEND, &json!({ "message": longest })).await.expect(200));
@@ -136,9 +136,9 @@ async fn ten_thousand_characters_are_taken_and_one_more_is_too_long() {
 
 #[tokio::test]
 async fn a_too_long_message_tells_so_whatever_else_is_wrong() {
-    let server = Server::start().await;
+    let site = Site::start().await;
     let body = json!({
         "message": "x".repeat(10_001), "conversation_id": "cv_7Hq2Lm8pR1vXc0", "contact": Value::Null,
     });
-    assert_refused(&server.client().post(SEND, &body).await, 413, "message_too_long");
+    assert_refused(&site.client().post(SEND, &body).await, 413, "message_too_long");
 }

@@ -1,13 +1,19 @@
-//! What must be true of a conversation after all those kills, seen through the front door.
+//! What must be true of a conversation after all those kills, seen through the front door: every
+//! one of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::load::{Ledger, QUESTIONS, Reading};
+use super::load::{Ledger, QUESTIONS};
+use super::reading::Reading;
 use crate::harness::Client;
 use crate::harness::feed::{assembled, assert_chained};
-use crate::harness::wait::eventually;
+use crate::harness::wait::eventually_in;
+
+/// How long the last replies may take: those that a killed node owed are taken over.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What was counted, over all conversations.
 #[derive(Debug, Default)]
@@ -24,10 +30,12 @@ pub struct Figures {
     pub resumed_inside: usize,
 }
 
-/// Waits until a conversation is settled, and checks it against what its caller was told.
-pub async fn judge(client: &Client, ledger: &Ledger, figures: &mut Figures) {
+/// Waits until a conversation is settled, and checks on every server that there is, and that they
+/// agree, against what its caller was told.
+pub async fn judge(clients: &[Client], ledger: &Ledger, figures: &mut Figures) {
     let id = &ledger.conversation;
-    let frames = eventually("every message has its reply", || async {
+    let [client, others @ ..] = clients else { panic!("a server to ask") };
+    let frames = eventually_in(PATIENCE, "every message has its reply", || async {
         let frames = events(client, id).await;
         let answered: HashSet<_> =
             of(&frames, "message.outbound").map(|data| data["in_reply_to"].clone()).collect();
@@ -41,6 +49,10 @@ pub async fn judge(client: &Client, ledger: &Ledger, figures: &mut Figures) {
         prev = frame["id"].clone();
     }
     assert_eq!(history(client, id).await, messages(&frames), "history and events are one, {id}");
+    for other in others {
+        assert_eq!(events(other, id).await, frames, "every server has the same events of {id}");
+        assert_eq!(history(other, id).await, messages(&frames), "and the same history of {id}");
+    }
     nothing_is_lost_or_doubled(ledger, &frames, figures);
     every_message_has_one_reply(&frames, figures);
     if let Some(reading) = &ledger.reading {

@@ -11,12 +11,11 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::doors::{Doors, Round};
 use super::judge::{Figures, judge};
-use super::load::{Round, call};
-use crate::harness::Server;
-use crate::harness::wait::within;
-
-const CALLERS: usize = 64;
+use super::load::{CALLERS, call};
+use crate::harness::wait::within_time;
+use crate::harness::{Server, setting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it_is_killed() {
@@ -30,7 +29,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it
     let (rounds, round) = watch::channel(Round::default());
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
-        callers.spawn(call(number, server.client(), round.clone()));
+        callers.spawn(call(number, Doors::one(server.client(), round.clone())));
     }
 
     let mut back_after = Vec::new();
@@ -47,9 +46,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it
     rounds.send_replace(Round { number: kills, last: true });
 
     let mut figures = Figures::default();
-    while let Some(ledger) = within("every caller's end", callers.join_next()).await {
+    let patience = Duration::from_secs(60);
+    while let Some(ledger) = within_time(patience, "every caller's end", callers.join_next()).await
+    {
         let ledger = ledger.expect("a caller is content");
-        judge(&client, &ledger, &mut figures).await;
+        judge(std::slice::from_ref(&client), &ledger, &mut figures).await;
     }
     server.terminate().await;
     let (equal, said) = Server::command(dir.path(), &["verify"]).await;
@@ -66,11 +67,4 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it
 /// Lets the callers call for a random moment.
 async fn load(random: &mut StdRng) {
     tokio::time::sleep(Duration::from_millis(random.random_range(200..=1_200))).await;
-}
-
-/// A number from the environment.
-#[expect(clippy::disallowed_methods, reason = "a test has no config")]
-fn setting(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
 }

@@ -3,12 +3,14 @@
 //!
 //! `kill` is the proof: `load` is what it puts on the server and `judge` what must be true after.
 
-mod bots;
+pub mod bots;
 mod disk;
+pub mod doors;
 mod drain;
-mod judge;
+pub mod judge;
 mod kill;
-mod load;
+pub mod load;
+mod reading;
 mod story;
 mod tmpfs;
 mod torn;

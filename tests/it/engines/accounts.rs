@@ -29,7 +29,8 @@ pub async fn one_id_in_two_accounts_is_two_conversations<P: Place>() {
     let mut said = Vec::new();
     for (thread, count) in [(&mine, 3), (&theirs, 60)] {
         engine.append(thread.begin()).await.expect("appended");
-        let all: Vec<_> = (0..count).map(|_| thread.inbound_with_key("key").1).collect();
+        let more = (1..count).map(|_| thread.inbound("hello").1);
+        let all: Vec<_> = std::iter::once(thread.inbound_with_key("key").1).chain(more).collect();
         engine.append(all.clone()).await.expect("appended");
         said.push((thread, all));
     }

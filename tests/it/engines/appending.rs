@@ -19,8 +19,7 @@ pub async fn an_append_has_a_result_for_each_event_in_order<P: Place>() {
     let effects: Vec<_> = results.iter().map(|result| result.effect).collect();
     let twice = Effect::Discarded(Why::TurnIsClosed);
     assert_eq!(effects, [&[Effect::Applied; 4][..], &[twice]].concat());
-    let before = Seq::new(results[0].seq.get() - 1);
-    let log = bench.engine.read(Topic::Events, 0, before, 10).await.expect("read");
+    let log = bench.log(&thread).await;
     assert_eq!(events(&log), all, "all are recorded in this order, the discarded one too");
     let seqs: Vec<_> = log.iter().map(|entry| entry.seq).collect();
     assert_eq!(seqs, results.iter().map(|result| result.seq).collect::<Vec<_>>());
@@ -44,7 +43,7 @@ pub async fn what_was_appended_is_read_at_once<P: Place>() {
         assert_eq!(events(&last.expect("readable")), [inbound]);
         let contact = engine.contact(thread.account, thread.contact).await.expect("readable");
         assert_eq!(contact.expect("it is there").last_seq, result.seq);
-        assert_eq!(engine.end(Topic::Events, 0).await.expect("readable"), result.seq);
+        assert_eq!(bench.end(&thread).await, result.seq);
     }
 }
 
@@ -63,8 +62,7 @@ pub async fn a_reply_after_a_takeover_is_recorded_and_shown_to_nobody<P: Place>(
     let messages = engine.messages(thread.account, thread.id, 0, 100).await.expect("readable");
     assert_eq!(messages.len(), 1);
     assert!(bench.seen.told().iter().all(|entry| *entry.event != late), "nobody is told");
-    let log = engine.read(Topic::Events, 0, Seq::START, 100).await.expect("readable");
-    assert!(events(&log).contains(&late), "the log hides nothing");
+    assert!(events(&bench.log(&thread).await).contains(&late), "the log hides nothing");
     let totals = engine.totals(thread.account).await.expect("readable");
     assert_eq!((totals.inbound, totals.outbound), (1, 0));
 }
@@ -86,7 +84,10 @@ pub async fn an_append_that_is_no_longer_awaited_is_written_all_the_same<P: Plac
 pub async fn an_append_of_nothing_is_nothing<P: Place>() {
     let bench = Bench::<P>::make().await;
     assert_eq!(bench.engine.append(Vec::new()).await.expect("accepted"), []);
-    assert_eq!(bench.engine.end(Topic::Events, 0).await.expect("readable"), Seq::START);
+    for partition in 0..bench.engine.partitions(Topic::Events) {
+        let end = bench.engine.end(Topic::Events, partition).await;
+        assert_eq!(end.expect("readable"), Seq::START);
+    }
 }
 
 pub async fn administration_is_a_log_of_its_own<P: Place>() {
@@ -96,11 +97,13 @@ pub async fn administration_is_a_log_of_its_own<P: Place>() {
     let administration = thread.administration();
     let results = engine.append(administration.clone()).await.expect("appended");
     assert!(results.iter().all(|result| result.effect == Effect::Applied));
-    engine.append(thread.begin()).await.expect("appended");
+    thread.watch(&**engine);
+    let begin = thread.begin();
+    engine.append(begin.clone()).await.expect("appended");
     let accounts = engine.read(Topic::Accounts, 0, Seq::START, 100).await.expect("readable");
     assert_eq!(events(&accounts), administration);
-    let conversations = engine.read(Topic::Events, 0, Seq::START, 100).await.expect("readable");
-    assert_eq!(conversations.len(), 2);
+    assert_eq!(events(&bench.log(&thread).await), begin);
     assert_eq!(engine.partitions(Topic::Accounts), 1, "administration has one order");
-    assert_eq!(bench.seen.told().len(), 4, "observers are told of both");
+    let both = bench.count_told(administration.iter().chain(&begin));
+    assert_eq!(bench.seen.told().len(), both, "observers are told of both");
 }

@@ -1,5 +1,6 @@
 //! Pages of messages by number, anywhere in a conversation of any length.
 
+use futures_util::{StreamExt, stream};
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::engine::{Engine, Recorded};
@@ -42,6 +43,18 @@ async fn check(engine: &dyn Engine, thread: &Thread, all: &[Recorded], skip: u64
     assert!(page == expected, "{} messages: skip {skip}, limit {limit}", all.len());
 }
 
+async fn check_all(
+    engine: &dyn Engine,
+    thread: &Thread,
+    all: &[Recorded],
+    skips: impl Iterator<Item = u64>,
+    limits: &[usize],
+) {
+    let pages = skips.flat_map(|skip| limits.iter().map(move |limit| (skip, *limit)));
+    let checks = pages.map(|(skip, limit)| check(engine, thread, all, skip, limit));
+    stream::iter(checks).for_each_concurrent(8, |check| check).await;
+}
+
 pub async fn any_page_of_messages_is_the_slice_of_all<P: Place>() {
     let bench = Bench::<P>::make().await;
     let engine = &*bench.engine;
@@ -52,11 +65,8 @@ pub async fn any_page_of_messages_is_the_slice_of_all<P: Place>() {
         there = count;
         let all = all_messages(engine, &thread).await;
         assert_eq!(all.len(), count);
-        for skip in 0..=count as u64 + 1 {
-            for limit in [0, 1, 7, 50, 51] {
-                check(engine, &thread, &all, skip, limit).await;
-            }
-        }
+        let skips = 0..=count as u64 + 1;
+        check_all(engine, &thread, &all, skips, &[0, 1, 7, 50, 51]).await;
         check(engine, &thread, &all, u64::MAX, 10).await;
     }
 }
@@ -71,11 +81,8 @@ pub async fn a_page_deep_in_ten_thousand_messages_is_the_slice_of_all<P: Place>(
     assert_eq!(all.len(), 10_000);
     let around = |place: u64| place.saturating_sub(2)..=place + 2;
     let skips = (0..10_000).step_by(987).flat_map(around).chain((0..=10_050).step_by(150));
-    for skip in skips.chain(9_960..=10_001) {
-        for limit in [1, 51] {
-            check(engine, &thread, &all, skip, limit).await;
-        }
-    }
+    let skips = skips.chain(9_960..=10_001);
+    check_all(engine, &thread, &all, skips, &[1, 51]).await;
     check(engine, &thread, &all, 0, 20_000).await;
     check(engine, &thread, &all, 4_999, 4_999).await;
 }

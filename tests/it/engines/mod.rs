@@ -13,7 +13,7 @@ mod place;
 mod reading;
 mod rebuilding;
 mod reopening;
-mod samples;
+pub mod samples;
 #[cfg(feature = "cluster")]
 mod search;
 mod views;
@@ -77,3 +77,5 @@ macro_rules! contract {
 }
 
 contract!(embedded, crate::engines::place::Directory);
+#[cfg(feature = "cluster")]
+contract!(cluster, crate::engines::place::Keyspace);

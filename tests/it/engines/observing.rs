@@ -1,4 +1,6 @@
 //! Observers: told in the order of the log, of what can be read already.
+//!
+//! An engine with a relay tells of each conversation in its order, and of those that are watched.
 
 use futures_util::future::join_all;
 use parlor::domain::seq::Seq;
@@ -7,8 +9,7 @@ use parlor::engine::{Recorded, Topic};
 use super::place::{Bench, Place};
 use super::samples::Thread;
 
-async fn busy<P: Place>() -> Bench<P> {
-    let bench = Bench::<P>::make().await;
+async fn busy<P: Place>(bench: &Bench<P>) -> Vec<Thread> {
     let tasks = (0..16).map(|_| {
         let engine = bench.engine.clone();
         tokio::spawn(async move {
@@ -20,16 +21,15 @@ async fn busy<P: Place>() -> Bench<P> {
                 let all = vec![inbound, reply.clone(), reply];
                 engine.append(all).await.expect("appended");
             }
+            thread
         })
     });
-    for task in join_all(tasks).await {
-        task.expect("no task fails");
-    }
-    bench
+    join_all(tasks).await.into_iter().map(|task| task.expect("no task fails")).collect()
 }
 
 pub async fn observers_are_told_in_the_order_of_the_log<P: Place>() {
-    let bench = busy::<P>().await;
+    let bench = Bench::<P>::make().await;
+    let threads = busy(&bench).await;
     let told = bench.seen.told();
     for partition in 0..bench.engine.partitions(Topic::Events) {
         let log = bench.engine.read(Topic::Events, partition, Seq::START, 100_000).await;
@@ -41,13 +41,22 @@ pub async fn observers_are_told_in_the_order_of_the_log<P: Place>() {
                 applied.push(entry.clone());
             }
         }
-        let of_partition = told.iter().filter(|told| log.contains(told)).cloned();
-        assert_eq!(of_partition.collect::<Vec<_>>(), applied);
+        for thread in threads.iter().filter(|thread| bench.partition(thread) == partition) {
+            let of_thread = |entry: &&Recorded| entry.event.body.conversation() == Some(thread.id);
+            assert!(told.iter().filter(of_thread).eq(applied.iter().filter(of_thread)));
+        }
+        if bench.engine.relay().is_none() {
+            let of_partition = told.iter().filter(|told| log.contains(told)).cloned();
+            assert_eq!(of_partition.collect::<Vec<_>>(), applied);
+        }
     }
-    assert_eq!(told.len(), 16 * (2 + 20 * 2), "what was discarded is not told");
+    let begun = bench.count_told(&threads[0].begin());
+    assert_eq!(told.len(), 16 * (begun + 20 * 2), "what was discarded is not told");
 }
 
 pub async fn observers_are_told_what_can_be_read_already<P: Place>() {
-    let bench = busy::<P>().await;
+    let bench = Bench::<P>::made_looking().await;
+    busy(&bench).await;
+    assert!(!bench.seen.told().is_empty());
     assert_eq!(bench.seen.early(), [], "these could not be read when observers were told");
 }

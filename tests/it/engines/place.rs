@@ -2,25 +2,43 @@
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use futures_util::FutureExt;
+use parlor::domain::event::{Body, Event};
+use parlor::domain::ids::StreamKey;
 use parlor::domain::seq::Seq;
 use parlor::engine::embedded::{Embedded, Options};
-use parlor::engine::{Engine, Error, Observer, Recorded, Result};
+use parlor::engine::{Engine, Error, Observer, Recorded, Result, Topic};
+use parlor::projection::turns_due;
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
+use super::samples::Thread;
 use crate::harness::wait::eventually;
+
+#[cfg(feature = "cluster")]
+mod keyspace;
+#[cfg(feature = "cluster")]
+pub use keyspace::Keyspace;
 
 /// An empty place for one engine, which outlives it.
 pub trait Place: Sized {
+    /// Whether claims are forgotten when told to, and not by themselves.
+    const FORGETS_WHEN_TOLD: bool;
+
     fn make() -> impl Future<Output = Self>;
+
     /// Opens what is there.
     fn open(&self, observer: Arc<dyn Observer>) -> impl Future<Output = Result<Arc<dyn Engine>>>;
+
+    /// Which of so many partitions has the events of a key.
+    fn partition_of(key: StreamKey, partitions: u32) -> u32;
 }
 
 /// The embedded engine's: a directory.
 pub struct Directory(pub TempDir);
 
 impl Place for Directory {
+    const FORGETS_WHEN_TOLD: bool = true;
+
     async fn make() -> Self {
         Self(tempfile::tempdir().expect("a temporary directory"))
     }
@@ -29,6 +47,10 @@ impl Place for Directory {
         let dir = self.0.path().to_owned();
         let options = Options { dir, cache_bytes: 8 << 20, reserve_bytes: 0 };
         Ok(Arc::new(Embedded::open(&options, observer)?))
+    }
+
+    fn partition_of(_: StreamKey, _: u32) -> u32 {
+        0
     }
 }
 
@@ -41,10 +63,53 @@ pub struct Bench<P> {
 
 impl<P: Place> Bench<P> {
     pub async fn make() -> Self {
-        let (place, seen) = (P::make().await, Arc::new(Seen::default()));
+        Self::with(Seen::default()).await
+    }
+
+    /// The same with an observer that looks whether it can read what it is told.
+    pub async fn made_looking() -> Self {
+        Self::with(Seen { looks: Some(Handle::current()), ..Seen::default() }).await
+    }
+
+    async fn with(seen: Seen) -> Self {
+        let (place, seen) = (P::make().await, Arc::new(seen));
         let engine = place.open(seen.clone()).await.expect("an empty place opens");
         seen.engine.set(Arc::downgrade(&engine)).expect("set once");
         Self { engine, seen, place }
+    }
+
+    /// The partition of a thread's events.
+    pub fn partition(&self, thread: &Thread) -> u32 {
+        P::partition_of(thread.key(), self.engine.partitions(Topic::Events))
+    }
+
+    /// The log of a thread's partition.
+    pub async fn log(&self, thread: &Thread) -> Vec<Recorded> {
+        let partition = self.partition(thread);
+        let log = self.engine.read(Topic::Events, partition, Seq::START, 100_000).await;
+        log.expect("readable")
+    }
+
+    /// The position of the last event of a thread's partition.
+    pub async fn end(&self, thread: &Thread) -> Seq {
+        let end = self.engine.end(Topic::Events, self.partition(thread)).await;
+        end.expect("readable")
+    }
+
+    /// The turns that are due in all partitions.
+    pub async fn due(&self) -> Vec<turns_due::Row> {
+        let mut due = Vec::new();
+        for partition in 0..self.engine.partitions(Topic::Events) {
+            due.extend(self.engine.turns_due(partition, Seq::START, 100).await.expect("readable"));
+        }
+        due
+    }
+
+    /// How many of these events observers are told of, where all of them are applied.
+    pub fn count_told<'a>(&self, events: impl IntoIterator<Item = &'a Event>) -> usize {
+        let all = self.engine.relay().is_none();
+        let told = |body: &Body| all || body.is_administrative() || body.conversation().is_some();
+        events.into_iter().filter(|event| told(&event.body)).count()
     }
 
     /// Lets go of the engine without closing it, and opens its place again.
@@ -77,6 +142,8 @@ impl<P: Place> Bench<P> {
 pub struct Seen {
     told: Mutex<Vec<Recorded>>,
     engine: OnceLock<Weak<dyn Engine>>,
+    /// Where it reads what it is told, if it does.
+    looks: Option<Handle>,
     /// Events of which it was told before they could be read.
     early: Mutex<Vec<Recorded>>,
 }
@@ -89,21 +156,26 @@ impl Seen {
     pub fn early(&self) -> Vec<Recorded> {
         self.early.lock().expect("not poisoned").clone()
     }
+
+    /// Observers do not wait; this one does, since later would be too late to see it.
+    fn look(&self, runtime: &Handle, entry: &Recorded) {
+        let engine = self.engine.get().and_then(Weak::upgrade);
+        let (account, conversation) = (entry.event.account, entry.event.body.conversation());
+        if let (Some(engine), Some(id)) = (engine, conversation) {
+            let before = Seq::new(entry.seq.get() - 1);
+            let found = engine.timeline(account, id, before, 1);
+            let found = tokio::task::block_in_place(|| runtime.block_on(found));
+            if found.expect("readable").first() != Some(entry) {
+                self.early.lock().expect("not poisoned").push(entry.clone());
+            }
+        }
+    }
 }
 
 impl Observer for Seen {
     fn committed(&self, events: &[Recorded]) {
-        let engine = self.engine.get().and_then(Weak::upgrade);
-        for entry in events {
-            let event = &entry.event;
-            if let (Some(engine), Some(id)) = (&engine, event.body.conversation()) {
-                let before = Seq::new(entry.seq.get() - 1);
-                // An observer may not wait: what cannot be answered at once is not looked at.
-                let found = engine.timeline(event.account, id, before, 1).now_or_never();
-                if found.is_some_and(|found| found.expect("readable").first() != Some(entry)) {
-                    self.early.lock().expect("not poisoned").push(entry.clone());
-                }
-            }
+        if let Some(runtime) = &self.looks {
+            events.iter().for_each(|entry| self.look(runtime, entry));
         }
         self.told.lock().expect("not poisoned").extend_from_slice(events);
     }

@@ -10,7 +10,9 @@ use parlor::domain::event::{
 use parlor::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
 use parlor::domain::language::Language;
 use parlor::domain::message::{Author, Channel};
+use parlor::domain::seq::Seq;
 use parlor::domain::text::MessageText;
+use parlor::engine::relay::Whereabouts;
 use parlor::engine::{Engine, Recorded};
 
 /// One contact's conversation.
@@ -27,7 +29,7 @@ impl Thread {
     }
 
     pub fn event(&self, body: Body) -> Event {
-        let (account, key) = (self.account, StreamKey::Contact(self.contact));
+        let (account, key) = (self.account, self.key());
         Event { id: clock::mint(), at: clock::now(), account, key, body }
     }
 
@@ -52,11 +54,28 @@ impl Thread {
         ]
     }
 
-    /// A new thread, begun in an engine.
+    /// A new thread, begun in an engine, whose observer is told of it.
     pub async fn begun(engine: &dyn Engine) -> Self {
         let thread = Self::new();
+        thread.watch(engine);
         engine.append(thread.begin()).await.expect("appended");
         thread
+    }
+
+    /// Where nodes tell each other only of what is watched: watches this conversation.
+    pub fn watch(&self, engine: &dyn Engine) {
+        if let Some(relay) = engine.relay() {
+            relay.watch(self.whereabouts(), Seq::START);
+        }
+    }
+
+    pub fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { account: self.account, conversation: self.id, key: self.key() }
+    }
+
+    /// What the conversation's events are ordered by.
+    pub fn key(&self) -> StreamKey {
+        StreamKey::Contact(self.contact)
     }
 
     pub fn inbound(&self, text: &str) -> (MessageId, Event) {

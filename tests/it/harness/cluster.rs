@@ -1,13 +1,23 @@
 //! Nodes of the real binary over real services, with a keyspace and topics of their own.
 
+use std::collections::BTreeMap;
+use std::process::Output;
+use std::sync::Arc;
+
+use parlor::domain::ids::AccountId;
+use parlor::engine::cluster::{self as engine, Settings, cql, kafka};
+use parlor::engine::{Engine, Observer, Recorded};
 use serde_json::Value;
 
-use super::Server;
 use super::server::{Home, run};
 use super::services::Services;
 use super::wait::eventually;
+use super::{Client, Server};
 
 mod tests;
+
+/// Two for each of three nodes.
+pub const PARTITIONS: u32 = 6;
 
 /// A running cluster with one account; its nodes are killed when it is dropped.
 pub struct Cluster {
@@ -15,6 +25,7 @@ pub struct Cluster {
     pub nodes: Vec<Server>,
     /// The keyspace, and what the topics' names begin with.
     name: String,
+    settings: Settings,
     connection: Vec<String>,
     /// What the nodes are given besides.
     flags: Vec<String>,
@@ -31,11 +42,14 @@ impl Cluster {
             connection.extend(["--search", &services.search]);
         }
         connection.extend(["--keyspace", &name, "--topic-prefix", &name]);
-        connection.extend(["--partitions", "6", "--replication", "1", "--min-insync", "1"]);
+        let partitions = PARTITIONS.to_string();
+        connection.extend(["--partitions", &partitions]);
+        connection.extend(["--replication", "1", "--min-insync", "1"]);
+        let settings = settings(services, &name);
         let connection = connection.into_iter().map(str::to_owned).collect();
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (nodes_wanted, nodes, credentials) = (nodes, Vec::new(), Value::Null);
-        let mut cluster = Self { nodes, name, connection, flags, credentials };
+        let mut cluster = Self { nodes, name, settings, connection, flags, credentials };
         cluster.command(&["migrate"]).await;
         cluster.credentials = cluster.account("Test", &[]).await;
         let starting = (0..nodes_wanted).map(|_| cluster.launch());
@@ -50,6 +64,23 @@ impl Cluster {
     /// To kill, terminate or restart it.
     pub fn node_mut(&mut self, number: usize) -> &mut Server {
         &mut self.nodes[number]
+    }
+
+    /// A caller of each node, with the first account's key.
+    pub fn clients(&self) -> Vec<Client> {
+        self.nodes.iter().map(Server::client).collect()
+    }
+
+    /// The first account.
+    pub fn account_id(&self) -> AccountId {
+        let id = self.credentials["account_id"].as_str().expect("an account");
+        id.parse().expect("an account's id")
+    }
+
+    /// The engine as a node has it, in this process: it reads and appends, and owns no partition.
+    pub async fn engine(&self) -> Arc<dyn Engine> {
+        let engine = engine::Cluster::open(&self.settings, Arc::new(Nobody), false).await;
+        Arc::new(engine.expect("the cluster opens"))
     }
 
     /// Starts one node more; gives its number.
@@ -67,11 +98,22 @@ impl Cluster {
     /// Runs `parlor` with arguments and the connection's flags, which must go well; gives what it
     /// printed on standard output.
     pub async fn command(&self, arguments: &[&str]) -> String {
-        let connection: Vec<_> = self.connection.iter().map(String::as_str).collect();
-        let output = run(&[arguments, &connection].concat()).await;
+        let output = self.run(arguments).await;
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "parlor {}: {said}", arguments.join(" "));
         String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// The same where it may go wrong; gives all that it printed.
+    pub async fn try_command(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.run(arguments).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        let connection: Vec<_> = self.connection.iter().map(String::as_str).collect();
+        run(&[arguments, &connection].concat()).await
     }
 
     /// Makes another account, also while nodes run, and awaits that they all know it; gives its
@@ -96,8 +138,68 @@ impl Cluster {
     }
 
     async fn launch(&self) -> Server {
+        Server::launch(self.home(), self.arguments()).await
+    }
+
+    /// Begins to start one node more, at an address; it is not awaited. Gives its number.
+    pub async fn begin_node(&mut self, address: &str) -> usize {
+        self.begin_node_with(address, &[]).await
+    }
+
+    /// The same with other values of some of the connection's flags.
+    pub async fn begin_node_with(&mut self, address: &str, other: &[(&str, &str)]) -> usize {
+        let mut arguments = self.arguments();
+        for (flag, value) in other {
+            let place = arguments.iter().position(|known| known == flag).expect("a flag");
+            (*value).clone_into(&mut arguments[place + 1]);
+        }
+        let node = Server::begin(address, self.home(), arguments).await;
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    /// As the engine of a node is set.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn home(&self) -> Home {
+        Home::Cluster(self.credentials.clone())
+    }
+
+    fn arguments(&self) -> Vec<String> {
         let mut arguments = [self.connection.clone(), self.flags.clone()].concat();
         arguments.push("--no-demo".to_owned());
-        Server::launch(Home::Cluster(self.credentials.clone()), arguments).await
+        arguments
     }
+}
+
+/// As the connection's flags say, without search.
+fn settings(services: &Services, name: &str) -> Settings {
+    let kafka = kafka::Settings {
+        brokers: vec![services.kafka.clone()],
+        options: BTreeMap::new(),
+        prefix: name.to_owned(),
+        partitions: PARTITIONS,
+        replication: 1,
+        min_insync: 1,
+        generation: 1,
+    };
+    let cql = cql::Settings {
+        hosts: vec![services.cql.clone()],
+        user: None,
+        password: None,
+        keyspace: name.to_owned(),
+        replication: 1,
+    };
+    Settings { kafka, cql, search: None, clock: parlor::app::clock::now }
+}
+
+/// Is told of nothing that it wants to know.
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn committed(&self, _: &[Recorded]) {}
+
+    fn interrupted(&self) {}
 }

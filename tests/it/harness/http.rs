@@ -1,5 +1,8 @@
 //! A caller over HTTP.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -9,7 +12,9 @@ use super::feed::Feed;
 /// A caller with its headers.
 #[derive(Clone)]
 pub struct Client {
-    base: String,
+    bases: Arc<[String]>,
+    /// Requests so far: the next goes to the next base.
+    requests: Arc<AtomicUsize>,
     headers: HeaderMap,
     http: reqwest::Client,
 }
@@ -43,8 +48,19 @@ impl Answer {
 
 impl Client {
     pub fn new(base: &str) -> Self {
+        Self::over(vec![base.to_owned()])
+    }
+
+    /// One whose requests go to each of these in turn.
+    pub fn over(bases: Vec<String>) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { base: base.to_owned(), headers: HeaderMap::new(), http }
+        Self { bases: bases.into(), requests: Arc::default(), headers: HeaderMap::new(), http }
+    }
+
+    /// The same caller with a connection for each request.
+    pub fn without_keeping(&self) -> Self {
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        Self { http: http.build().expect("a client"), ..self.clone() }
     }
 
     /// The same caller with one header more.
@@ -56,7 +72,9 @@ impl Client {
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone())
+        let turn = self.requests.fetch_add(1, Ordering::Relaxed);
+        let base = &self.bases[turn % self.bases.len()];
+        self.http.request(method, format!("{base}{path}")).headers(self.headers.clone())
     }
 
     /// Sends a request that may fail on the way.

@@ -5,14 +5,17 @@
 pub mod cluster;
 pub mod feed;
 pub mod http;
-#[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "what only nodes need"))]
 pub mod process;
 #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "what only nodes need"))]
 pub mod server;
 #[cfg(feature = "cluster")]
 pub mod services;
+pub mod site;
 pub mod socket;
 pub mod wait;
 
+mod setting;
+
 pub use http::Client;
 pub use server::Server;
+pub use setting::setting;

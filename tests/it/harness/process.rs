@@ -1,10 +1,11 @@
 //! A child process of no runtime: tests with a runtime each can share it, and it ends with the test
 //! process, however that ends.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,32 +18,54 @@ pub struct Process {
     child: Child,
     /// How it ended, once somebody has awaited that.
     status: Option<ExitStatus>,
+    /// Its first line on standard output, until somebody takes it.
+    first: oneshot::Receiver<Option<String>>,
+    said: Said,
+    /// Comes when it has said its last word.
+    silent: oneshot::Receiver<()>,
 }
 
+/// The last lines on standard error.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<VecDeque<String>>>);
+
 impl Process {
-    /// Starts it and awaits its first line on standard output; fails with what it said on standard
-    /// error when it ends without.
-    pub async fn start(mut command: Command) -> (Self, String) {
+    /// Starts it.
+    pub async fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = start_from_the_lasting_thread(command).await.expect("the process starts");
-        let mut process = Self { child, status: None };
+        let mut child = start_from_the_lasting_thread(command).await.expect("the process starts");
         // Both pipes are read to their ends, so that the process never waits for us.
         let (send_first, first) = oneshot::channel();
-        let mut lines = BufReader::new(process.child.stdout.take().expect("piped")).lines();
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         thread::spawn(move || {
             send_first.send(lines.next().and_then(Result::ok)).ok();
             lines.for_each(drop);
         });
-        let (send_said, said) = oneshot::channel();
-        let stderr = process.child.stderr.take().expect("piped");
-        thread::spawn(move || send_said.send(show(stderr)).ok());
-        match within("a process' first line", first).await.expect("the reader lives") {
-            Some(first) => (process, first),
+        let (said, stderr) = (Said::default(), child.stderr.take().expect("piped"));
+        let (heard, (ended, silent)) = (said.clone(), oneshot::channel());
+        thread::spawn(move || {
+            heard.listen(stderr);
+            ended.send(()).ok();
+        });
+        Self { child, status: None, first, said, silent }
+    }
+
+    /// Awaits its first line on standard output; fails with what it said on standard error when it
+    /// ends without.
+    pub async fn first_line(&mut self) -> String {
+        match within("a process' first line", &mut self.first).await.expect("taken once") {
+            Some(first) => first,
             None => {
-                let said = within("the process' last words", said).await.unwrap_or_default();
-                panic!("the process did not start: {said}");
+                within("a process' last words", &mut self.silent).await.ok();
+                panic!("the process did not start: {}", self.said());
             }
         }
+    }
+
+    /// The last lines that it said on standard error.
+    pub fn said(&self) -> String {
+        let last = self.said.0.lock().expect("not poisoned");
+        last.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     pub fn pid(&self) -> u32 {
@@ -85,18 +108,19 @@ impl Drop for Process {
     }
 }
 
-/// Shows lines as they come; gives the last of them at the end.
-fn show(stderr: impl Read) -> String {
-    const LAST: usize = 50;
-    let mut last = std::collections::VecDeque::new();
-    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        eprintln!("{line}");
-        if last.len() == LAST {
-            last.pop_front();
+impl Said {
+    /// Shows lines as they come, and keeps the last.
+    fn listen(&self, stderr: impl Read) {
+        const LAST: usize = 500;
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            let mut last = self.0.lock().expect("not poisoned");
+            if last.len() == LAST {
+                last.pop_front();
+            }
+            last.push_back(line);
         }
-        last.push_back(line);
     }
-    Vec::from(last).join("\n")
 }
 
 /// A command whose process ends when we do. Where there is no `setpriv` (it is Linux's), one that

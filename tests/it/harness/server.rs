@@ -60,8 +60,21 @@ impl Server {
 
     /// Starts with these arguments on a free port.
     pub async fn launch(home: Home, arguments: Vec<String>) -> Self {
-        let (process, address) = serve("127.0.0.1:0", &arguments).await;
+        let mut server = Self::begin("127.0.0.1:0", home, arguments).await;
+        server.ready().await;
+        server
+    }
+
+    /// Starts where it may have to wait until it can serve.
+    pub async fn begin(address: &str, home: Home, arguments: Vec<String>) -> Self {
+        let (process, address) = (serve(address, &arguments).await, address.to_owned());
         Self { process, address, home, arguments, temporary: None }
+    }
+
+    /// Awaits that it says that it can serve.
+    pub async fn ready(&mut self) {
+        let first = self.process.first_line().await;
+        first.rsplit("http://").next().expect("an address").clone_into(&mut self.address);
     }
 
     /// `127.0.0.1:port`
@@ -100,6 +113,11 @@ impl Server {
         credentials[name].as_str().expect("a credential of that name").to_owned()
     }
 
+    /// What it has logged lately.
+    pub fn said(&self) -> String {
+        self.process.said()
+    }
+
     /// A client with that account's AeroChat key.
     pub fn client(&self) -> Client {
         self.client_with(&self.credential("aerochat_api_key"))
@@ -134,7 +152,13 @@ impl Server {
 
     /// Starts again on the same data and port.
     pub async fn restart(&mut self) {
-        (self.process, self.address) = serve(&self.address, &self.arguments).await;
+        self.begin_again().await;
+        self.ready().await;
+    }
+
+    /// The same where it may have to wait until it can serve.
+    pub async fn begin_again(&mut self) {
+        self.process = serve(&self.address, &self.arguments).await;
     }
 
     /// Runs `parlor` with arguments and `--data-dir`; gives what it printed.
@@ -176,10 +200,9 @@ fn without_settings(mut command: std::process::Command) -> std::process::Command
     command
 }
 
-/// Starts a server; gives it and where it listens.
-async fn serve(listen: &str, arguments: &[String]) -> (Process, String) {
+/// Starts a server.
+async fn serve(listen: &str, arguments: &[String]) -> Process {
     let mut command = without_settings(bound_to_us(BINARY));
     command.args(["serve", "--listen", listen]).args(arguments);
-    let (process, first) = Process::start(command).await;
-    (process, first.rsplit("http://").next().expect("an address").to_owned())
+    Process::start(command).await
 }

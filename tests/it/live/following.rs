@@ -144,7 +144,7 @@ async fn a_stranger_and_an_unknown_conversation_are_refused() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
     for path in [thread.path("/stream"), thread.path("/events"), thread.path("")] {
-        let error = stage.server.stranger().get(&path).await.expect(401);
+        let error = stage.site.stranger().get(&path).await.expect(401);
         assert_eq!(error["error"]["type"], "unauthorized");
     }
     for id in ["cv_1", "cv_", "nonsense", "ct_1"] {

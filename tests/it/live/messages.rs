@@ -95,7 +95,7 @@ async fn an_unknown_conversation_takes_no_message() {
         let path = format!("/live/v1/conversations/{id}/messages");
         let error = stage.key.post(&path, &json!({ "text": ASK })).await.expect(404);
         assert_eq!(error["error"]["type"], "not_found");
-        stage.server.stranger().post(&path, &json!({ "text": ASK })).await.expect(401);
+        stage.site.stranger().post(&path, &json!({ "text": ASK })).await.expect(401);
     }
 }
 

@@ -13,3 +13,5 @@ mod stage;
 mod stopping;
 mod subscriptions;
 mod tokens;
+
+use super::Site;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::stage::{ASK, Stage};
+use super::Site;
+use super::stage::{ASK, Stage, Thread};
 
 #[tokio::test]
 async fn typing_reaches_every_reader_and_is_not_kept() {
@@ -31,9 +32,10 @@ async fn typing_reaches_every_reader_and_is_not_kept() {
 
 #[tokio::test]
 async fn reading_is_kept_and_said_once() {
-    let mut stage = Stage::with_pace(0).await;
-    let (thread, client) = stage.conversation().await;
-    let turn = thread.turn(&client, ASK).await;
+    let mut site = Site::breakable(&[]).await;
+    let (id, client) = site.conversation().await;
+    let thread = Thread { id };
+    let turn = thread.turn(&client, "what are your opening hours?").await;
     let message = turn.last().expect("an end").data["data"]["message_id"].clone();
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     for _ in 0..3 {
@@ -43,8 +45,7 @@ async fn reading_is_kept_and_said_once() {
     let frame = feed.next().await;
     assert_eq!(frame.name, "conversation.read");
     assert_eq!(frame.data["data"], json!({ "reader": "customer", "message_id": message }));
-    stage.server.kill().await;
-    stage.server.restart().await;
+    site.crash().await;
     let stored = thread.events(&client).await;
     let reads = stored.iter().filter(|frame| frame["type"] == "conversation.read");
     assert_eq!(reads.map(|frame| &frame["id"]).collect::<Vec<_>>(), [&frame.data["id"]]);
@@ -79,6 +80,6 @@ async fn what_is_wrong_with_a_signal_is_said_by_field() {
         let unknown = format!("/live/v1/conversations/cv_1/{rest}");
         stage.key.post(&unknown, &body).await.expect(404);
         let known = thread.path(&format!("/{rest}"));
-        stage.server.stranger().post(&known, &body).await.expect(401);
+        stage.site.stranger().post(&known, &body).await.expect(401);
     }
 }

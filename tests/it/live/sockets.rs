@@ -8,7 +8,7 @@ use crate::harness::socket::Socket;
 
 async fn open(stage: &Stage) -> Socket {
     let headers = [("X-AeroChat-API-Key", stage.secret.as_str())];
-    Socket::open(stage.server.address(), "", &headers).await.expect("opened")
+    Socket::open(stage.site.address(), "", &headers).await.expect("opened")
 }
 
 fn command(kind: &str, thread: &Thread) -> Value {
@@ -24,7 +24,7 @@ fn with(mut command: Value, field: &str, value: impl Into<Value>) -> Value {
 async fn only_a_credential_opens_it() {
     let stage = Stage::with_pace(0).await;
     let (thread, _) = stage.conversation().await;
-    let address = stage.server.address();
+    let address = stage.site.address();
     assert_eq!(Socket::open(address, "", &[]).await.err(), Some(401));
     assert_eq!(Socket::open(address, "?token=live_x", &[]).await.err(), Some(401));
     let wrong = [("X-AeroChat-API-Key", "aero_wrong")];
@@ -46,7 +46,8 @@ async fn only_a_credential_opens_it() {
 #[tokio::test]
 async fn only_pages_of_our_own_origin_open_it() {
     let stage = Stage::with_pace(0).await;
-    let own = format!("http://{}", stage.server.address());
+    let address = stage.site.address();
+    let own = format!("http://{address}");
     let tries = [
         ("http://evil.example", Some(403)),
         ("null", Some(403)),
@@ -55,7 +56,7 @@ async fn only_pages_of_our_own_origin_open_it() {
     ];
     for (origin, expected) in tries {
         let headers = [("X-AeroChat-API-Key", stage.secret.as_str()), ("Origin", origin)];
-        let opened = Socket::open(stage.server.address(), "", &headers).await;
+        let opened = Socket::open(address, "", &headers).await;
         assert_eq!(opened.err(), expected, "from {origin}");
     }
 }
@@ -178,7 +179,7 @@ async fn a_token_speaks_of_its_own_conversation_alone() {
     let body = json!({ "conversation_id": mine.id });
     let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);
     let query = format!("?token={}", token["token"].as_str().expect("a token"));
-    let mut socket = Socket::open(stage.server.address(), &query, &[]).await.expect("opened");
+    let mut socket = Socket::open(stage.site.address(), &query, &[]).await.expect("opened");
     for kind in ["subscribe", "unsubscribe", "send", "stop", "typing", "read"] {
         let asked = with(with(command(kind, &other), "text", ASK), "typing", true);
         let (answer, _) = socket.ask(with(asked, "message_id", "a".repeat(32))).await;

@@ -1,10 +1,10 @@
-//! Where these tests play: a server whose bot takes its time to tell a story.
+//! Where these tests play: an account whose bot takes its time to tell a story.
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use super::Site;
+use crate::harness::Client;
 use crate::harness::feed::SseEvent;
-use crate::harness::{Client, Server};
 
 /// What the bot says to [`ASK`]: some thirty pieces, with characters of one to four bytes.
 pub const STORY: &str = "Once upon a time, in Île-de-France, a baker lost her 🥐. She asked the cat, \
@@ -13,20 +13,17 @@ pub const STORY: &str = "Once upon a time, in Île-de-France, a baker lost her �
     together, and lived happily ever after, which was a very long time indeed.";
 pub const ASK: &str = "tell me a story";
 
-/// A server with the slow bot, and its account's key.
+/// An account with the slow bot, and its key.
 pub struct Stage {
-    pub server: Server,
+    pub site: Site,
     /// A caller with the account's key, and the key itself.
     pub key: Client,
     pub secret: String,
-    _dir: TempDir,
 }
 
 impl Stage {
     /// The bot pauses so long between the pieces of its reply.
     pub async fn with_pace(pace_ms: u64) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let secret = Server::create_account(dir.path(), "Demo", &[]).await;
         let definition = json!({
             "kind": "faq",
             "name": "Storyteller",
@@ -39,19 +36,14 @@ impl Stage {
             }],
             "fallback": { "en": "I only know one story." }
         });
-        let file = dir.path().join("bot.json");
-        std::fs::write(&file, definition.to_string()).expect("written");
-        let path = file.to_str().expect("a path in UTF-8");
-        let (done, said) = Server::command(dir.path(), &["bot", "deploy", "--file", path]).await;
-        assert!(done, "bot deploy: {said}");
-        let server = Server::open(dir.path(), &[]).await;
-        let key = server.client_with(&secret);
-        Self { server, key, secret, _dir: dir }
+        let site = Site::with_bot(&definition).await;
+        let (key, secret) = (site.client(), site.key().to_owned());
+        Self { site, key, secret }
     }
 
     /// A new conversation and a caller with its token.
     pub async fn conversation(&self) -> (Thread, Client) {
-        let (id, client) = self.server.stranger().demo().await;
+        let (id, client) = self.site.conversation().await;
         (Thread { id }, client)
     }
 }

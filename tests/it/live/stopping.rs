@@ -59,7 +59,7 @@ async fn there_may_be_nothing_to_stop() {
     assert_eq!(stop(&thread, &client).await, json!({ "stopped": false }));
     let path = "/live/v1/conversations/cv_1/stop";
     stage.key.post(path, &Value::Null).await.expect(404);
-    stage.server.stranger().post(&thread.path("/stop"), &Value::Null).await.expect(401);
+    stage.site.stranger().post(&thread.path("/stop"), &Value::Null).await.expect(401);
     // A stop that found nothing stops nothing later.
     let turn = thread.turn(&client, ASK).await;
     assert_eq!(turn.last().expect("an end").data["data"]["text"], STORY);

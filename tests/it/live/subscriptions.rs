@@ -9,7 +9,7 @@ use crate::harness::socket::Socket;
 
 async fn open(stage: &Stage) -> Socket {
     let headers = [("X-AeroChat-API-Key", stage.secret.as_str())];
-    Socket::open(stage.server.address(), "", &headers).await.expect("opened")
+    Socket::open(stage.site.address(), "", &headers).await.expect("opened")
 }
 
 fn subscribe(thread: &Thread, after: Option<&str>) -> Value {

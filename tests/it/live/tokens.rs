@@ -1,11 +1,10 @@
-//! What a live token opens and for how long (`mint_token`); how the demo begins (`start_demo`).
+//! What a live token opens and for how long (`mint_token`).
 
 use parlor::app::clock;
 use parlor::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::stage::{ASK, Stage};
-use crate::harness::Server;
 
 #[tokio::test]
 async fn a_token_is_minted_for_a_conversation_and_a_while() {
@@ -53,7 +52,7 @@ async fn what_is_wrong_with_a_request_for_a_token_is_said_by_field() {
         let body = json!({ "conversation_id": id });
         stage.key.post("/live/v1/tokens", &body).await.expect(404);
     }
-    stage.server.stranger().post("/live/v1/tokens", &json!({})).await.expect(401);
+    stage.site.stranger().post("/live/v1/tokens", &json!({})).await.expect(401);
 }
 
 #[tokio::test]
@@ -64,7 +63,7 @@ async fn a_token_opens_its_conversation_and_nothing_else() {
     let body = json!({ "conversation_id": mine.id });
     let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);
     let token = token["token"].as_str().expect("a token");
-    let bearer = stage.server.stranger().with("Authorization", &format!("Bearer {token}"));
+    let bearer = stage.site.stranger().with("Authorization", &format!("Bearer {token}"));
     let message = mine.send(&bearer, ASK).await["message_id"].clone();
     let posts = [
         ("messages", json!({ "text": ASK }), 201),
@@ -75,7 +74,7 @@ async fn a_token_opens_its_conversation_and_nothing_else() {
     for (rest, body, status) in posts {
         bearer.post(&mine.path(&format!("/{rest}")), &body).await.expect(status);
         let query = format!("/{rest}?token={token}");
-        stage.server.stranger().post(&mine.path(&query), &body).await.expect(status);
+        stage.site.stranger().post(&mine.path(&query), &body).await.expect(status);
         let error = bearer.post(&other.path(&format!("/{rest}")), &body).await.expect(404);
         assert_eq!(error["error"]["type"], "not_found");
     }
@@ -84,7 +83,7 @@ async fn a_token_opens_its_conversation_and_nothing_else() {
     }
     bearer.get(&mine.path("")).await.expect(200);
     let query = mine.path(&format!("/stream?after=0&token={token}"));
-    let frame = stage.server.stranger().stream(&query, None).await.next().await;
+    let frame = stage.site.stranger().stream(&query, None).await.next().await;
     assert_eq!(frame.name, "conversation.started");
     for id in [&mine.id, &other.id] {
         let body = json!({ "conversation_id": id });
@@ -106,32 +105,12 @@ async fn what_is_no_token_opens_nothing() {
     let cut = &token[..token.len() - 1];
     let extended = format!("{token}A");
     for bad in ["", "x", "live_", "live_AAAA", cut, &extended, &token.to_uppercase()] {
-        let bearer = stage.server.stranger().with("Authorization", &format!("Bearer {bad}"));
+        let bearer = stage.site.stranger().with("Authorization", &format!("Bearer {bad}"));
         bearer.get(&thread.path("")).await.expect(401);
         let query = thread.path(&format!("?token={bad}"));
-        stage.server.stranger().get(&query).await.expect(401);
+        stage.site.stranger().get(&query).await.expect(401);
     }
-    let basic = stage.server.stranger().with("Authorization", &format!("Basic {token}"));
+    let basic = stage.site.stranger().with("Authorization", &format!("Basic {token}"));
     basic.get(&thread.path("")).await.expect(401);
-    stage.server.client_with("aero_wrong").get(&thread.path("")).await.expect(401);
-}
-
-#[tokio::test]
-async fn the_demo_begins_a_conversation_where_there_is_a_demo() {
-    let server = Server::start().await;
-    let demo = server.stranger().post("/live/v1/demo", &Value::Null).await.expect(201);
-    for field in ["conversation_id", "contact_id", "token", "expires_at", "brand", "greeting"] {
-        assert!(demo[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {demo}");
-    }
-    let again = server.stranger().post("/live/v1/demo", &Value::Null).await.expect(201);
-    assert_ne!(demo["conversation_id"], again["conversation_id"]);
-    assert_ne!(demo["contact_id"], again["contact_id"]);
-    let bearer = format!("Bearer {}", demo["token"].as_str().expect("a token"));
-    let path = format!("/live/v1/conversations/{}", demo["conversation_id"].as_str().unwrap());
-    let now = server.stranger().with("Authorization", &bearer).get(&path).await.expect(200);
-    assert_eq!(now["contact_id"], demo["contact_id"]);
-
-    let bare = Server::start_with(&["--no-demo"]).await;
-    let error = bare.stranger().post("/live/v1/demo", &Value::Null).await.expect(404);
-    assert_eq!(error["error"]["type"], "not_found");
+    stage.site.client_with("aero_wrong").get(&thread.path("")).await.expect(401);
 }

@@ -87,7 +87,7 @@ async fn no_command_of_an_accounts_key_reaches_another() {
     let before = seen(&two).await;
     let key = two.key_b.clone();
     let headers = [("X-AeroChat-API-Key", key.as_str())];
-    let mut socket = Socket::open(two.server.address(), "", &headers).await.expect("open");
+    let mut socket = Socket::open(two.site.address(), "", &headers).await.expect("open");
     walk(&two, &mut socket).await;
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
@@ -98,7 +98,7 @@ async fn no_command_of_a_live_token_reaches_another() {
     let before = seen(&two).await;
     let token = token(&two.b, &two.of_b.conversation).await;
     let query = format!("?token={token}");
-    let mut socket = Socket::open(two.server.address(), &query, &[]).await.expect("open");
+    let mut socket = Socket::open(two.site.address(), &query, &[]).await.expect("open");
     walk(&two, &mut socket).await;
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
@@ -107,7 +107,7 @@ async fn no_command_of_a_live_token_reaches_another() {
 async fn a_reader_sees_nothing_of_another_accounts_conversations() {
     let two = two().await;
     let headers = [("X-AeroChat-API-Key", two.key_b.as_str())];
-    let mut socket = Socket::open(two.server.address(), "", &headers).await.expect("open");
+    let mut socket = Socket::open(two.site.address(), "", &headers).await.expect("open");
     let own = json!({ "type": "subscribe", "conversation_id": two.of_b.conversation });
     assert_eq!(socket.ask(own).await.0["type"], "ok");
     two.a.say(Some(&two.of_a.conversation), "where is my order?").await;

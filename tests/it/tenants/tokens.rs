@@ -1,36 +1,23 @@
 //! Credentials that open one conversation, no longer open, or never did.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use parlor::app::{clock, secret::LiveToken};
 use parlor::domain::event::Body;
 use parlor::domain::ids::AccountId;
-use parlor::domain::seq::Seq;
-use parlor::engine::embedded::{Embedded, Options};
-use parlor::engine::{Engine, EventLog, Observer, Recorded, Topic};
+use parlor::engine::Topic;
 use serde_json::json;
 
-use super::{Two, token, two};
+use super::{Site, Two, token, two};
+use crate::harness::Client;
 use crate::harness::socket::Socket;
-use crate::harness::{Client, Server};
 
-struct Nobody;
-
-impl Observer for Nobody {
-    fn committed(&self, _: &[Recorded]) {}
-    fn interrupted(&self) {}
-}
-
-/// An account's id and the secret that signs its tokens, from the log of a stopped server.
-async fn signing_secret(dir: &std::path::Path, name: &str) -> (AccountId, String) {
-    let options = Options { dir: dir.to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
-    let engine = Embedded::open(&options, Arc::new(Nobody)).expect("the server has let go of it");
-    let recorded = engine.read(Topic::Accounts, 0, Seq::START, 1_000).await.expect("readable");
-    engine.close().await;
-    let found = recorded.iter().find_map(|entry| match &entry.event.body {
+/// An account's id and the secret that signs its tokens, from the log.
+async fn signing_secret(site: &mut Site, name: &str) -> (AccountId, String) {
+    let events = site.events(Topic::Accounts).await;
+    let found = events.iter().find_map(|event| match &event.body {
         Body::AccountCreated(data) if data.name == name => {
-            Some((entry.event.account, data.signing_secret.clone()))
+            Some((event.account, data.signing_secret.clone()))
         }
         _ => None,
     });
@@ -43,11 +30,11 @@ fn conversation(id: &str) -> String {
 
 /// The statuses a token gets as bearer, in the query, and at the WebSocket's door.
 async fn doors(two: &Two, token: &str, id: &str) -> [u16; 3] {
-    let stranger = two.server.stranger();
+    let stranger = two.site.stranger();
     let bearer = stranger.with("Authorization", &format!("Bearer {token}"));
     let query = stranger.get(&format!("{}?token={token}", conversation(id))).await.status;
     let bearer = bearer.get(&conversation(id)).await.status;
-    let socket = Socket::open(two.server.address(), &format!("?token={token}"), &[]).await;
+    let socket = Socket::open(two.site.address(), &format!("?token={token}"), &[]).await;
     [bearer, query, socket.map_or_else(|status| status, |_| 101)]
 }
 
@@ -58,7 +45,7 @@ async fn a_live_token_opens_its_conversation_and_no_other_of_its_account() {
     assert_eq!(doors(&two, &mine, &two.of_a.conversation).await, [200, 200, 101]);
     let second = two.a.say(None, "Hello").await;
     let second = second["conversation_id"].as_str().expect("an id");
-    let bearer = two.server.stranger().with("Authorization", &format!("Bearer {mine}"));
+    let bearer = two.site.stranger().with("Authorization", &format!("Bearer {mine}"));
     let unknown = bearer.get(&conversation(&super::nobodys().conversation)).await;
     let other = bearer.get(&conversation(second)).await;
     assert_eq!((other.status, &other.text), (404, &unknown.text), "as if it were not there");
@@ -81,10 +68,10 @@ async fn a_live_token_opens_its_conversation_and_no_other_of_its_account() {
 async fn a_live_token_mints_no_tokens_and_opens_no_other_surface() {
     let two = two().await;
     let mine = token(&two.a, &two.of_a.conversation).await;
-    let bearer = two.server.stranger().with("Authorization", &format!("Bearer {mine}"));
+    let bearer = two.site.stranger().with("Authorization", &format!("Bearer {mine}"));
     let body = json!({ "conversation_id": two.of_a.conversation });
     assert_eq!(bearer.post("/live/v1/tokens", &body).await.status, 403);
-    let as_key = two.server.client_with(&mine);
+    let as_key = two.site.client_with(&mine);
     for client in [bearer, as_key] {
         let path = format!("/bot/v1/contacts/{}", two.of_a.contact);
         assert_eq!(client.get(&path).await.status, 401);
@@ -95,10 +82,8 @@ async fn a_live_token_mints_no_tokens_and_opens_no_other_surface() {
 async fn an_expired_or_forged_token_opens_nothing() {
     let mut two = two().await;
     let good = token(&two.a, &two.of_a.conversation).await;
-    two.server.terminate().await;
-    let (account_a, secret_a) = signing_secret(two.dir.path(), "A").await;
-    let (account_b, secret_b) = signing_secret(two.dir.path(), "B").await;
-    two.server.restart().await;
+    let (account_a, secret_a) = signing_secret(&mut two.site, "A").await;
+    let (account_b, secret_b) = signing_secret(&mut two.site, "B").await;
 
     let id = two.of_a.conversation.as_str();
     let conversation = id.parse().expect("an id");
@@ -132,34 +117,26 @@ async fn an_expired_or_forged_token_opens_nothing() {
 
 #[tokio::test]
 async fn a_revoked_key_opens_nothing_and_the_accounts_other_key_still_does() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let first = Server::create_account(dir.path(), "A", &[]).await;
-    let run = async |arguments: &[&str]| {
-        let (done, text) = Server::command(dir.path(), arguments).await;
-        assert!(done, "{arguments:?}: {text}");
-        text
-    };
-    let issued: serde_json::Value =
-        serde_json::from_str(&run(&["key", "issue", "--label", "second"]).await).expect("JSON");
+    let mut site = Site::start().await;
+    let first = site.key().to_owned();
+    let issued = site.run(&["key", "issue", "--label", "second"]).await;
+    let issued: serde_json::Value = serde_json::from_str(&issued).expect("JSON");
     let second = issued["aerochat_api_key"].as_str().expect("a key");
-    let listed = run(&["key", "list"]).await;
+    let listed = site.run(&["key", "list"]).await;
     let line = listed.lines().find(|line| line.contains("first key")).expect("the first key");
     let id = line.split_whitespace().next().expect("its id");
 
-    let mut server = Server::open(dir.path(), &[]).await;
-    let sent = server.client_with(&first).say(None, "Hello").await;
+    let sent = site.client().say(None, "Hello").await;
     let conversation = conversation(sent["conversation_id"].as_str().expect("an id"));
-    server.terminate().await;
-    run(&["key", "revoke", id]).await;
-    assert!(run(&["key", "list"]).await.contains("revoked"));
-    server.restart().await;
+    site.run(&["key", "revoke", id]).await;
+    assert!(site.run(&["key", "list"]).await.contains("revoked"));
 
     let opens = async |client: &Client| {
         let contact = format!("/bot/v1/contacts/{}", sent["contact_id"].as_str().expect("an id"));
         [client.get(&contact).await.status, client.get(&conversation).await.status]
     };
-    assert_eq!(opens(&server.client_with(&first)).await, [401, 401]);
-    assert_eq!(opens(&server.client_with(second)).await, [200, 200]);
+    assert_eq!(opens(&site.client_with(&first)).await, [401, 401]);
+    assert_eq!(opens(&site.client_with(second)).await, [200, 200]);
     let headers = [("X-AeroChat-API-Key", first.as_str())];
-    assert_eq!(Socket::open(server.address(), "", &headers).await.err(), Some(401));
+    assert_eq!(Socket::open(site.address(), "", &headers).await.err(), Some(401));
 }

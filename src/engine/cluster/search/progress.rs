@@ -120,6 +120,7 @@ impl Progress {
             return Work::Page { after: self.indexed };
         }
         // A page may have reached beyond what was queued since.
+        self.queue_from = self.indexed;
         while self.queue.front().is_some_and(|message| message.seq <= self.indexed) {
             self.pop();
         }
@@ -155,10 +156,8 @@ impl Progress {
     }
 
     fn settle(&mut self, last: Option<Timestamp>, near: bool) {
-        if !self.queueing && (near || self.indexed >= self.applied) {
-            self.queueing = true;
-            self.queue_from = self.applied;
-        }
+        // What is not queued moved `queue_from` along, so that the queue begins there.
+        self.queueing |= near || self.indexed >= self.applied;
         self.oldest = if self.indexed < self.queue_from {
             last.or(self.oldest)
         } else {

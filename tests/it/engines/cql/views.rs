@@ -10,19 +10,10 @@ use parlor::projection::is_message;
 use super::stage::{Partition, open, write};
 use crate::engines::samples::{Thread, events};
 
-const TABLES: [Table; 6] = [
-    Table::Conversations,
-    Table::Timeline,
-    Table::Contacts,
-    Table::Pages,
-    Table::TurnsDue,
-    Table::Totals,
-];
-
 /// Every row of these accounts and this partition, as the store has it.
 async fn stored(cql: &Cql, accounts: &[&Thread], partition: u32) -> Vec<(Table, Stored)> {
     let mut found = Vec::new();
-    for table in TABLES {
+    for table in Table::ALL {
         let rows: Vec<Stored> = cql.scan(table).try_collect().await.expect("scanned");
         let mine = |row: &Stored| {
             row.key.starts_with(&format!("{partition}/"))
@@ -129,14 +120,16 @@ async fn what_is_written_again_or_late_changes_nothing() {
     }
     let all = partition.commit(vec![s.assigned()]);
     write(&cql, &all).await;
+    let stands = async || cql.conversation(s.account, s.id).await.expect("readable");
+    assert_eq!(stands().await.as_ref(), Some(&all.conversations[0].state));
     let before = stored(&cql, &[&s], partition.number).await;
-    assert!(!before.is_empty());
 
     let zombie = open().await;
     for commit in commits.iter().rev().chain(&commits) {
         write(&zombie, commit).await;
     }
     assert_eq!(stored(&cql, &[&s], partition.number).await, before);
+    assert_eq!(stands().await.as_ref(), Some(&all.conversations[0].state));
     let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
     assert_eq!(due, [], "a turn that is done stays done");
     let claim = &commits[2].kept[0];
@@ -168,15 +161,14 @@ async fn a_scan_finds_what_commits_say_they_store() {
         for events in story(s) {
             let commit = partition.write(&cql, events).await;
             for (table, row) in commit.stored().expect("ours") {
-                expected.insert((table, row.key), row.value);
+                expected.insert((table, row.key.clone()), row);
             }
             for key in commit.removed() {
                 expected.remove(&(Table::TurnsDue, key));
             }
         }
     }
-    let mut expected: Vec<_> =
-        expected.into_iter().map(|((table, key), value)| (table, Stored { key, value })).collect();
+    let mut expected: Vec<_> = expected.into_iter().map(|((table, _), row)| (table, row)).collect();
     expected.sort();
     let threads = [&threads[0], &threads[1]];
     assert_eq!(stored(&cql, &threads, partition.number).await, expected);
