@@ -2,9 +2,6 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use governor::clock::{Clock as _, DefaultClock};
@@ -13,13 +10,13 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::domain::ids::AccountId;
-use crate::domain::{Error, Result};
-use crate::engine::Engine;
+use crate::domain::Result;
+use crate::engine::{self, Engine};
 
+mod credits;
 mod shared;
 
-/// How old an account's use may be that other nodes add to.
-const USE_KNOWN_FOR: Duration = Duration::from_secs(1);
+pub use credits::Credit;
 
 /// Who is limited: an account's key, or an address where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,27 +36,27 @@ pub struct Allowance {
     pub retry_after_s: Option<u64>,
 }
 
+impl Allowance {
+    /// Nothing for the moment.
+    fn none(per_minute: NonZeroU32) -> Self {
+        let limit = per_minute.get();
+        Self { limit, remaining: 0, reset_s: 60, retry_after_s: Some(1) }
+    }
+}
+
 /// All limits of this node.
 #[derive(Default)]
 pub struct Limits {
     /// By calls per minute: callers with the same quota share a limiter.
     limiters: DashMap<NonZeroU32, Arc<Limiter>>,
     leases: shared::Leases,
-    credits: DashMap<AccountId, Arc<Used>>,
-}
-
-/// What an account has used, as far as it is known here.
-struct Used {
-    /// By the totals and what was taken here since they were read.
-    count: AtomicU64,
-    /// Taken here for messages that are not kept yet.
-    under_way: AtomicU64,
-    read_at: Mutex<Instant>,
+    credits: credits::Credits,
 }
 
 impl Limits {
     /// Counts one call against `per_minute`, over all nodes; a minute's worth may come at once.
-    /// While the other nodes' calls cannot be known, those of this node are counted alone.
+    /// While the nodes' common count is away, those of this node are counted alone; while it is only
+    /// slow, a call that it has not admitted is refused, so that never more than the limit are.
     pub async fn check(
         &self,
         engine: &dyn Engine,
@@ -69,6 +66,7 @@ impl Limits {
         if let Some(quotas) = engine.quotas() {
             match self.leases.check(&*quotas, caller, per_minute).await {
                 Ok(allowance) => return allowance,
+                Err(engine::Error::Overloaded) => return Allowance::none(per_minute),
                 Err(error) => tracing::debug!(%error, "a limit is counted by this node alone"),
             }
         }
@@ -109,82 +107,16 @@ impl Limits {
     /// was not kept.
     ///
     /// # Errors
-    /// [`Error::OutOfCredits`], or the engine's when the account's use cannot be read.
+    /// [`crate::domain::Error::OutOfCredits`], or the engine's when the account's use cannot be read.
     pub async fn take_credit(
         &self,
         engine: &dyn Engine,
         account: AccountId,
         credits: Option<u64>,
     ) -> Result<Credit> {
-        let Some(credits) = credits else { return Ok(Credit(None)) };
-        let known = self.credits.get(&account).map(|used| used.clone());
-        let used = match known {
-            Some(used) => {
-                if engine.relay().is_some() && used.is_old() {
-                    let totals = engine.totals(account).await.map_err(super::failed)?;
-                    used.set(totals.inbound);
-                }
-                used
-            }
-            None => {
-                let totals = engine.totals(account).await.map_err(super::failed)?;
-                self.credits.entry(account).or_insert(Arc::new(Used::new(totals.inbound))).clone()
-            }
-        };
-        let taken = used.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-            (used < credits).then_some(used + 1)
-        });
-        if taken.is_err() {
-            return Err(Error::OutOfCredits);
-        }
-        used.under_way.fetch_add(1, Ordering::AcqRel);
-        Ok(Credit(Some(used)))
-    }
-}
-
-impl Used {
-    fn new(count: u64) -> Self {
-        Self {
-            count: AtomicU64::new(count),
-            under_way: AtomicU64::new(0),
-            read_at: Mutex::new(Instant::now()),
-        }
-    }
-
-    fn is_old(&self) -> bool {
-        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        read_at.elapsed() > USE_KNOWN_FOR
-    }
-
-    /// Takes over what the totals say. What is under way may be in them already: then it counts
-    /// twice until the next time, which is no gift.
-    fn set(&self, total: u64) {
-        self.count.store(total + self.under_way.load(Ordering::Acquire), Ordering::Release);
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-}
-
-/// A credit that was taken; dropped once the message it paid for is kept.
-#[must_use]
-pub struct Credit(Option<Arc<Used>>);
-
-impl Credit {
-    /// Gives it back: nothing was kept that it paid for.
-    pub fn refund(self) {
-        if let Some(used) = &self.0 {
-            used.count
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                    Some(used.saturating_sub(1))
-                })
-                .ok();
-        }
-    }
-}
-
-impl Drop for Credit {
-    fn drop(&mut self) {
-        if let Some(used) = &self.0 {
-            used.under_way.fetch_sub(1, Ordering::AcqRel);
+        match credits {
+            Some(credits) => self.credits.take(engine, account, credits).await,
+            None => Ok(Credit::free()),
         }
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::appends::Appends;
 use super::cql::Cql;
+use super::group::Group;
 use super::kafka::Settings;
 use super::producer::Producer;
 use super::reader::Reader;
@@ -23,6 +24,8 @@ use crate::engine::{Error, Observer, Result, Topic};
 pub(super) struct Core {
     pub(super) settings: Arc<Settings>,
     pub(super) keyspace: String,
+    /// The nodes of that keyspace.
+    pub(super) group: Group,
     /// This process, among those that append.
     pub(super) node: Uuid,
     /// The partition of `parlor.applied` that this node reads.
@@ -67,6 +70,7 @@ impl Core {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
             settings: parts.settings,
+            group: Group::of(&parts.keyspace),
             keyspace: parts.keyspace,
             node: parts.node,
             inbox: parts.inbox,

@@ -2,7 +2,7 @@
 //!
 //! Pure: the states a batch needs are asked for by [`Cache::needs`] and put in before folding.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -125,7 +125,7 @@ impl Cache {
     }
 
     /// Folds a batch whose needs are met. `stood` has the places of replayed events that a former
-    /// owner applied.
+    /// owner applied; `shown` the turns that the store shows as due.
     ///
     /// # Errors
     /// When a state was not put in.
@@ -134,6 +134,7 @@ impl Cache {
         partition: u32,
         batch: &[Recorded],
         stood: &HashSet<usize>,
+        shown: &BTreeSet<Seq>,
     ) -> Result<Folded> {
         let mut effects = Vec::with_capacity(batch.len());
         let mut events: BTreeMap<ConversationKey, Vec<Recorded>> = BTreeMap::new();
@@ -159,9 +160,10 @@ impl Cache {
             for change in changes.turns {
                 match change {
                     turns_due::Change::Due(row) => drop(due.insert(row.seq, row)),
-                    // Opened and closed in one commit: nobody has seen it open.
+                    // Opened and closed in one commit: nobody has seen it open, unless a former
+                    // owner died between the two.
                     turns_due::Change::Done(turn) => {
-                        if due.remove(&turn).is_none() {
+                        if due.remove(&turn).is_none() || shown.contains(&turn) {
                             commit.done.push(Done { turn, at: *seq });
                         }
                     }

@@ -13,7 +13,7 @@ use crate::engine::{Error, Recorded, Result, Topic};
 use crate::projection::is_message;
 
 /// Events read at once, and timelines asked at once which of them stand.
-const PAGE: usize = 2_000;
+const PAGE: usize = 500;
 const READS: usize = 32;
 
 /// Starts to index what this node projects.
@@ -46,6 +46,10 @@ impl Backlog for FromLog {
         let closed = || Error::ReadOnly("the engine is closed".into());
         let core = self.0.upgrade().ok_or_else(closed)?;
         let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
+        let end = core.reader.end(Topic::Events, partition).await?;
+        if end < projected {
+            return Err(Error::ReadOnly("the log does not show yet what was projected".into()));
+        }
         let (mut found, mut reached) = (Vec::new(), after);
         while found.len() < limit && reached < projected {
             let page = core.reader.read(Topic::Events, partition, reached, PAGE).await?;

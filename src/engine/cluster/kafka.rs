@@ -63,6 +63,11 @@ impl Settings {
         format!("{}.applied", self.prefix)
     }
 
+    /// The consumer group of those that project into a keyspace.
+    pub(super) fn group(&self, keyspace: &str) -> String {
+        format!("{}.projector.{keyspace}", self.prefix)
+    }
+
     /// What every client is configured with.
     fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -124,7 +129,7 @@ impl Settings {
     pub(super) fn projector(&self, keyspace: &str) -> ClientConfig {
         let mut config = self.tail();
         config
-            .set("group.id", format!("{}.projector.{keyspace}", self.prefix))
+            .set("group.id", self.group(keyspace))
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")

@@ -9,10 +9,11 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::appends::Appends;
+use super::appends::{Appends, Here};
 use super::applied::Tag;
 use super::core::{Core, Parts};
 use super::cql::{self, Cql};
+use super::group::{self, Group};
 use super::kafka::{self, blocking, client_error};
 use super::producer::{Producer, Record};
 use super::reader::Reader;
@@ -35,6 +36,8 @@ const UNDER_WAY: usize = 65_536;
 /// How long an append waits for room, and then for its events to be in the views.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an append waits for another group that is said to keep up.
+const OTHERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// A note that has not come by now may be lost: the views are asked.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long closing waits for what was handed over.
@@ -85,8 +88,9 @@ impl Cluster {
         let kafka = Arc::new(settings.kafka.clone());
         let config = kafka.tail();
         let consumer: Arc<BaseConsumer> = Arc::new(config.create().map_err(client_error)?);
-        let relay = ClusterRelay::new(kafka.replies(), kafka.partitions, consumer.clone());
-        let appends = Arc::new(Appends::default());
+        let group = Group::of(&settings.cql.keyspace);
+        let relay = ClusterRelay::new(kafka.replies(), group, kafka.partitions, consumer.clone());
+        let appends = Arc::new(Appends::new(group));
         let node = Uuid::new_v4();
         let core = Arc::new(Core::new(Parts {
             keyspace: settings.cql.keyspace.clone(),
@@ -107,17 +111,22 @@ impl Cluster {
         }
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
-        let mut threads = vec![tail::start(&core, consumer)?];
+        let mut threads = vec![tail::start(&core, consumer.clone())?];
         if projects {
             threads.push(projector::start(&core)?);
         }
         tokio::spawn(monitor::run(core.clone()));
-        Ok(Self {
-            core,
+        let cluster = Self {
+            core: core.clone(),
             room: Arc::new(Semaphore::new(UNDER_WAY)),
             appending: TaskTracker::new(),
             threads: Mutex::new(threads),
-        })
+        };
+        let asking = core.clone();
+        if projects && blocking(move || group::are_others(&asking, &consumer)).await? {
+            group::keeps_up(&core).await?;
+        }
+        Ok(cluster)
     }
 
     fn check_writable(&self) -> Result<()> {
@@ -151,7 +160,7 @@ async fn append(
     let room = tokio::time::timeout(ROOM_TIMEOUT, room.acquire_many_owned(count)).await;
     let Ok(Ok(_room)) = room else { return Err(Error::Overloaded) };
     claim(&core, &events).await?;
-    let (number, outcome) = core.appends.begin(events.len());
+    let (number, outcome) = core.appends.begin(topic, events.len());
     let records = records(&core, number, &events);
     let handed_over = records.and_then(|records| {
         core.producer.append(&core.settings.log_now(topic), partition, number, &records)
@@ -206,18 +215,24 @@ async fn settled(
     events: &[Event],
     partition: u32,
 ) -> Result<Vec<Appended>> {
-    let deadline = tokio::time::Instant::now() + APPEND_TIMEOUT;
+    let began = tokio::time::Instant::now();
     loop {
         match tokio::time::timeout(NOTE_TIMEOUT, &mut outcome).await {
             Ok(Ok(result)) => return result,
             Ok(Err(_)) => return Err(Error::Unknown),
             Err(_) => {}
         }
+        let others_are_late = began.elapsed() >= OTHERS_TIMEOUT;
+        match core.appends.here(append, others_are_late) {
+            Here::Shown(results) => return Ok(results),
+            Here::AwaitsOthers => continue,
+            Here::NotYet => {}
+        }
         if let Some(results) = look(core, append, events, partition).await {
             core.appends.failed(append, Error::Unknown);
             return Ok(results);
         }
-        if tokio::time::Instant::now() >= deadline {
+        if began.elapsed() >= APPEND_TIMEOUT {
             core.appends.failed(append, Error::Unknown);
             return Err(Error::Unknown);
         }

@@ -9,6 +9,7 @@ mod applied;
 mod core;
 pub mod cql;
 mod fold;
+mod group;
 mod indexing;
 pub mod kafka;
 mod log;

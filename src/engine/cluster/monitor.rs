@@ -6,12 +6,16 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::core::Core;
+use super::group;
 use super::kafka::{blocking, client_error};
 use super::reader::watermarks;
 use super::record::place_of;
 use crate::engine::{Error, Result, Topic};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// Views that are no further behind keep up with the log.
+const NEAR_EVENTS: i64 = 1_000;
+const NEAR_MS: i64 = 2_000;
 /// How long a broker may take to answer before writes are refused.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -65,7 +69,9 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
             "a newer generation of the events' topic is there: this node is of the past".into(),
         ));
     }
-    for partition in core.owned() {
+    let owned = core.owned();
+    let mut keeps_up = owned.first() == Some(&0);
+    for partition in owned {
         let (_, high) = watermarks(consumer, &topic, partition)?;
         let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
         let (generation, offset) = place_of(projected);
@@ -77,6 +83,10 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
         let since = core.projecting_since.get(&partition).map(|since| *since);
         let lag = since.map_or(0, |since| (core.clock)().millis().saturating_sub(since).max(0));
         metrics::gauge!("parlor_projector_lag_seconds", "partition" => label).set(lag as f64 / 1e3);
+        keeps_up &= behind < NEAR_EVENTS && lag < NEAR_MS;
+    }
+    if keeps_up {
+        group::tell(core);
     }
     Ok(())
 }

@@ -148,6 +148,11 @@ impl PartitionViews {
         }
     }
 
+    /// Whether the views stand in a later generation of the topic.
+    pub(super) fn is_beyond(&self, generation: u32) -> bool {
+        place_of(self.position).0 > generation
+    }
+
     /// Folds and writes what comes after the position; the views then stand at `upto`. Gives what
     /// became of each event.
     ///
@@ -172,7 +177,7 @@ impl PartitionViews {
             let read = || stood(&cql, batch, &replayed).boxed();
             self.patience.persist(partition, read).await?
         };
-        let mut folded = self.cache.fold(partition, batch, &stood)?;
+        let mut folded = self.cache.fold(partition, batch, &stood, &self.due)?;
         let since = self.claims_since;
         folded.commit.kept.retain(|claim| claim.at >= since);
         let commit = &folded.commit;

@@ -126,9 +126,20 @@ pub(super) fn watermarks(
                 RDKafkaErrorCode::UnknownPartition
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownTopic,
-            ) => Ok((0, 0)),
+            ) => nowhere(consumer, topic, partition),
             _ => Err(client_error(error)),
         },
+    }
+}
+
+/// Brokers say of a partition that it is unknown while metadata spreads, too.
+fn nowhere(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(client_error)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let found = found.filter(|found| found.error().is_none()).map(|found| found.partitions().len());
+    match found.and_then(|count| i32::try_from(count).ok()) {
+        Some(count) if count > 0 && partition >= count => Ok((0, 0)),
+        _ => Err(Error::ReadOnly(format!("partition {partition} of {topic} is not to be found"))),
     }
 }
 

@@ -1,15 +1,55 @@
 //! The views of a cluster as a function of its log: filling a second keyspace, and comparing.
+//!
+//! Nodes may serve all the while. Those that are then started with the other keyspace are of another
+//! consumer group: they go on from the checkpoints that were left there, and both keyspaces are kept
+//! up to date until the last node has moved.
 
+mod compare;
+mod fill;
+mod folding;
+mod found;
+mod judge;
+mod progress;
+mod scratch;
+mod whole_log;
+
+use super::cql::{self, Cql};
 use super::log::Settings;
 use crate::engine::{Error, Result};
+use compare::{Side, compare};
+use whole_log::WholeLog;
 
-/// Fills the keyspace `into` from the whole log while the live one is served, and compares. Gives
-/// how many events were folded.
+/// Fills the keyspace `into` from the whole log while the live one is served, and compares both
+/// with it. Run again, it goes on where it was interrupted. Gives how many events the log has.
 ///
 /// # Errors
-/// As the engine's; [`Error::Storage`] with the first difference.
-pub async fn rebuild(_settings: &Settings, _into: &str) -> Result<u64> {
-    Err(Error::Storage("not built yet".into()))
+/// As the engine's; [`Error::Storage`] with the first difference in `into`. One in the live keyspace is
+/// told to the operator: it may be why there is to be another.
+pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
+    let live = &settings.cql;
+    if into == live.keyspace {
+        return Err(Error::Storage(format!("{into} is the live keyspace: fill another")));
+    }
+    let log = WholeLog::open(&settings.kafka).await?;
+    let target = cql::Settings { keyspace: into.to_owned(), ..live.clone() };
+    cql::migrate(&target).await?;
+    let target = Cql::open(&target).await?;
+    fill::fill(&log, &target, settings.clock).await?;
+    let mut sides = vec![Side { name: into.to_owned(), cql: target }];
+    match Cql::open(live).await {
+        Ok(cql) => sides.push(Side { name: live.keyspace.clone(), cql }),
+        Err(error) => tracing::warn!(%error, "the live keyspace is not compared"),
+    }
+    let compared = compare(&log, sides).await?;
+    let mut differences = compared.differences.into_iter();
+    let difference = differences.next().flatten();
+    if let Some(difference) = differences.next().flatten() {
+        tracing::warn!(difference, "the live keyspace is not what the log says");
+    }
+    match difference {
+        None => Ok(compared.events),
+        Some(difference) => Err(Error::Storage(format!("the views differ: {difference}"))),
+    }
 }
 
 /// Folds the whole log and compares every row of every view with it. Gives how many events were
@@ -17,6 +57,9 @@ pub async fn rebuild(_settings: &Settings, _into: &str) -> Result<u64> {
 ///
 /// # Errors
 /// As the engine's.
-pub async fn verify(_settings: &Settings) -> Result<(u64, Option<String>)> {
-    Err(Error::Storage("not built yet".into()))
+pub async fn verify(settings: &Settings) -> Result<(u64, Option<String>)> {
+    let log = WholeLog::open(&settings.kafka).await?;
+    let (name, cql) = (settings.cql.keyspace.clone(), Cql::open(&settings.cql).await?);
+    let compared = compare(&log, vec![Side { name, cql }]).await?;
+    Ok((compared.events, compared.differences.into_iter().next().flatten()))
 }

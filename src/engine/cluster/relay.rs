@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::core::Core;
+use super::group::Group;
 use super::kafka::{INBOXES, client_error};
 use super::reader::watermarks;
 use super::record::partition_of;
@@ -58,6 +59,7 @@ struct Tailed {
 /// The relay of one node.
 pub(super) struct ClusterRelay {
     topic: String,
+    group: Group,
     partitions: u32,
     consumer: Arc<BaseConsumer>,
     core: OnceLock<Weak<Core>>,
@@ -69,9 +71,15 @@ pub(super) struct ClusterRelay {
 }
 
 impl ClusterRelay {
-    pub(super) fn new(topic: String, partitions: u32, consumer: Arc<BaseConsumer>) -> Self {
+    pub(super) fn new(
+        topic: String,
+        group: Group,
+        partitions: u32,
+        consumer: Arc<BaseConsumer>,
+    ) -> Self {
         Self {
             topic,
+            group,
             partitions,
             consumer,
             core: OnceLock::new(),
@@ -92,10 +100,15 @@ impl ClusterRelay {
         else {
             return;
         };
-        if let Message::Signal(signal) = &message {
-            self.note_life(origin.conversation, signal);
-            if !self.watched.contains_key(&origin.conversation) {
-                return;
+        match &message {
+            // What another group tells is true of its keyspace, and says nothing of ours.
+            Message::Notice(_) if origin.group != self.group => return,
+            Message::Notice(_) => {}
+            Message::Signal(signal) => {
+                self.note_life(origin.conversation, signal);
+                if !self.watched.contains_key(&origin.conversation) {
+                    return;
+                }
             }
         }
         let queue = lock(&self.tailed).get(&partition).map(|tailed| tailed.queue.clone());
@@ -236,7 +249,7 @@ impl ClusterRelay {
 
     fn send(&self, partition: u32, conversation: ConversationId, signal: Signal) {
         let Some(core) = self.core.get().and_then(Weak::upgrade) else { return };
-        let origin = Origin { node: core.node, conversation };
+        let origin = Origin { node: core.node, group: core.group, conversation };
         let value = Message::Signal(signal).to_bytes();
         core.producer.signal(&self.topic, partition, &origin.to_bytes(), &value);
     }

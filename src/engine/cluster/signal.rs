@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::group::Group;
 use crate::domain::ids::{ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::relay::Signal;
@@ -25,10 +26,11 @@ pub(super) enum Message {
     Signal(Signal),
 }
 
-/// The key of a record: which node said it, and of which conversation.
+/// The key of a record: which node of which group said it, and of which conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) node: Uuid,
+    pub(super) group: Group,
     pub(super) conversation: ConversationId,
 }
 
@@ -36,20 +38,22 @@ const NOTICE: u8 = b'N';
 const SIGNAL: u8 = b'S';
 
 impl Origin {
-    pub(super) fn to_bytes(self) -> [u8; 32] {
-        let mut bytes = [0; 32];
+    pub(super) fn to_bytes(self) -> [u8; 36] {
+        let mut bytes = [0; 36];
         bytes[..16].copy_from_slice(self.node.as_bytes());
-        bytes[16..].copy_from_slice(&self.conversation.bytes());
+        bytes[16..20].copy_from_slice(&self.group.to_bytes());
+        bytes[20..].copy_from_slice(&self.conversation.bytes());
         bytes
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != 32 {
+        if bytes.len() != 36 {
             return None;
         }
         let node = Uuid::from_slice(&bytes[..16]).ok()?;
-        let conversation = ConversationId::from_uuid(Uuid::from_slice(&bytes[16..]).ok()?);
-        Some(Self { node, conversation })
+        let group = Group::from_bytes(&bytes[16..20])?;
+        let conversation = ConversationId::from_uuid(Uuid::from_slice(&bytes[20..]).ok()?);
+        Some(Self { node, group, conversation })
     }
 }
 

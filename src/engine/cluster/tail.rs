@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::applied;
 use super::core::Core;
+use super::group::Address;
 use super::kafka::client_error;
 use super::reader::watermarks;
 use super::record::{event_of, seq_of};
@@ -62,10 +63,13 @@ fn run(core: &Core, consumer: &BaseConsumer) {
 }
 
 fn note(core: &Core, message: &BorrowedMessage<'_>) {
-    if message.key() == Some(core.node.as_bytes()) {
+    let Some(Address { node, group }) = message.key().and_then(Address::from_bytes) else { return };
+    if node == core.node {
         for note in applied::from_bytes(message.payload().unwrap_or_default()) {
-            core.appends.applied(note);
+            core.appends.applied(group, note);
         }
+    } else if node.is_nil() {
+        core.appends.heard(group);
     }
 }
 

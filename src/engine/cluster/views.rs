@@ -18,7 +18,7 @@ use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
 use crate::projection::{claims, totals::Totals, turns_due};
 
 /// How long a caller waits for the nodes to agree on its limit.
-const QUOTA_TIMEOUT: Duration = Duration::from_secs(1);
+const QUOTA_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The store's quotas as all nodes take from them.
 pub(super) struct SharedQuotas(pub(super) Arc<Core>);

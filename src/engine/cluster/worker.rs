@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::applied::{self, Note, Tag};
 use super::core::Core;
+use super::group::Address;
 use super::partition::{PartitionViews, Patience};
 use super::record::place_of;
 use super::search::Ownership;
@@ -160,7 +161,7 @@ impl Worker {
             let Some(Tag { node, inbox, append, index }) = *tag else { continue };
             let note = Note { append, index, seq: entry.seq, effect: *effect };
             if node == self.core.node {
-                self.core.appends.applied(note);
+                self.core.appends.applied(self.core.group, note);
             } else {
                 elsewhere.entry((node, inbox)).or_default().push(note);
             }
@@ -168,15 +169,16 @@ impl Worker {
         let topic = self.core.settings.applied();
         for ((node, inbox), notes) in elsewhere {
             let value = applied::to_bytes(&notes);
-            self.core.producer.signal(&topic, inbox, node.as_bytes(), &value);
+            let address = Address { node, group: self.core.group };
+            self.core.producer.signal(&topic, inbox, &address.to_bytes(), &value);
         }
     }
 
     fn tell_readers(&self, after: Seq, grown: BTreeSet<ConversationId>) {
         let conversations = grown.into_iter().collect();
         let notice = Notice { after, upto: self.views.position(), conversations };
-        let origin =
-            Origin { node: self.core.node, conversation: ConversationId::from_uuid(Uuid::nil()) };
+        let conversation = ConversationId::from_uuid(Uuid::nil());
+        let origin = Origin { node: self.core.node, group: self.core.group, conversation };
         let value = Message::Notice(notice).to_bytes();
         let topic = self.core.settings.replies();
         self.core.producer.signal(&topic, self.partition, &origin.to_bytes(), &value);

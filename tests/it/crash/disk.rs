@@ -103,7 +103,7 @@ async fn a_storage_that_ran_into_the_end_of_the_disk_recovers_by_itself() {
     while seen.last().is_none_or(|event| event.data["data"] != *last) {
         seen.push(reader.next().await);
     }
-    writer.ledger.reading = Some(Reading { events: seen, ..Reading::default() });
+    writer.ledger.reading = Some(Reading::of(seen));
     writer.nothing_is_lost().await;
     server.terminate().await;
     verify(&disk).await;

@@ -10,10 +10,13 @@ use scylla::response::query_result::QueryResult;
 
 use super::Cql;
 use super::attempts::{count_retry, found_instead, pauses};
-use super::claims::{MOST_MS, TRIES};
 use crate::engine::{Error, Result};
 
 const MINUTE_US: u32 = 60_000_000;
+/// Tries, and the longest pause between them: whoever was quicker has made progress, so the next try
+/// need not wait for long.
+const TRIES: usize = 40;
+const MOST_MS: u64 = 20;
 
 /// What a bucket gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

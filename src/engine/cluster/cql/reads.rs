@@ -7,6 +7,7 @@ use scylla::response::PagingState;
 
 use super::attempts::bind;
 use super::rows::{partition as number, place, unsigned};
+use super::statements::PAGE_ROWS;
 use super::{Cql, parse};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -98,13 +99,16 @@ impl Cql {
         let Some((begin,)) = self.fetch_one::<(i64,)>(&self.statements.page, block).await? else {
             return Ok(Vec::new());
         };
-        let statement = &self.statements.messages;
-        let bound = bind(statement, &(account, conversation, begin))?;
         let mut skip = skip % BLOCK;
+        // Most rows are messages, and what is fetched beyond the page is thrown away.
+        let rows = limit.saturating_add(usize::try_from(skip).unwrap_or(0)).saturating_add(8);
+        let mut statement = self.statements.messages.clone();
+        statement.prepared.set_page_size(i32::try_from(rows).unwrap_or(PAGE_ROWS).min(PAGE_ROWS));
+        let bound = bind(&statement, &(account, conversation, begin))?;
         let mut found = Vec::new();
         let mut next = (limit > 0).then(PagingState::start);
         while let Some(from) = next {
-            let (page, rest) = self.page::<(i64, String, String)>(statement, &bound, from).await?;
+            let (page, rest) = self.page::<(i64, String, String)>(&statement, &bound, from).await?;
             for (seq, _, event) in page.iter().filter(|(_, kind, _)| is_message(kind)) {
                 if skip > 0 {
                     skip -= 1;

@@ -21,7 +21,7 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements prepared at a time.
 const AT_ONCE: usize = 8;
 /// Rows fetched at a time; a row may be some tens of kilobytes.
-const PAGE_ROWS: i32 = 200;
+pub(super) const PAGE_ROWS: i32 = 200;
 
 /// What may be done with a statement whose outcome is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What is written is read; what is written again, or late, changes nothing.
 
 use futures_util::TryStreamExt;
+use parlor::domain::contact::Contact;
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::engine::Recorded;
@@ -135,6 +136,24 @@ async fn what_is_written_again_or_late_changes_nothing() {
     let claim = &commits[2].kept[0];
     let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
     assert!(found.kept && found.row == *claim, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_contact_loses_against_a_newer_one() {
+    let (cql, s) = (open().await, Thread::new());
+    let begun = Partition::new().commit(s.begin()).contacts[0].clone();
+    // Of two values of one time the greater one stands: it shall not be the right one by chance.
+    let named = |name: &str, later| {
+        let (name, last_seq) =
+            (name.parse().expect("a name"), Seq::new(begun.last_seq.get() + later));
+        Contact { name, last_seq, ..begun.clone() }
+    };
+    let (old, new) = (named("Zoe", 1), named("Ann", 2));
+    for contact in [&old, &new, &old] {
+        let contacts = vec![contact.clone()];
+        write(&cql, &Commit { contacts, ..Commit::default() }).await;
+    }
+    assert_eq!(cql.contact(s.account, s.contact).await.expect("readable"), Some(new));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -114,6 +114,8 @@ impl World {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
     #[test]
     fn nothing_is_passed_over_and_the_queue_is_bounded(
         applied in 0..20u64,

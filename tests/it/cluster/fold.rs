@@ -1,0 +1,128 @@
+//! The views as a function of the log: the whole topic is read and folded here, and compared with
+//! what the nodes have written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+
+use parlor::domain::contact::Contact;
+use parlor::domain::conversation::Conversation;
+use parlor::domain::event::Body;
+use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::seq::Seq;
+use parlor::engine::{Engine, Recorded, Topic};
+use parlor::projection::{self, States, totals::Totals};
+
+/// Events read at once.
+const PAGE: usize = 1_000;
+
+/// What the log says.
+#[derive(Default)]
+pub struct Folded {
+    conversations: HashMap<(AccountId, ConversationId), Option<Conversation>>,
+    contacts: HashMap<(AccountId, ContactId), Option<Contact>>,
+    timelines: BTreeMap<(AccountId, ConversationId), Vec<Recorded>>,
+    totals: BTreeMap<AccountId, Totals>,
+    /// Inbound messages of the log by their text, discarded ones too.
+    inbound: HashMap<String, usize>,
+    pub events: usize,
+}
+
+impl States for Folded {
+    type Error = Infallible;
+
+    fn conversation(
+        &mut self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<&mut Option<Conversation>, Infallible> {
+        Ok(self.conversations.entry((account, id)).or_default())
+    }
+
+    fn contact(
+        &mut self,
+        account: AccountId,
+        id: ContactId,
+    ) -> Result<&mut Option<Contact>, Infallible> {
+        Ok(self.contacts.entry((account, id)).or_default())
+    }
+}
+
+impl Folded {
+    /// Reads the log to its end.
+    pub async fn read(engine: &dyn Engine) -> Self {
+        let mut folded = Self::default();
+        for partition in 0..engine.partitions(Topic::Events) {
+            let mut after = Seq::START;
+            loop {
+                let page = engine.read(Topic::Events, partition, after, PAGE).await;
+                let page = page.expect("the log can be read");
+                let Some(last) = page.last() else { break };
+                assert!(page.iter().all(|entry| entry.seq > after), "in order: {after}");
+                after = last.seq;
+                for entry in &page {
+                    folded.fold(entry);
+                }
+            }
+        }
+        folded
+    }
+
+    fn fold(&mut self, entry: &Recorded) {
+        let Recorded { seq, event } = entry;
+        let Ok((_, changes)) = projection::project(*seq, event, self);
+        self.events += 1;
+        if let Body::MessageInbound(data) = &event.body {
+            *self.inbound.entry(data.text.as_str().to_owned()).or_default() += 1;
+        }
+        if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
+            self.timelines.entry((event.account, id)).or_default().push(entry.clone());
+        }
+        if let Some(change) = changes.total {
+            self.totals.entry(change.account).or_default().add(change);
+        }
+    }
+
+    /// How often a message with this text was put into the log.
+    pub fn inbound(&self, text: &str) -> usize {
+        self.inbound.get(text).copied().unwrap_or_default()
+    }
+
+    pub fn totals(&self, account: AccountId) -> Totals {
+        self.totals.get(&account).copied().unwrap_or_default()
+    }
+
+    /// Compares states, timelines and totals with the views.
+    pub async fn equals_the_views(&self, engine: &dyn Engine) {
+        for ((account, id), state) in &self.conversations {
+            let found = engine.conversation(*account, *id).await.expect("readable");
+            assert_eq!(found, *state, "the state of {id} is the fold of its events");
+            let mut timeline = Vec::new();
+            loop {
+                let after = timeline.last().map_or(Seq::START, |entry: &Recorded| entry.seq);
+                let page = engine.timeline(*account, *id, after, PAGE).await.expect("readable");
+                if page.is_empty() {
+                    break;
+                }
+                timeline.extend(page);
+            }
+            let expected = self.timelines.get(&(*account, *id)).cloned().unwrap_or_default();
+            assert_eq!(timeline, expected, "the timeline of {id} is what the fold applied");
+        }
+        for ((account, id), state) in &self.contacts {
+            let found = engine.contact(*account, *id).await.expect("readable");
+            assert_eq!(found, *state, "the state of {id} is the fold of its events");
+        }
+        for (account, totals) in &self.totals {
+            let found = engine.totals(*account).await.expect("readable");
+            assert_eq!(found, *totals, "the totals of {account} are what the fold counted");
+        }
+        for partition in 0..engine.partitions(Topic::Events) {
+            let due = engine.turns_due(partition, Seq::START, PAGE).await.expect("readable");
+            for row in due {
+                let state = self.conversations.get(&(row.account, row.conversation));
+                let state = state.and_then(Option::as_ref).expect("a conversation");
+                assert!(state.owes(row.message_id), "due, but not owed: {row:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What a cluster promises, proved on nodes of the real binary over real Kafka and Cassandra.
+//!
+//! Each proof has a short form; `PARLOR_LONG=1` runs the long ones, and each proof's own variable says
+//! how often it tries.
+
+mod draining;
+mod fold;
+mod fresh;
+mod kills;
+mod limits;
+mod moving;
+mod once;
+mod outages;
+mod revoked;
+mod stage;
+mod takeovers;

@@ -1,0 +1,140 @@
+//! Where callers call, and what may go wrong there: one server that is killed and comes back, or
+//! nodes of which one may be killed, told to go, or left without what it stands on.
+
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use tokio::sync::watch;
+
+use crate::harness::Client;
+use crate::harness::http::Answer;
+use crate::harness::wait::{within, within_time};
+
+/// Between two tries at nodes that refuse.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One life of the server.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Round {
+    pub number: u32,
+    /// Nothing new is to be said.
+    pub last: bool,
+}
+
+/// What may happen to those who call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    /// The one server is killed: what fails is tried again in its next life.
+    Restarts,
+    /// Nodes and their services are killed: what fails is tried again at the next node.
+    Kills,
+    /// Nodes are told to go: they answer what they took, and take no more connections.
+    Drains,
+}
+
+/// The servers that one caller knows.
+#[derive(Clone)]
+pub struct Doors {
+    clients: Vec<Client>,
+    faults: Faults,
+    rounds: watch::Receiver<Round>,
+    /// How long anything may take, over all tries.
+    pub patience: Duration,
+    at: usize,
+}
+
+/// How a try ended without what was wanted.
+#[derive(Debug)]
+pub enum Failure {
+    Broken(reqwest::Error),
+    Refused(u16),
+    /// A stream ended before its end.
+    Cut,
+    /// A stream ended with the word to come back.
+    Resume,
+}
+
+impl Doors {
+    /// A caller of one server.
+    pub fn one(client: Client, rounds: watch::Receiver<Round>) -> Self {
+        let (clients, faults, patience) = (vec![client], Faults::Restarts, Duration::from_secs(60));
+        Self { clients, faults, rounds, patience, at: 0 }
+    }
+
+    /// A caller of several nodes, who begins at the `at`-th.
+    pub fn nodes(
+        clients: Vec<Client>,
+        faults: Faults,
+        rounds: watch::Receiver<Round>,
+        at: usize,
+    ) -> Self {
+        Self { clients, faults, rounds, patience: Duration::from_secs(180), at }
+    }
+
+    /// The server to call now.
+    pub fn client(&self) -> &Client {
+        &self.clients[self.at % self.clients.len()]
+    }
+
+    /// The same doors, with one header more.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let clients = self.clients.iter().map(|client| client.with(name, value)).collect();
+        Self { clients, ..self.clone() }
+    }
+
+    pub fn round(&self) -> Round {
+        *self.rounds.borrow()
+    }
+
+    /// Waits until it may be tried again after a failure in `round`, which must be one that may be.
+    pub async fn next(&mut self, round: Round, failure: Failure) {
+        let may_be = match (self.faults, &failure) {
+            (Faults::Restarts, Failure::Broken(error)) => !error.is_status(),
+            (Faults::Restarts, Failure::Refused(_)) => false,
+            (Faults::Kills, Failure::Broken(error)) => {
+                error.status().is_none_or(|status| is_for_now(status.as_u16()))
+            }
+            (Faults::Kills, Failure::Refused(status)) => is_for_now(*status),
+            (Faults::Drains, Failure::Broken(error)) => error.is_connect(),
+            (Faults::Drains, Failure::Refused(_) | Failure::Cut) => false,
+            (_, Failure::Cut | Failure::Resume) => true,
+        };
+        assert!(may_be, "nothing that happens here explains {failure:?}");
+        match (self.faults, failure) {
+            (Faults::Restarts, Failure::Resume) => {}
+            (Faults::Restarts, _) => {
+                let next = self.rounds.wait_for(|now| now.number > round.number);
+                let next = within("the server after something failed without a kill", next);
+                next.await.expect("goes on");
+            }
+            (Faults::Kills | Faults::Drains, failure) => {
+                self.at += 1;
+                if !matches!(failure, Failure::Resume) {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Sends again and again until there is an answer.
+    pub async fn insist(&mut self, mut request: impl FnMut(&Client) -> RequestBuilder) -> Answer {
+        let patience = self.patience;
+        let insisting = async {
+            loop {
+                let round = self.round();
+                let failure = match self.client().try_send(request(self.client())).await {
+                    Ok(answer) if answer.status < 400 => return answer,
+                    Ok(answer) => Failure::Refused(answer.status),
+                    Err(error) => Failure::Broken(error),
+                };
+                self.next(round, failure).await;
+            }
+        };
+        within_time(patience, "an answer", insisting).await
+    }
+}
+
+/// Whether a refusal asks to come again: in flight, too many at once, unavailable.
+fn is_for_now(status: u16) -> bool {
+    matches!(status, 409 | 429 | 503)
+}

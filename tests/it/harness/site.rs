@@ -1,0 +1,28 @@
+//! Where the tests of the surfaces play: accounts of their own, and whoever serves them.
+//!
+//! Two types with the same methods. The tests name neither: they use the `Site` of the module they
+//! are in, and stand in the crate once for each (`main.rs`, `clustered.rs`).
+
+#[cfg(feature = "cluster")]
+mod clustered;
+mod embedded;
+
+#[cfg(feature = "cluster")]
+pub use clustered::Site as Clustered;
+pub use embedded::Site as Embedded;
+
+use serde_json::Value;
+
+/// An account's credentials, as they are printed when it is made.
+#[derive(Clone)]
+struct Account {
+    id: String,
+    key: String,
+}
+
+impl Account {
+    fn read(credentials: &Value) -> Self {
+        let read = |name: &str| credentials[name].as_str().expect("a credential").to_owned();
+        Self { id: read("account_id"), key: read("aerochat_api_key") }
+    }
+}

@@ -1,0 +1,295 @@
+//! Nodes of a cluster, which the tests of this process share unless they break them. Every request
+//! goes to another node.
+//!
+//! Accounts are made by an application in this process, a node that serves nobody.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::future::join_all;
+use parlor::app::{App, administration, demo, live_feed};
+use parlor::config::{Config, EngineKind};
+use parlor::domain::account::KeyKind;
+use parlor::domain::event::Event;
+use parlor::domain::ids::AccountId;
+use parlor::domain::seq::Seq;
+use parlor::engine::Topic;
+use parlor::role::serve;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::Account;
+use crate::harness::cluster::{Cluster, PARTITIONS};
+use crate::harness::services::Services;
+use crate::harness::wait::{eventually, within};
+use crate::harness::{Client, Server};
+
+/// Whoever serves may be any of so many.
+const NODES: usize = 3;
+
+/// Accounts on the nodes of a cluster.
+pub struct Site {
+    ground: Ground,
+    accounts: Vec<Account>,
+    /// Calls so far: the next goes to the next node.
+    calls: AtomicUsize,
+}
+
+/// Nodes, and the application that administers them.
+struct Nodes {
+    cluster: Cluster,
+    app: Arc<App>,
+    /// An account whose new keys tell what the nodes have heard.
+    herald: AccountId,
+}
+
+enum Ground {
+    Shared(&'static Nodes),
+    Own(Box<Nodes>),
+}
+
+impl Deref for Ground {
+    type Target = Nodes;
+
+    fn deref(&self) -> &Nodes {
+        match self {
+            Self::Shared(nodes) => nodes,
+            Self::Own(nodes) => nodes,
+        }
+    }
+}
+
+impl Site {
+    /// With one account, as the demo's.
+    pub async fn start() -> Self {
+        Self::with_account(&[]).await
+    }
+
+    /// With one account, made with these flags of `parlor account create`.
+    pub async fn with_account(flags: &[&str]) -> Self {
+        Self::made(Nodes::shared().await, &["Shop"], flags, None).await
+    }
+
+    /// The same, which the test may break.
+    pub async fn breakable(flags: &[&str]) -> Self {
+        let own = Ground::Own(Box::new(Nodes::start().await));
+        Self::made(own, &["Shop"], flags, None).await
+    }
+
+    /// With accounts of these names.
+    pub async fn with_accounts(names: &[&str]) -> Self {
+        Self::made(Nodes::shared().await, names, &[], None).await
+    }
+
+    /// With one account, which this bot answers for.
+    pub async fn with_bot(definition: &Value) -> Self {
+        Self::made(Nodes::shared().await, &["Shop"], &[], Some(definition)).await
+    }
+
+    async fn made(ground: Ground, names: &[&str], flags: &[&str], bot: Option<&Value>) -> Self {
+        let mut accounts = Vec::new();
+        for name in names {
+            accounts.push(ground.account(name, flags, bot).await);
+        }
+        static SITES: AtomicUsize = AtomicUsize::new(0);
+        let calls = AtomicUsize::new(SITES.fetch_add(1, Ordering::Relaxed));
+        let site = Self { ground, accounts, calls };
+        site.ground.all_know().await;
+        site
+    }
+
+    fn id(&self) -> AccountId {
+        self.accounts[0].id.parse().expect("an account's id")
+    }
+
+    /// The key of the first account.
+    pub fn key(&self) -> &str {
+        self.key_of(0)
+    }
+
+    pub fn key_of(&self, account: usize) -> &str {
+        &self.accounts[account].key
+    }
+
+    /// A caller with the first account's key.
+    pub fn client(&self) -> Client {
+        self.client_with(self.key())
+    }
+
+    pub fn client_with(&self, key: &str) -> Client {
+        self.stranger().with("X-AeroChat-API-Key", key)
+    }
+
+    /// A caller without a credential.
+    pub fn stranger(&self) -> Client {
+        let base = |node: &Server| format!("http://{}", node.address());
+        let mut bases: Vec<_> = self.ground.cluster.nodes.iter().map(base).collect();
+        let first = self.calls.fetch_add(1, Ordering::Relaxed) % bases.len();
+        bases.rotate_left(first);
+        Client::over(bases)
+    }
+
+    /// One that serves, for what only it knows.
+    pub fn one(&self) -> &Server {
+        let nodes = &self.ground.cluster.nodes;
+        &nodes[self.calls.fetch_add(1, Ordering::Relaxed) % nodes.len()]
+    }
+
+    /// Where one listens; each time perhaps another.
+    pub fn address(&self) -> &str {
+        self.one().address()
+    }
+
+    /// An empty conversation of the first account on the web, and a caller with its token.
+    pub async fn conversation(&self) -> (String, Client) {
+        let id = self.id();
+        let begun = self.ground.run(move |app| async move {
+            let tenant = app.accounts.get(id).expect("the account");
+            live_feed::start_conversation(&app, &tenant).await.expect("begun")
+        });
+        let (conversation, _) = begun.await;
+        let body = json!({ "conversation_id": conversation.to_string() });
+        let minted = self.client().post("/live/v1/tokens", &body).await.expect(201);
+        let bearer = format!("Bearer {}", minted["token"].as_str().expect("a token"));
+        (conversation.to_string(), self.stranger().with("Authorization", &bearer))
+    }
+
+    /// kill -9 of all nodes, and a start.
+    pub async fn crash(&mut self) {
+        let nodes = self.own();
+        for node in &mut nodes.cluster.nodes {
+            node.kill().await;
+        }
+        join_all(nodes.cluster.nodes.iter_mut().map(Server::restart)).await;
+    }
+
+    /// A drain of all nodes, and a start.
+    pub async fn restart(&mut self) {
+        let nodes = self.own();
+        join_all(nodes.cluster.nodes.iter_mut().map(Server::terminate)).await;
+        join_all(nodes.cluster.nodes.iter_mut().map(Server::restart)).await;
+    }
+
+    fn own(&mut self) -> &mut Nodes {
+        match &mut self.ground {
+            Ground::Own(nodes) => nodes,
+            Ground::Shared(_) => panic!("take Site::breakable to break it"),
+        }
+    }
+
+    /// All events of its accounts in a log.
+    pub async fn events(&mut self, topic: Topic) -> Vec<Arc<Event>> {
+        let accounts = self.accounts.clone();
+        let read = self.ground.run(move |app| async move {
+            let mut all = Vec::new();
+            for partition in 0..app.engine.partitions(topic) {
+                let page = app.engine.read(topic, partition, Seq::START, 1_000_000).await;
+                all.extend(page.expect("readable").into_iter().map(|entry| entry.event));
+            }
+            let is_ours = |event: &Arc<Event>| {
+                accounts.iter().any(|account| account.id == event.account.to_string())
+            };
+            all.retain(is_ours);
+            all
+        });
+        read.await
+    }
+
+    /// Runs `parlor` about the first account, and awaits that all nodes know; gives what it printed.
+    pub async fn run(&mut self, arguments: &[&str]) -> String {
+        let arguments = [arguments, &["--account", &self.accounts[0].id]].concat();
+        let printed = self.ground.cluster.command(&arguments).await;
+        self.ground.all_know().await;
+        printed
+    }
+}
+
+impl Nodes {
+    async fn shared() -> Ground {
+        static SHARED: OnceCell<Nodes> = OnceCell::const_new();
+        Ground::Shared(SHARED.get_or_init(Self::start).await)
+    }
+
+    async fn start() -> Self {
+        let services = Services::shared().await;
+        let cluster = Cluster::start(services, NODES, &[]).await;
+        let config = Config {
+            engine: EngineKind::Cluster,
+            kafka: vec![services.kafka.clone()],
+            cql: vec![services.cql.clone()],
+            keyspace: cluster.name().to_owned(),
+            topic_prefix: cluster.name().to_owned(),
+            partitions: PARTITIONS,
+            replication: 1,
+            min_insync: 1,
+            ..Config::default()
+        };
+        let opened = runtime().spawn(async move { serve::open(&config, false).await });
+        let app = opened.await.expect("no panic").expect("the cluster opens");
+        let herald = cluster.account_id();
+        Self { cluster, app, herald }
+    }
+
+    /// Does something with the application, which outlives the test's runtime.
+    async fn run<T, F>(&self, act: impl FnOnce(Arc<App>) -> F) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let work = runtime().spawn(act(self.app.clone()));
+        within("the application", work).await.expect("no panic")
+    }
+
+    async fn account(&self, name: &str, flags: &[&str], bot: Option<&Value>) -> Account {
+        let mut new = demo::account(name).expect("the demo's account");
+        let mut flags = flags.iter();
+        while let Some(flag) = flags.next() {
+            let mut number = || flags.next().expect("a value").parse().expect("a number");
+            match *flag {
+                "--credits" => new.settings.credits = Some(number()),
+                "--aerochat-per-minute" => {
+                    new.settings.aerochat_per_minute = u32::try_from(number()).ok();
+                }
+                "--no-agent" => new.agent = None,
+                "--no-bot" => new.bot = None,
+                other => panic!("a site knows no {other}"),
+            }
+        }
+        if let Some(definition) = bot {
+            new.bot = Some(serde_json::from_value(definition.clone()).expect("a bot"));
+        }
+        let made = self.run(|app| async move {
+            administration::create_account(&app, new).await.expect("made")
+        });
+        Account::read(&made.await.as_json())
+    }
+
+    /// Awaits that every node knows what was administered: it knows a key that was issued after.
+    async fn all_know(&self) {
+        let herald = self.herald;
+        let issued = self.run(move |app| async move {
+            let kind = KeyKind::Aerochat;
+            administration::issue_key(&app, herald, kind, "").await.expect("issued")
+        });
+        let (_, key) = issued.await;
+        for node in &self.cluster.nodes {
+            let client = node.client_with(&key);
+            let heard = async || {
+                let answer = client.get("/bot/v1/contacts/none").await;
+                (answer.status != 401).then_some(())
+            };
+            eventually("the node knows the account", heard).await;
+        }
+    }
+}
+
+/// Outlives every test's.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().build().expect("a runtime")
+    })
+}
