@@ -41,7 +41,7 @@ pub(crate) async fn fill(directory: &Path, events: u64, most: Duration) -> io::R
     let engine = Embedded::open(&options, Arc::new(Nobody)).map_err(io::Error::other)?;
     let engine = Arc::new(engine);
     let real = engine.read(Topic::Events, 0, Seq::START, 1_000).await.map_err(io::Error::other)?;
-    let mould = Arc::new(Mould::of(&real)?);
+    let mould = Arc::new(Mould::of(real.iter().map(|entry| &*entry.event))?);
     let stored = Arc::new(AtomicU64::new(real.len() as u64));
     let until = Instant::now() + most;
     let mut tasks = JoinSet::new();
@@ -71,7 +71,7 @@ pub(crate) async fn fill(directory: &Path, events: u64, most: Duration) -> io::R
 }
 
 /// The events of one conversation, with holes where their ids were.
-struct Mould {
+pub(crate) struct Mould {
     events: Vec<Vec<Part>>,
     /// An example of the id for each hole.
     ids: Vec<String>,
@@ -83,15 +83,20 @@ enum Part {
 }
 
 impl Mould {
-    fn of(real: &[Recorded]) -> io::Result<Self> {
-        let Some(first) = real.first() else {
+    /// Takes the events of one conversation, and of its contact.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub(crate) fn of<'a>(real: impl Iterator<Item = &'a Event>) -> io::Result<Self> {
+        let mut real = real.peekable();
+        let Some(first) = real.peek() else {
             return Err(io::Error::other("the log holds no conversation to copy"));
         };
-        let account = first.event.account.to_string();
+        let account = first.account.to_string();
         let mut ids = HashMap::new();
         let mut texts = Vec::new();
-        for entry in real {
-            let json = serde_json::to_value(&*entry.event)?;
+        for event in real {
+            let json = serde_json::to_value(event)?;
             collect_ids(&json, &account, &mut ids);
             texts.push(json.to_string());
         }
@@ -104,7 +109,10 @@ impl Mould {
     }
 
     /// The events under fresh ids, those of one stream together.
-    fn cast(&self) -> io::Result<Vec<Vec<Event>>> {
+    ///
+    /// # Errors
+    /// If they can no longer be read as events.
+    pub(crate) fn cast(&self) -> io::Result<Vec<Vec<Event>>> {
         let ids: Vec<String> = self.ids.iter().map(|id| fresh(id)).collect();
         let mut streams: Vec<Vec<Event>> = Vec::new();
         let mut json = String::new();

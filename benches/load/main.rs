@@ -1,7 +1,7 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
 //! `cargo bench --bench load -- send` (or `stream`, `idle`, `history`, `recover`, and of a cluster
-//! `cluster`, `lag`, `scale`; or `all --quick`).
+//! `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`).
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
 //! storage, the disk's sync), and prints both with their ratio, the CPU time per operation and
@@ -70,6 +70,9 @@ enum What {
     /// What a message costs with one node, two, three.
     #[cfg(feature = "cluster")]
     Scale(cluster::scale::Options),
+    /// Filling a second keyspace of a cluster from its log.
+    #[cfg(feature = "cluster")]
+    Rebuild(cluster::rebuild::Options),
     /// All of them, one after the other.
     All {
         /// A few seconds each, with smaller numbers.
@@ -125,6 +128,8 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
         What::Lag(options) => cluster::lag::run(setting, &options).await,
         #[cfg(feature = "cluster")]
         What::Scale(options) => cluster::scale::run(setting, &options).await,
+        #[cfg(feature = "cluster")]
+        What::Rebuild(options) => cluster::rebuild::run(setting, &options).await,
         What::All { quick } => {
             let (lines, cluster) =
                 if quick { (QUICK, CLUSTER_QUICK) } else { (FULL, CLUSTER_FULL) };
@@ -146,7 +151,7 @@ const FULL: &[&[&str]] = &[&["send"], &["stream"], &["idle"], &["history"], &["r
 
 /// Those of them that need `tests/services/services.sh fetch` to have been run.
 const CLUSTER_FULL: &[&[&str]] =
-    if cfg!(feature = "cluster") { &[&["cluster"], &["lag"], &["scale"]] } else { &[] };
+    if cfg!(feature = "cluster") { &[&["cluster"], &["lag"], &["scale"], &["rebuild"]] } else { &[] };
 
 /// The command lines of `all --quick`.
 const QUICK: &[&[&str]] = &[
@@ -162,6 +167,7 @@ const CLUSTER_QUICK: &[&[&str]] = if cfg!(feature = "cluster") {
         &["cluster", "--clients", "1,64", "--seconds", "1", "--rounds", "1", "--warm", "2"],
         &["lag", "--seconds", "2", "--rounds", "1", "--warm", "2"],
         &["scale", "--nodes", "1,3", "--seconds", "2", "--rounds", "1", "--warm", "2"],
+        &["rebuild", "--events", "5000", "--rounds", "1"],
     ]
 } else {
     &[]

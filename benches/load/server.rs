@@ -40,17 +40,19 @@ impl Setting {
         command
     }
 
-    /// Runs the server's program to its end; what it printed.
+    /// Runs the server's program to its end; what it printed, and what it said besides.
     ///
     /// # Errors
     /// If it fails; what it said is the message.
     #[cfg(feature = "cluster")]
-    pub(crate) fn run(&self, arguments: &[&str], more: &[String]) -> io::Result<String> {
+    pub(crate) fn run(&self, arguments: &[&str], more: &[String]) -> io::Result<(String, String)> {
         let output = self.command().args(arguments).args(more).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (printed, said) = (text(&output.stdout), text(&output.stderr));
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok((printed, said));
         }
-        let (what, said) = (arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        let what = arguments.join(" ");
         Err(io::Error::other(format!("`{what}` failed ({}): {said}", output.status)))
     }
 

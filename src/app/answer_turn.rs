@@ -17,7 +17,7 @@ use crate::domain::event::{
     Body, ConversationEscalated, Event, FailureReason, MessageInbound, MessageOutbound,
     ReplyDiscarded, ReplyFailed, ReplyStopped,
 };
-use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
+use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::domain::language::Language;
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
@@ -49,7 +49,8 @@ pub enum Oldest {
     None,
 }
 
-/// Answers the oldest turn that a conversation owes, unless `under_way` says that it is another's.
+/// Answers the oldest turn that a conversation owes, unless `under_way`, which is given all that are
+/// owed, says that it is another's.
 ///
 /// # Errors
 /// As the engine's: the turn stays due.
@@ -57,14 +58,14 @@ pub async fn answer_oldest(
     app: &Arc<App>,
     account: AccountId,
     id: ConversationId,
-    under_way: impl FnOnce(MessageId) -> Option<Arc<Notify>>,
+    under_way: impl FnOnce(&[OpenTurn]) -> Option<Arc<Notify>>,
 ) -> engine::Result<Oldest> {
     let state = app.engine.conversation(account, id).await?;
     let Some(state) = state.filter(|state| !state.turns.is_empty()) else {
         return Ok(Oldest::None);
     };
     let turn = &state.turns[0];
-    let Some(stop) = under_way(turn.message_id) else { return Ok(Oldest::Anothers) };
+    let Some(stop) = under_way(&state.turns) else { return Ok(Oldest::Anothers) };
     answer(app, &state, turn, &stop).await.map(|()| Oldest::Answered)
 }
 
@@ -98,7 +99,9 @@ async fn answer(
     let reply = Beginning {
         id: reply_id,
         in_reply_to: asked.message_id,
-        after: turn.seq,
+        asked: turn.seq,
+        // The question, and how earlier turns have ended.
+        after: state.last_seq,
         author: author.clone(),
         at: clock::now(),
         stop: stop.clone(),

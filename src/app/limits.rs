@@ -9,8 +9,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::domain::ids::AccountId;
 use crate::domain::Result;
+use crate::domain::ids::AccountId;
 use crate::engine::{self, Engine};
 
 mod credits;

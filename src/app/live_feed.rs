@@ -35,7 +35,7 @@ pub async fn follow(
     let state = super::read_conversation::conversation(app, account, conversation).await?;
     let cursor = after.unwrap_or(Cursor::at(state.last_seq));
     let (engine, place) = (app.engine.clone(), whereabouts(&state));
-    Ok(Follower::new(engine, &app.hub, place, state.last_seq, cursor, clock::now))
+    Ok(Follower::new(engine, &app.hub, place, &state, cursor, clock::now))
 }
 
 /// Where a conversation is kept, for the hub.

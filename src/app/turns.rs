@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::answer_turn::{Oldest, answer_oldest};
+use crate::domain::conversation::OpenTurn;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 
 /// Turns one conversation may owe before more messages are refused.
@@ -54,7 +55,7 @@ struct Place {
 pub enum Call {
     /// This node answers the turn of this message.
     Take(MessageId),
-    /// Some node does; this one sees to it that it is done.
+    /// Some node does: this one, if it has taken the turn.
     See,
 }
 
@@ -153,20 +154,22 @@ impl Turns {
             let Ok(_permit) = app.turns.under_way.clone().acquire_owned().await else { return };
             let mut last = None;
             loop {
-                let mut now = None;
-                let begin = |message| {
-                    now = Some(message);
-                    app.turns.begin(&app, conversation, message)
+                let (mut now, mut ours) = (None, false);
+                let begin = |owed: &[OpenTurn]| {
+                    now = owed.first().map(|turn| turn.message_id);
+                    ours = app.turns.has_taken(&app, conversation, owed);
+                    app.turns.begin(&app, conversation, now?)
                 };
                 match answer_oldest(&app, account, conversation, begin).await {
                     Ok(Oldest::Answered) if now != last => last = now,
                     Ok(Oldest::Answered) => tokio::time::sleep(PAUSE).await,
-                    Ok(Oldest::Anothers) => tokio::time::sleep(OTHERS_PAUSE).await,
-                    Ok(Oldest::None) if app.turns.leave(conversation).is_none() => {
-                        working.left = true;
-                        return;
+                    Ok(Oldest::Anothers) if ours => tokio::time::sleep(OTHERS_PAUSE).await,
+                    Ok(Oldest::Anothers | Oldest::None) => {
+                        if app.turns.leave(conversation).is_none() {
+                            working.left = true;
+                            return;
+                        }
                     }
-                    Ok(Oldest::None) => {}
                     Err(error) => {
                         tracing::error!(%error, conversation.id = %conversation, "a turn stays due");
                         tokio::time::sleep(PAUSE).await;
@@ -174,6 +177,15 @@ impl Turns {
                 }
             }
         }));
+    }
+
+    /// Whether one of these turns is this node's to answer.
+    fn has_taken(&self, app: &App, conversation: ConversationId, owed: &[OpenTurn]) -> bool {
+        app.engine.relay().is_none()
+            || self
+                .places
+                .get(&conversation)
+                .is_some_and(|place| owed.iter().any(|turn| place.taken.contains(&turn.message_id)))
     }
 
     /// None when another node has taken the turn.

@@ -78,7 +78,8 @@ pub struct Appended {
 }
 
 /// Is told of events once they are durable and in the views, in the order of the log. An engine
-/// with a [`relay::Relay`] tells of all administration and of the conversations that are watched.
+/// with a [`relay::Relay`] tells of all administration, again from its beginning when it is opened,
+/// and of the conversations that are watched, of each in its order and not of contacts' own events.
 pub trait Observer: Send + Sync {
     /// Events the fold applied, of one commit. Must not block.
     fn committed(&self, events: &[Recorded]);
@@ -94,7 +95,8 @@ pub trait EventLog: Send + Sync {
     /// How many partitions `topic` has; it does not change while the process runs.
     fn partitions(&self, topic: Topic) -> u32;
 
-    /// Appends events of one stream key and topic, in this order, with none between them.
+    /// Appends events of one stream key and topic, in this order, with none of this node's between
+    /// them.
     ///
     /// Returns when they are durable and the views show them, one result each. On an error
     /// other than [`Error::Unknown`] nothing was written. An inbound message whose idempotency key
@@ -162,7 +164,7 @@ pub trait Views: Send + Sync {
     /// What an account has used, over all partitions.
     async fn totals(&self, account: AccountId) -> Result<Totals>;
 
-    /// Forgets claims that were made before `before`.
+    /// Forgets claims that were made before `before`; none where they forget themselves in time.
     async fn expire_claims(&self, before: crate::domain::time::Timestamp) -> Result<u64>;
 }
 

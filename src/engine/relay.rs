@@ -29,7 +29,9 @@ pub struct UnderWay {
     /// A later attempt at the same reply has a greater number, on whichever node.
     pub attempt: u64,
     pub began_at: Timestamp,
-    /// Where the question stands: readers see it first.
+    /// Where the question stands.
+    pub asked: Seq,
+    /// What its maker had seen of the conversation: readers are told that first.
     pub after: Seq,
 }
 

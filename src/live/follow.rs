@@ -7,8 +7,8 @@ use super::cursor::Cursor;
 use super::frame::{self, Content, Frame};
 use super::hub::{Hub, Snapshot, Subscription};
 use super::reader::Reader;
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ConversationId};
-use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::relay::Whereabouts;
 use crate::engine::{self, Engine};
@@ -37,21 +37,21 @@ enum Phase {
 
 impl Follower {
     /// Follows from after `cursor`. Subscribes at once: what happens from here on is not missed.
-    /// What stands up to `known` is in the views.
+    /// `state` was read from the views.
     pub fn new(
         engine: Arc<dyn Engine>,
         hub: &Arc<Hub>,
         place: Whereabouts,
-        known: Seq,
+        state: &Conversation,
         cursor: Cursor,
         now: fn() -> Timestamp,
     ) -> Self {
-        let (subscription, snapshot) = hub.subscribe(place, known);
+        let (subscription, snapshot) = hub.subscribe(place, state.last_seq);
         Self {
             engine,
             place,
             subscription,
-            reader: Reader::new(cursor),
+            reader: Reader::of(state, cursor),
             ready: VecDeque::new(),
             phase: Phase::CatchingUp(snapshot),
             now,

@@ -71,6 +71,8 @@ pub struct Beginning {
     pub id: MessageId,
     pub in_reply_to: MessageId,
     /// Where the question stands.
+    pub asked: Seq,
+    /// What its maker has seen of the conversation.
     pub after: Seq,
     pub author: Author,
     pub at: Timestamp,
@@ -116,15 +118,15 @@ impl Hub {
     }
 
     /// Begins a reply; a former attempt at it is forgotten. Readers of this node have been shown
-    /// the question.
+    /// what its maker has seen.
     pub async fn begin(self: &Arc<Self>, place: Whereabouts, reply: Beginning) -> Writer {
         if let Some(relay) = self.relay.get() {
             relay.shown(place, reply.after).await;
         }
-        let Beginning { id, in_reply_to, after, author, at, stop } = reply;
+        let Beginning { id, in_reply_to, asked, after, author, at, stop } = reply;
         let count = self.attempts.fetch_add(1, Ordering::Relaxed) & ((1 << COUNT_BITS) - 1);
         let attempt = (u64::try_from(at.millis()).unwrap_or(0) << COUNT_BITS) | count;
-        let reply = Arc::new(Reply { id, in_reply_to, author, attempt, began_at: at });
+        let reply = Arc::new(Reply { id, in_reply_to, author, attempt, began_at: at, asked });
         let so_far = self.with_topic(place, after, |state| {
             state.begin(reply, after, Some(stop));
             state.reply.as_ref().map(topic::Showing::so_far)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::cursor::{Cursor, InReply, Prefix, split_chars, tag};
 use super::frame::{self, Content, Frame};
+use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, Event};
 use crate::domain::ids::MessageId;
 use crate::domain::message::Author;
@@ -23,6 +24,8 @@ pub struct Reply {
     /// Tells attempts of one reply apart; unique while the process runs.
     pub attempt: u64,
     pub began_at: Timestamp,
+    /// Where the question stands.
+    pub asked: Seq,
 }
 
 /// Something that happens now.
@@ -49,6 +52,8 @@ pub struct Reader {
     /// Replies whose end was read from the timeline: their chunks may still wait in the hub's
     /// queue. Bounded by what that queue can hold.
     ended: VecDeque<u64>,
+    /// Questions before this are over: nothing is shown of a reply to one, whoever still makes it.
+    over: Seq,
     /// A chunk was missing: the reader must resume from its cursor.
     lost: bool,
 }
@@ -58,7 +63,20 @@ const ENDED_KEPT: usize = 256;
 
 impl Reader {
     pub fn new(cursor: Cursor) -> Self {
-        Self { cursor, attempt: None, pending: None, ended: VecDeque::new(), lost: false }
+        Self {
+            cursor,
+            attempt: None,
+            pending: None,
+            ended: VecDeque::new(),
+            over: Seq::START,
+            lost: false,
+        }
+    }
+
+    /// The same in a conversation that stood so when it was read.
+    pub fn of(state: &Conversation, cursor: Cursor) -> Self {
+        let over = state.turns.first().map_or_else(|| state.last_seq.next(), |turn| turn.seq);
+        Self { over, ..Self::new(cursor) }
     }
 
     /// The place after the last frame.
@@ -76,9 +94,7 @@ impl Reader {
         if seq <= self.cursor.seq {
             return;
         }
-        if let Some(ended) = ends(&event.body) {
-            self.remember_end(ended);
-        }
+        self.note_end(seq, event);
         if let Some(content) = frame::of_event(event) {
             self.event(seq, event, content, out);
         }
@@ -108,10 +124,8 @@ impl Reader {
     pub fn live(&mut self, item: &Item, out: &mut Vec<Frame>) {
         match item {
             Item::Event { seq, event, content } => {
-                if let Some(ended) = ends(&event.body) {
-                    // Its last chunks may come later, by another way.
-                    self.remember_end(ended);
-                }
+                // Its last chunks may come later, by another way.
+                self.note_end(*seq, event);
                 if *seq > self.cursor.seq {
                     self.event(*seq, event, content.clone(), out);
                 }
@@ -128,6 +142,19 @@ impl Reader {
     /// A frame that is about the stream itself.
     pub fn notice(&self, content: Content) -> Frame {
         Frame { id: self.cursor, prev: self.cursor, content }
+    }
+
+    fn note_end(&mut self, seq: Seq, event: &Event) {
+        if let Some(ended) = ends(&event.body) {
+            self.remember_end(ended);
+        }
+        if takes_over(&event.body) {
+            self.over = self.over.max(seq);
+        }
+    }
+
+    fn is_over(&self, reply: &Reply) -> bool {
+        reply.asked < self.over || self.ended.contains(&tag(reply.id))
     }
 
     fn remember_end(&mut self, reply: u64) {
@@ -166,7 +193,7 @@ impl Reader {
 
     fn began(&mut self, reply: &Reply, out: &mut Vec<Frame>) {
         let tag = tag(reply.id);
-        if self.ended.contains(&tag) || self.attempt == Some(reply.attempt) {
+        if self.is_over(reply) || self.attempt == Some(reply.attempt) {
             return;
         }
         match self.cursor.reply {
@@ -201,7 +228,7 @@ impl Reader {
         content: Option<&Content>,
         out: &mut Vec<Frame>,
     ) {
-        if self.ended.contains(&tag(reply.id)) {
+        if self.is_over(reply) {
             return;
         }
         if self.attempt != Some(reply.attempt)
@@ -282,6 +309,18 @@ pub(super) fn ends(body: &Body) -> Option<u64> {
         Body::ReplyFailed(data) => Some(tag(data.in_reply_to.reply())),
         Body::ConversationEscalated(data) => data.in_reply_to.map(|message| tag(message.reply())),
         _ => None,
+    }
+}
+
+/// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
+/// under way is shown any more.
+pub(super) fn takes_over(body: &Body) -> bool {
+    match body {
+        Body::ConversationEscalated(_)
+        | Body::ConversationAssigned(_)
+        | Body::ConversationResolved(_) => true,
+        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
+        _ => false,
     }
 }
 

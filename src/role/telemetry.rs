@@ -9,6 +9,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -39,19 +40,26 @@ impl Drop for Traces {
 /// # Errors
 /// When the filter or the endpoint cannot be read.
 pub fn start_logs(config: &Config) -> Result<Traces, Failure> {
-    let filter = EnvFilter::try_new(&config.log)?;
+    let provider = config.otlp_endpoint.as_deref().map(exporter).transpose()?;
+    // Filters of single layers lose lines: librdkafka's binding asks what is enabled without saying
+    // anything, and such a filter then takes the next line for the one it was asked about.
+    let (filter, shown) = if provider.is_some() {
+        // Requests are spans of level debug: they cost nothing where nobody traces.
+        let filter = EnvFilter::try_new(format!("{},parlor=debug", config.log))?;
+        (filter, config.log.parse::<Targets>()?)
+    } else {
+        (EnvFilter::try_new(&config.log)?, Targets::new().with_default(LevelFilter::TRACE))
+    };
+    let stderr = std::io::stderr
+        .with_filter(move |line| shown.would_enable(line.target(), line.level()));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
-    let provider = config.otlp_endpoint.as_deref().map(exporter).transpose()?;
     let spans = provider.as_ref().map(|provider| {
-        let tracer = provider.tracer("parlor");
-        // Requests are spans of level debug: they cost nothing where nobody traces.
-        let ours = Targets::new().with_target("parlor", LevelFilter::DEBUG);
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
+        tracing_opentelemetry::layer().with_tracer(provider.tracer("parlor"))
     });
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init()?;
+    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
     Ok(Traces(provider))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Failure, cluster};
+use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
 use crate::engine::embedded;
 
@@ -11,6 +11,7 @@ use crate::engine::embedded;
 /// # Errors
 /// Whatever kept it from being done, in words for the operator.
 pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failure> {
+    let _logs = start_logs(config)?;
     match (config.engine, into) {
         (EngineKind::Cluster, Some(into)) => cluster::rebuild(config, into).await,
         (EngineKind::Cluster, None) => {
@@ -31,6 +32,7 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
 /// # Errors
 /// Whatever kept it from being done, and the first difference.
 pub async fn verify(config: &Config) -> Result<(), Failure> {
+    let _logs = start_logs(config)?;
     if config.engine == EngineKind::Cluster {
         return cluster::verify(config).await;
     }
@@ -43,6 +45,11 @@ pub async fn verify(config: &Config) -> Result<(), Failure> {
         }
         Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
     }
+}
+
+/// How far it is goes to standard error; nothing is traced.
+fn start_logs(config: &Config) -> Result<telemetry::Traces, Failure> {
+    telemetry::start_logs(&Config { otlp_endpoint: None, ..config.clone() })
 }
 
 /// Opening makes what is not there, which these commands must not.

@@ -56,11 +56,12 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     let bare = Bare::open(&services, &nodes, prepare(setting, &services)?.0).await?;
     warm(&nodes, &bare, options.warm).await?;
     for &clients in &options.clients {
-        let started = nodes.conversations(clients).await?;
-        let posts: Vec<_> = started.into_iter().map(|conversation| conversation.post).collect();
         let plan = Plan { seconds: options.seconds, rate: None };
         let (mut ours, mut limit) = (Side::default(), Side::default());
         for _ in 0..options.rounds {
+            // Other ones each time: a single client's is projected on its own node, or on another.
+            let started = nodes.conversations(clients).await?;
+            let posts: Vec<_> = started.into_iter().map(|one| one.post).collect();
             let before = Cost::now(&nodes, &services, &topics).await?;
             let measure = drive_all(&nodes.processes(), &posts, plan, None).await?;
             let after = Cost::now(&nodes, &services, &topics).await?;

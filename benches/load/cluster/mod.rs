@@ -11,6 +11,7 @@ pub(crate) mod lag;
 pub(crate) mod messages;
 mod mould;
 mod nodes;
+pub(crate) mod rebuild;
 pub(crate) mod scale;
 mod services;
 mod topics;
@@ -30,4 +31,7 @@ pub(crate) struct Place {
     /// Partitions of the events.
     #[arg(long, default_value_t = 12)]
     partitions: u32,
+    /// A property of librdkafka for the nodes, NAME=VALUE; may be given again.
+    #[arg(long = "kafka-option")]
+    kafka_options: Vec<String>,
 }

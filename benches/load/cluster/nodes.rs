@@ -38,7 +38,7 @@ impl Nodes {
         count: usize,
     ) -> io::Result<Self> {
         let (name, connection) = prepare(setting, services)?;
-        let account = setting.run(&["account", "create", "--name", "Load"], &connection)?;
+        let (account, _) = setting.run(&["account", "create", "--name", "Load"], &connection)?;
         let account: serde_json::Value = serde_json::from_str(&account)?;
         let key = account["aerochat_api_key"].as_str();
         let key = key.ok_or_else(|| io::Error::other("the account has no key"))?.to_owned();
@@ -157,7 +157,8 @@ pub(crate) fn prepare(
         ("min-insync", copies.min(2).to_string()),
     ];
     let flags = flags.into_iter().flat_map(|(flag, value)| [format!("--{flag}"), value]);
-    let connection: Vec<_> = flags.collect();
+    let options = services.kafka_options.iter().flat_map(|option| ["--kafka-option", option]);
+    let connection: Vec<_> = flags.chain(options.map(str::to_owned)).collect();
     setting.run(&["migrate"], &connection)?;
     Ok((name, connection))
 }

@@ -19,6 +19,8 @@ pub(crate) struct Services {
     pub(crate) cql: String,
     pub(crate) partitions: u32,
     pub(crate) replication: u32,
+    /// For the nodes.
+    pub(crate) kafka_options: Vec<String>,
     held: Option<Held>,
 }
 
@@ -39,11 +41,11 @@ impl Services {
     /// # Errors
     /// If they do not start; the script gives up after two minutes.
     pub(crate) fn start(named: &Place) -> io::Result<Self> {
-        let partitions = named.partitions;
+        let (partitions, kafka_options) = (named.partitions, named.kafka_options.clone());
         if let (Some(kafka), Some(cql)) = (&named.kafka, &named.cql) {
             let (kafka, cql) = (kafka.clone(), cql.clone());
-            let replication = named.replication;
-            return Ok(Self { kafka, cql, partitions, replication, held: None });
+            let (replication, held) = (named.replication, None);
+            return Ok(Self { kafka, cql, partitions, replication, kafka_options, held });
         }
         let mut script = Command::new(SCRIPT)
             .args(["hold", "kafka", "cassandra"])
@@ -61,7 +63,8 @@ impl Services {
             io::Error::other(format!("no Kafka and Cassandra to measure against: {line}"))
         })?;
         let at = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-        Ok(Self { kafka: at("kafka"), cql: at("cql"), partitions, replication: 1, held })
+        let (kafka, cql, replication) = (at("kafka"), at("cql"), 1);
+        Ok(Self { kafka, cql, partitions, replication, kafka_options, held })
     }
 
     /// The CPU seconds of Kafka and of Cassandra so far; nothing of services that are not ours.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::core::Core;
-use super::kafka::{INBOXES, PATIENCE, client_error};
+use super::kafka::{INBOXES, PATIENCE};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
 
@@ -70,13 +70,19 @@ pub(super) fn tell(core: &Core) {
     }
 }
 
-/// Whether nodes of another group project. Blocks.
-pub(super) fn are_others(core: &Core, consumer: &BaseConsumer) -> Result<bool> {
-    let groups = consumer.fetch_group_list(None, PATIENCE).map_err(client_error)?;
+/// Whether nodes of another group project; no, where Kafka does not say. Blocks.
+pub(super) fn are_others(core: &Core, consumer: &BaseConsumer) -> bool {
+    let groups = match consumer.fetch_group_list(None, PATIENCE) {
+        Ok(groups) => groups,
+        Err(error) => {
+            tracing::warn!(%error, "the consumer groups cannot be listed");
+            return false;
+        }
+    };
     let (all, own) = (core.settings.group(""), core.settings.group(&core.keyspace));
     let is_other = |name: &str| name.starts_with(&all) && name != own;
     let mut groups = groups.groups().iter();
-    Ok(groups.any(|group| is_other(group.name()) && !group.members().is_empty()))
+    groups.any(|group| is_other(group.name()) && !group.members().is_empty())
 }
 
 /// Waits until the own group is heard to keep up, and has all that was in the log.

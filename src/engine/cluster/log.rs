@@ -123,7 +123,7 @@ impl Cluster {
             threads: Mutex::new(threads),
         };
         let asking = core.clone();
-        if projects && blocking(move || group::are_others(&asking, &consumer)).await? {
+        if projects && blocking(move || Ok(group::are_others(&asking, &consumer))).await? {
             group::keeps_up(&core).await?;
         }
         Ok(cluster)
@@ -191,8 +191,15 @@ fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
 /// Claims the idempotency keys of an append, so that no other node uses them.
 async fn claim(core: &Core, events: &[Event]) -> Result<()> {
     for row in events.iter().filter_map(claims::project) {
-        if core.cql.try_claim(&row).await?.is_some() {
-            return Err(Error::Claimed);
+        match core.cql.try_claim(&row).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(Error::Claimed),
+            Err(Error::Unknown) => {
+                // Nothing is in the log, whatever became of the claim.
+                release(core, events).await;
+                return Err(Error::ReadOnly("a claim could not be taken".into()));
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -72,11 +72,17 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
     let owned = core.owned();
     let mut keeps_up = owned.first() == Some(&0);
     for partition in owned {
-        let (_, high) = watermarks(consumer, &topic, partition)?;
         let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
+        let (_, high) = watermarks(consumer, &topic, partition)?;
         let (generation, offset) = place_of(projected);
         let next = if generation == core.settings.generation { offset + 1 } else { 0 };
-        let behind = high.saturating_sub(next).max(0);
+        if high < next {
+            return Err(Error::ReadOnly(format!(
+                "partition {partition} of {topic} ends before the views do: it is not the log that \
+                 they came from; bring that back, or begin a new generation"
+            )));
+        }
+        let behind = high - next;
         let label = partition.to_string();
         metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
             .set(behind as f64);

@@ -24,6 +24,9 @@ use crate::engine::{Result, Topic};
 /// How long the thread waits for a record; shorter while something else must be looked at.
 const WAIT: Duration = Duration::from_millis(100);
 const SHORT_WAIT: Duration = Duration::from_millis(2);
+/// Records taken from the consumer at most before they are handed over: what came together should
+/// be committed together.
+const AT_ONCE: usize = 128;
 /// How often the positions are told to Kafka, for its tools; ours are with the views.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// How long a partition rests whose worker failed.
@@ -45,6 +48,10 @@ struct Membership {
 impl Membership {
     fn note(&self, change: Change) {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+    }
+
+    fn has_changed(&self) -> bool {
+        !self.changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn take(&self) -> Vec<Change> {
@@ -140,23 +147,14 @@ impl Projector {
         while !self.core.closing.is_cancelled() {
             let busy = !self.unplaced.is_empty()
                 || self.owned.values().any(|one| one.stash.is_some() || !one.running);
-            let incoming = match self.consumer.poll(if busy { SHORT_WAIT } else { WAIT }) {
-                Some(Ok(message)) => {
-                    Some((partition_of(&message), read(&message, self.core.settings.generation)))
-                }
-                Some(Err(error)) => {
-                    tracing::debug!(%error, "the log could not be polled");
-                    None
-                }
-                None => None,
-            };
+            let taken = self.take(if busy { SHORT_WAIT } else { WAIT });
             for change in self.consumer.context().take() {
                 match change {
                     Change::Assigned(list) => self.assigned(&list, runtime),
                     Change::Revoked(list) => self.revoked(&list),
                 }
             }
-            if let Some((partition, incoming)) = incoming {
+            for (partition, incoming) in taken {
                 self.hand_over(partition, incoming);
             }
             while let Ok(ready) = self.ready.1.try_recv() {
@@ -178,6 +176,29 @@ impl Projector {
         runtime.block_on(self.workers.wait());
         self.commit_positions();
         // Dropping the consumer leaves the group.
+    }
+
+    /// The records that are there, once there is one; until the group decides something.
+    fn take(&self, mut wait: Duration) -> Vec<(u32, Incoming)> {
+        let mut taken = Vec::new();
+        while taken.len() < AT_ONCE {
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    let incoming = read(&message, self.core.settings.generation);
+                    taken.push((partition_of(&message), incoming));
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "the log could not be polled");
+                    break;
+                }
+                None => break,
+            }
+            if self.consumer.context().has_changed() {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        taken
     }
 
     fn assigned(&mut self, list: &[u32], runtime: &tokio::runtime::Handle) {

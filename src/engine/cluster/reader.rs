@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,6 +16,9 @@ use crate::engine::{Error, Recorded, Result, Topic};
 
 /// Consumers kept for the next call.
 const IDLE: usize = 4;
+/// How long a partition that is new or moves may take to be found, and the pause between looks.
+const SETTLES: Duration = Duration::from_secs(3);
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 /// How long the next record may take while there is one.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -118,29 +122,45 @@ pub(super) fn watermarks(
     topic: &str,
     partition: u32,
 ) -> Result<(i64, i64)> {
-    let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-    match consumer.fetch_watermarks(topic, partition, PATIENCE) {
-        Ok(marks) => Ok(marks),
-        Err(error) => match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic,
-            ) => nowhere(consumer, topic, partition),
-            _ => Err(client_error(error)),
-        },
+    let number = i32::try_from(partition).unwrap_or(i32::MAX);
+    let began = Instant::now();
+    loop {
+        let error = match consumer.fetch_watermarks(topic, number, PATIENCE) {
+            Ok(marks) => return Ok(marks),
+            Err(error) if !is_settling(&error) => return Err(client_error(error)),
+            Err(error) => error,
+        };
+        if is_beyond(consumer, topic, number)? {
+            return Ok((0, 0));
+        }
+        if began.elapsed() >= SETTLES {
+            return Err(Error::ReadOnly(format!("partition {partition} of {topic}: {error}")));
+        }
+        std::thread::sleep(SETTLING_PAUSE);
     }
 }
 
-/// Brokers say of a partition that it is unknown while metadata spreads, too.
-fn nowhere(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
+/// Brokers say so of a partition while it is new or moves, too.
+fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+        )
+    )
+}
+
+/// Whether a topic certainly has fewer partitions.
+fn is_beyond(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<bool> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.filter(|found| found.error().is_none()).map(|found| found.partitions().len());
-    match found.and_then(|count| i32::try_from(count).ok()) {
-        Some(count) if count > 0 && partition >= count => Ok((0, 0)),
-        _ => Err(Error::ReadOnly(format!("partition {partition} of {topic} is not to be found"))),
-    }
+    let count = found.and_then(|count| i32::try_from(count).ok());
+    Ok(count.is_some_and(|count| count > 0 && partition >= count))
 }
 
 fn page(

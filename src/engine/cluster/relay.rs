@@ -189,25 +189,20 @@ impl ClusterRelay {
     /// Tells what is new in every watched conversation of a partition, and asks for the replies
     /// under way in them.
     async fn catch_up(self: &Arc<Self>, partition: u32) {
-        let of_partition = |entry: &dashmap::mapref::multiple::RefMulti<
-            '_,
-            ConversationId,
-            (Arc<Watched>, usize),
-        >| {
-            let (watched, _) = entry.value();
-            (watched.partition == partition).then(|| (*entry.key(), watched.clone()))
-        };
-        let all: Vec<_> = self.watched.iter().filter_map(|entry| of_partition(&entry)).collect();
-        for (conversation, _) in &all {
+        let everything = Seq::new(u64::MAX);
+        let of_partition = self.watched.iter().filter(|entry| entry.0.partition == partition);
+        let all: Vec<_> =
+            of_partition.map(|entry| (*entry.key(), entry.0.clone(), everything)).collect();
+        for (conversation, ..) in &all {
             self.send(partition, *conversation, Signal::Ask);
         }
-        self.tell_all(all, Seq::new(u64::MAX)).await;
+        self.tell_all(all).await;
     }
 
-    async fn tell_all(self: &Arc<Self>, all: Vec<(ConversationId, Arc<Watched>)>, upto: Seq) {
+    async fn tell_all(self: &Arc<Self>, all: Vec<(ConversationId, Arc<Watched>, Seq)>) {
         use futures_util::StreamExt as _;
         futures_util::stream::iter(all)
-            .for_each_concurrent(READS, |(conversation, watched)| async move {
+            .for_each_concurrent(READS, |(conversation, watched, upto)| async move {
                 self.tell_of(conversation, &watched, upto).await;
             })
             .await;
@@ -262,12 +257,11 @@ impl ClusterRelay {
             self.catch_up(partition).await;
             return;
         }
-        let watched = notice.conversations.into_iter().filter_map(|conversation| {
+        let watched = notice.conversations.into_iter().filter_map(|(conversation, upto)| {
             let entry = self.watched.get(&conversation)?;
-            Some((conversation, entry.0.clone()))
+            Some((conversation, entry.0.clone(), upto))
         });
-        let watched: Vec<_> = watched.collect();
-        self.tell_all(watched, notice.upto).await;
+        self.tell_all(watched.collect()).await;
     }
 
     async fn signalled(&self, origin: Origin, signal: Signal) {

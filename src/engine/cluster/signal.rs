@@ -15,8 +15,8 @@ pub(super) struct Notice {
     /// Where the notice before ended; a hole shows that one was lost.
     pub(super) after: Seq,
     pub(super) upto: Seq,
-    /// Conversations whose timelines have grown.
-    pub(super) conversations: Vec<ConversationId>,
+    /// Conversations whose timelines have grown, and up to where.
+    pub(super) conversations: Vec<(ConversationId, Seq)>,
 }
 
 /// The value of a record.
@@ -61,12 +61,13 @@ impl Message {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Notice(notice) => {
-                let mut bytes = Vec::with_capacity(17 + 16 * notice.conversations.len());
+                let mut bytes = Vec::with_capacity(17 + 24 * notice.conversations.len());
                 bytes.push(NOTICE);
                 bytes.extend_from_slice(&notice.after.get().to_be_bytes());
                 bytes.extend_from_slice(&notice.upto.get().to_be_bytes());
-                for conversation in &notice.conversations {
+                for (conversation, upto) in &notice.conversations {
                     bytes.extend_from_slice(&conversation.bytes());
+                    bytes.extend_from_slice(&upto.get().to_be_bytes());
                 }
                 bytes
             }
@@ -85,11 +86,14 @@ impl Message {
             NOTICE => {
                 let (places, conversations) = rest.split_at_checked(16)?;
                 let place = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
-                let id = |bytes| Uuid::from_slice(bytes).ok().map(ConversationId::from_uuid);
+                let grown = |bytes: &[u8]| {
+                    let id = ConversationId::from_uuid(Uuid::from_slice(&bytes[..16]).ok()?);
+                    Some((id, Seq::new(place(&bytes[16..])?)))
+                };
                 Some(Self::Notice(Notice {
                     after: Seq::new(place(&places[..8])?),
                     upto: Seq::new(place(&places[8..])?),
-                    conversations: conversations.chunks_exact(16).filter_map(id).collect(),
+                    conversations: conversations.chunks_exact(24).filter_map(grown).collect(),
                 }))
             }
             SIGNAL => serde_json::from_slice(rest).ok().map(Self::Signal),
@@ -109,10 +113,11 @@ mod tests {
         fn a_notice_is_read_back_as_written(
             after in any::<u64>(),
             upto in any::<u64>(),
-            ids in proptest::collection::vec(any::<u128>(), 0..9),
+            ids in proptest::collection::vec((any::<u128>(), any::<u64>()), 0..9),
         ) {
             let id = |bits| ConversationId::from_uuid(Uuid::from_u128(bits));
-            let conversations = ids.into_iter().map(id).collect();
+            let grown = |(bits, upto)| (id(bits), Seq::new(upto));
+            let conversations = ids.into_iter().map(grown).collect();
             let notice = Notice { after: Seq::new(after), upto: Seq::new(upto), conversations };
             let message = Message::Notice(notice);
             prop_assert_eq!(Message::from_bytes(&message.to_bytes()), Some(message));

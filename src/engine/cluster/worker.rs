@@ -4,7 +4,7 @@
 //! worker that has lost its partition without knowing does no harm, and one that begins again a
 //! little behind repeats what is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl Worker {
     /// Works until the queue ends or the partition is revoked.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Incoming>) {
         // Readers elsewhere may have missed what a former owner did not tell any more.
-        self.tell_readers(Seq::START, BTreeSet::new());
+        self.tell_readers(Seq::START, BTreeMap::new());
         let mut waiting = Vec::with_capacity(BATCH);
         loop {
             let revoked = self.revoked.clone();
@@ -137,7 +137,10 @@ impl Worker {
         self.tell_appenders(&batch, &tags, &effects);
         let applied = batch.iter().zip(&effects).filter(|(_, effect)| **effect == Effect::Applied);
         let applied: Vec<_> = applied.map(|(entry, _)| entry.clone()).collect();
-        let grown = applied.iter().filter_map(|entry| entry.event.body.conversation()).collect();
+        // Of each conversation the last place counts, which comes last.
+        let grown = applied.iter();
+        let grown = grown.filter_map(|entry| Some((entry.event.body.conversation()?, entry.seq)));
+        let grown = grown.collect();
         self.tell_readers(after, grown);
         if let Some(search) = &self.search {
             search.try_push(&applied, upto);
@@ -174,7 +177,7 @@ impl Worker {
         }
     }
 
-    fn tell_readers(&self, after: Seq, grown: BTreeSet<ConversationId>) {
+    fn tell_readers(&self, after: Seq, grown: BTreeMap<ConversationId, Seq>) {
         let conversations = grown.into_iter().collect();
         let notice = Notice { after, upto: self.views.position(), conversations };
         let conversation = ConversationId::from_uuid(Uuid::nil());

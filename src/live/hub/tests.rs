@@ -68,7 +68,10 @@ impl Node {
 enum Action {
     Chunk(String),
     /// From the maker to the reader's node, or back.
-    Carry { back: bool, lost: bool },
+    Carry {
+        back: bool,
+        lost: bool,
+    },
     Join,
     /// The maker gives up, and begins again with the same text so far.
     Again,
@@ -100,6 +103,7 @@ impl Stage {
         let reply = Beginning {
             id: asked.reply(),
             in_reply_to: asked,
+            asked: Seq::new(2),
             after: Seq::new(2),
             author: Author::Bot { name: "Acme".into() },
             at: Timestamp::from_millis(1_750_000_000_000),

@@ -38,7 +38,7 @@ pub(super) struct Showing {
     pub(super) reply: Arc<Reply>,
     pub(super) text: String,
     chars: u64,
-    /// Where the question stands.
+    /// What its maker had seen of the conversation.
     after: Seq,
     /// How it is stopped, where it is made here; another node makes it otherwise.
     stop: Option<Arc<Notify>>,
@@ -125,7 +125,7 @@ impl State {
             .reply
             .as_ref()
             .map(|now| tag(now.reply.id))
-            .filter(|now| reader::ends(body) == Some(*now) || takes_over(body));
+            .filter(|now| reader::ends(body) == Some(*now) || reader::takes_over(body));
         if let Some(over) = over {
             self.remember(over);
             self.reply = None;
@@ -191,6 +191,7 @@ impl State {
                 author: reply.author,
                 attempt,
                 began_at: at,
+                asked: reply.asked,
             };
             self.begin(Arc::new(reply), after, None);
         }
@@ -223,6 +224,7 @@ impl Showing {
             author: reply.author.clone(),
             attempt: reply.attempt,
             began_at: reply.began_at,
+            asked: reply.asked,
             after: self.after,
         };
         Signal::SoFar { reply: under_way, text: self.text.clone() }
@@ -232,16 +234,4 @@ impl Showing {
 /// Somebody types, or no longer does.
 pub(super) fn typing_content(author: Author, typing: bool, at: Timestamp) -> Content {
     frame::content("typing", at, &frame::Typing { author, typing })
-}
-
-/// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
-/// under way is shown any more.
-fn takes_over(body: &Body) -> bool {
-    match body {
-        Body::ConversationEscalated(_)
-        | Body::ConversationAssigned(_)
-        | Body::ConversationResolved(_) => true,
-        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
-        _ => false,
-    }
 }

@@ -136,7 +136,8 @@ fn resumed(seen: &str, whole: &str, sizes: &[usize]) -> Vec<Frame> {
     let story = Story::numbered(1);
     let author = Author::Bot { name: "Acme".into() };
     let (id, in_reply_to) = (message(1).reply(), message(1));
-    let reply = Arc::new(Reply { id, in_reply_to, author, attempt: 3, began_at: NOW });
+    let asked = Seq::new(2);
+    let reply = Arc::new(Reply { id, in_reply_to, author, attempt: 3, began_at: NOW, asked });
     let (mut reader, mut out) = (Reader::new(inside(seen)), Vec::new());
     reader.live(&Item::Began(reply.clone()), &mut out);
     let (mut rest, mut offset) = (whole.to_owned(), 0);

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Key;
 use super::error::Failure;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
-use crate::app::outcome::await_outcome;
+use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{SendMessage, Sent, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, read_conversation};
@@ -147,24 +147,28 @@ async fn stream_turn(
     });
     let start = event_stream::event(&sent.cursor.to_string(), "start", &start.to_string());
     let feed = TurnFeed::open(app, account, sent).await?;
-    let rest = stream::unfold(feed, |mut feed| async move {
-        let bytes = next_event(&mut feed).await?;
-        Some((bytes, feed))
+    let rest = stream::unfold((feed, false), |(mut feed, mut shown)| async move {
+        let events = next_events(&mut feed, &mut shown).await?;
+        Some((stream::iter(events), (feed, shown)))
     });
-    Ok(stream::iter([event_stream::opening(), start]).chain(rest))
+    Ok(stream::iter([event_stream::opening(), start]).chain(rest.flatten()))
 }
 
-async fn next_event(feed: &mut TurnFeed) -> Option<Bytes> {
+/// The next event; two where the reply was kept before any of it could be `shown`.
+async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>> {
     loop {
         match feed.next().await? {
             Step::Reply(frame) => {
                 let id = frame.id.to_string();
                 match frame.content.name {
                     "reply.chunk" => {
+                        *shown = true;
                         let text = json!({ "text": frame.content.chunk });
-                        return Some(event_stream::event(&id, "chunk", &text.to_string()));
+                        return Some(vec![event_stream::event(&id, "chunk", &text.to_string())]);
                     }
-                    "reply.restarted" => return Some(event_stream::event(&id, "restart", "{}")),
+                    "reply.restarted" => {
+                        return Some(vec![event_stream::event(&id, "restart", "{}")]);
+                    }
                     _ => {}
                 }
             }
@@ -173,14 +177,24 @@ async fn next_event(feed: &mut TurnFeed) -> Option<Bytes> {
             // where it stands. Only a server that goes away ends the stream.
             Step::Resume(frame) => {
                 if !feed.go_on(frame.id).await {
-                    return Some(event_stream::event(&frame.id.to_string(), "resume", "{}"));
+                    let id = frame.id.to_string();
+                    return Some(vec![event_stream::event(&id, "resume", "{}")]);
                 }
             }
             Step::Ended { frame, outcome } => {
                 let sent = feed.sent();
                 let id = frame.map_or(sent.cursor, |frame| frame.id).to_string();
+                let whole = match &outcome {
+                    Outcome::Replied(reply) if !*shown => {
+                        let text = json!({ "text": reply.text });
+                        let id = sent.cursor.to_string();
+                        Some(event_stream::event(&id, "chunk", &text.to_string()))
+                    }
+                    _ => None,
+                };
                 let answer = Direct(SentOut::new(sent, outcome)).to_text();
-                return Some(event_stream::event(&id, "end", &answer));
+                let end = event_stream::event(&id, "end", &answer);
+                return Some(whole.into_iter().chain([end]).collect());
             }
         }
     }

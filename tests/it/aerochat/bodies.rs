@@ -4,8 +4,8 @@ use futures_util::stream;
 use reqwest::Method;
 use serde_json::json;
 
-use super::shapes::{SEND, assert_refused, assert_sent};
 use super::Site;
+use super::shapes::{SEND, assert_refused, assert_sent};
 use crate::harness::http::Answer;
 
 const JSON: &str = "application/json";

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::shapes::{SEND, assert_contact, assert_refused, contact_at, text};
 use super::Site;
+use super::shapes::{SEND, assert_contact, assert_refused, contact_at, text};
 use crate::harness::wait::eventually;
 
 #[tokio::test]

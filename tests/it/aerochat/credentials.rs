@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::shapes::{SEND, assert_refused, contact_at, history_of};
 use super::Site;
+use super::shapes::{SEND, assert_refused, contact_at, history_of};
 
 #[tokio::test]
 async fn without_a_valid_key_every_operation_is_unauthorized() {

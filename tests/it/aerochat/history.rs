@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_page, assert_refused, history_of, text, texts};
 use super::Site;
+use super::shapes::{SEND, assert_page, assert_refused, history_of, text, texts};
 use crate::harness::Client;
 
 /// A conversation that people have, so that only what is said here stands in it.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use super::Site;
+use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use crate::harness::Client;
 
 fn question() -> Value {

@@ -6,8 +6,8 @@ use parlor::domain::event::Body;
 use parlor::engine::Topic;
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_contact, assert_sent, contact_at, text};
 use super::Site;
+use super::shapes::{SEND, assert_contact, assert_sent, contact_at, text};
 use crate::harness::Client;
 
 async fn tell(client: &Client, conversation: Option<&str>, contact: Value) -> Value {

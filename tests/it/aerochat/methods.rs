@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 
-use super::shapes::{SEND, assert_refused, contact_at, history_of};
 use super::Site;
+use super::shapes::{SEND, assert_refused, contact_at, history_of};
 
 #[tokio::test]
 async fn another_method_is_not_allowed_and_says_which_are() {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_page, assert_sent, history_of, text, texts};
 use super::Site;
+use super::shapes::{SEND, assert_page, assert_sent, history_of, text, texts};
 use crate::harness::Client;
 
 async fn asked(client: &Client, conversation: Option<&str>, question: &str) -> Value {

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
+use crate::harness::Client;
 use crate::harness::feed::{SseEvent, assembled};
 use crate::harness::wait::within;
-use super::Site;
-use crate::harness::Client;
 
 async fn streamed(client: &Client, body: &Value) -> Vec<SseEvent> {
     client.stream(SEND, Some(body)).await.rest().await
@@ -144,7 +144,8 @@ async fn only_who_asks_for_a_stream_gets_one() {
 #[tokio::test]
 async fn a_watched_message_is_answered_in_the_same_shape_while_readers_see_it_made() {
     let site = Site::start().await;
-    let client = site.client();
+    // Whether somebody watches is known where they do: elsewhere the answer is given at once.
+    let client = site.one().client_with(site.key());
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
     let path = format!("/live/v1/conversations/{conversation}/stream");

@@ -8,10 +8,10 @@
 
 use serde_json::Value;
 
-use super::shapes::{is_id, is_message_id, is_time};
-use crate::harness::http::Answer;
 use super::Site;
+use super::shapes::{is_id, is_message_id, is_time};
 use crate::harness::Client;
+use crate::harness::http::Answer;
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/aerochat");
 

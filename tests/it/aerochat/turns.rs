@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_page, assert_sent, history_of, text};
 use super::Site;
+use super::shapes::{SEND, assert_page, assert_sent, history_of, text};
 use crate::harness::Client;
 
 const QUESTIONS: [(&str, &str); 4] = [

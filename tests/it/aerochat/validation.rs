@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use super::Site;
+use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 
 #[tokio::test]
 async fn an_empty_message_is_an_invalid_request() {

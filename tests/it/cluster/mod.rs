@@ -11,6 +11,7 @@ mod limits;
 mod moving;
 mod once;
 mod outages;
+mod rebuilding;
 mod revoked;
 mod stage;
 mod takeovers;

@@ -32,7 +32,7 @@ pub async fn shared() -> &'static Cluster {
 }
 
 /// Warnings alone: these proofs make a lot of noise.
-pub const LOG: [&str; 2] = ["--log", "warn,parlor::app::limits=debug"];
+pub const LOG: [&str; 2] = ["--log", "parlor=warn"];
 
 /// An account of a proof's own, and a caller of each node with its key.
 pub struct Tenant {

@@ -1,7 +1,7 @@
 //! Where callers call, and what may go wrong there: one server that is killed and comes back, or
 //! nodes of which one may be killed, told to go, or left without what it stands on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use tokio::sync::watch;
@@ -47,7 +47,7 @@ pub struct Doors {
 #[derive(Debug)]
 pub enum Failure {
     Broken(reqwest::Error),
-    Refused(u16),
+    Refused(Answer),
     /// A stream ended before its end.
     Cut,
     /// A stream ended with the word to come back.
@@ -90,13 +90,13 @@ impl Doors {
     pub async fn next(&mut self, round: Round, failure: Failure) {
         let may_be = match (self.faults, &failure) {
             (Faults::Restarts, Failure::Broken(error)) => !error.is_status(),
-            (Faults::Restarts, Failure::Refused(_)) => false,
+            (Faults::Restarts, Failure::Refused(..)) => false,
             (Faults::Kills, Failure::Broken(error)) => {
                 error.status().is_none_or(|status| is_for_now(status.as_u16()))
             }
-            (Faults::Kills, Failure::Refused(status)) => is_for_now(*status),
+            (Faults::Kills, Failure::Refused(answer)) => is_for_now(answer.status),
             (Faults::Drains, Failure::Broken(error)) => error.is_connect(),
-            (Faults::Drains, Failure::Refused(_) | Failure::Cut) => false,
+            (Faults::Drains, Failure::Refused(..) | Failure::Cut) => false,
             (_, Failure::Cut | Failure::Resume) => true,
         };
         assert!(may_be, "nothing that happens here explains {failure:?}");
@@ -118,19 +118,18 @@ impl Doors {
 
     /// Sends again and again until there is an answer.
     pub async fn insist(&mut self, mut request: impl FnMut(&Client) -> RequestBuilder) -> Answer {
-        let patience = self.patience;
-        let insisting = async {
-            loop {
-                let round = self.round();
-                let failure = match self.client().try_send(request(self.client())).await {
-                    Ok(answer) if answer.status < 400 => return answer,
-                    Ok(answer) => Failure::Refused(answer.status),
-                    Err(error) => Failure::Broken(error),
-                };
-                self.next(round, failure).await;
-            }
-        };
-        within_time(patience, "an answer", insisting).await
+        let began = Instant::now();
+        loop {
+            let round = self.round();
+            let answer = self.client().try_send(request(self.client()));
+            let failure = match within_time(self.patience, "an answer", answer).await {
+                Ok(answer) if answer.status < 400 => return answer,
+                Ok(answer) => Failure::Refused(answer),
+                Err(error) => Failure::Broken(error),
+            };
+            assert!(began.elapsed() < self.patience, "never answered, in the end: {failure:?}");
+            self.next(round, failure).await;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use parlor::engine::Topic;
 use super::place::{Bench, Place};
 use super::samples::{Thread, events};
 
-const TASKS: usize = 64;
+const TASKS: usize = 32;
 const APPENDS: usize = 20;
 
 /// Every task appends to a conversation of its own and to one that all share; gives what each

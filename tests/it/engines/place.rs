@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use parlor::domain::event::{Body, Event};
-use parlor::domain::ids::StreamKey;
+use parlor::domain::ids::{ConversationId, StreamKey};
 use parlor::domain::seq::Seq;
 use parlor::engine::embedded::{Embedded, Options};
+use parlor::engine::relay::Signal;
 use parlor::engine::{Engine, Error, Observer, Recorded, Result, Topic};
 use parlor::projection::turns_due;
 use tempfile::TempDir;
@@ -146,6 +147,7 @@ pub struct Seen {
     looks: Option<Handle>,
     /// Events of which it was told before they could be read.
     early: Mutex<Vec<Recorded>>,
+    heard: Mutex<Vec<(ConversationId, Signal)>>,
 }
 
 impl Seen {
@@ -155,6 +157,12 @@ impl Seen {
 
     pub fn early(&self) -> Vec<Recorded> {
         self.early.lock().expect("not poisoned").clone()
+    }
+
+    /// What other nodes said.
+    #[cfg(feature = "cluster")]
+    pub fn heard(&self) -> Vec<(ConversationId, Signal)> {
+        self.heard.lock().expect("not poisoned").clone()
     }
 
     /// Observers do not wait; this one does, since later would be too late to see it.
@@ -181,4 +189,8 @@ impl Observer for Seen {
     }
 
     fn interrupted(&self) {}
+
+    fn signalled(&self, conversation: ConversationId, signal: Signal) {
+        self.heard.lock().expect("not poisoned").push((conversation, signal));
+    }
 }

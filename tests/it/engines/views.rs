@@ -7,7 +7,7 @@ use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
-use parlor::engine::Topic;
+use parlor::engine::{Error, Topic};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -63,6 +63,26 @@ pub async fn a_key_that_is_used_again_is_kept_as_long_as_its_last_use<P: Place>(
     engine.expire_claims(day(4)).await.expect("done");
     let forgotten = engine.claim(thread.account, "key").await.expect("readable").is_none();
     assert_eq!(forgotten, P::FORGETS_WHEN_TOLD);
+}
+
+pub async fn a_key_that_another_message_holds_is_refused_and_nothing_is_written<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    let (first, event) = thread.inbound_with_key("key");
+    engine.append(vec![event]).await.expect("appended");
+    // In the same conversation, and in another of the account.
+    let other = Thread { account: thread.account, ..Thread::new() };
+    engine.append(other.begin()).await.expect("appended");
+    for thread in [&thread, &other] {
+        let before = bench.log(thread).await;
+        let (message, event) = thread.inbound_with_key("key");
+        let refused = engine.append(vec![event, thread.reply(message, "hi")]).await;
+        assert!(matches!(refused, Err(Error::Claimed)), "{refused:?}");
+        assert_eq!(bench.log(thread).await, before);
+    }
+    let row = engine.claim(thread.account, "key").await.expect("readable");
+    assert_eq!(row.map(|row| row.message_id), Some(first));
 }
 
 pub async fn a_turn_is_due_until_it_is_answered<P: Place>() {

@@ -175,7 +175,7 @@ impl Cluster {
 }
 
 /// As the connection's flags say, without search.
-fn settings(services: &Services, name: &str) -> Settings {
+pub fn settings(services: &Services, name: &str) -> Settings {
     let kafka = kafka::Settings {
         brokers: vec![services.kafka.clone()],
         options: BTreeMap::new(),

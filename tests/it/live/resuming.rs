@@ -2,6 +2,7 @@
 
 use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
+use crate::harness::wait::eventually;
 
 /// Frames with how many characters of the reply had been seen after each.
 fn with_seen(frames: &[SseEvent]) -> Vec<(SseEvent, usize)> {
@@ -67,7 +68,7 @@ async fn after_every_piece_of_a_reply_under_way_the_rest_is_exact() {
 
 #[tokio::test]
 async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces() {
-    let stage = Stage::with_pace(40).await;
+    let stage = Stage::with_pace(80).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let sent = thread.send(&client, ASK).await;
@@ -79,7 +80,12 @@ async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces() {
     let from_now = client.stream(&thread.path("/stream"), None).await;
     let from_message = client.stream(&thread.stream(sent["cursor"].as_str().unwrap()), None).await;
     let from_start = client.stream(&thread.stream("0"), None).await;
-    let now = thread.now(&client).await;
+    // Elsewhere than where it is made it is known after a moment.
+    let known = async || {
+        let now = thread.now(&client).await;
+        now["reply"].is_object().then_some(now)
+    };
+    let now = eventually("the reply is known where it is read", known).await;
     assert_eq!(now["reply"]["in_reply_to"], sent["message_id"]);
     let so_far = now["reply"]["text"].as_str().expect("a text");
     assert!(so_far.starts_with(&seen) && STORY.starts_with(so_far), "{so_far}");

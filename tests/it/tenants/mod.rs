@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::Site;
 use crate::documents::{Operation, operations};
+use crate::harness::Client;
 use crate::harness::http::Answer;
 use crate::harness::wait::within;
-use crate::harness::Client;
 
 /// Operations without any id: nobody else's things can be named in them.
 const WITHOUT_IDS: [&str; 1] = ["start_demo"];

@@ -1,6 +1,6 @@
 //! Every row of a view, for verifying.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 
 use async_stream::try_stream;
 use futures_util::Stream;
@@ -40,6 +40,19 @@ impl Table {
         Self::TurnsDue,
         Self::Totals,
     ];
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Conversations => "timeline.state",
+            Self::Timeline => "timeline",
+            Self::Contacts => "contacts",
+            Self::Pages => "pages",
+            Self::TurnsDue => "turns_due",
+            Self::Totals => "totals",
+        })
+    }
 }
 
 /// A row as text: `ac_…/cv_…/1099511627777` and what stands there.

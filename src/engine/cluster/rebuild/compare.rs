@@ -165,7 +165,7 @@ async fn describe(side: &Side, difference: Difference) -> Result<String> {
     }
     let show = |row: Option<String>| row.unwrap_or_else(|| "no such row".into());
     let (name, found, expected) = (&side.name, show(found), show(expected));
-    Ok(format!("keyspace {name}, {table:?} {key}: found {found}; expected {expected}"))
+    Ok(format!("{name}.{table} {key}: found {found}; expected {expected}"))
 }
 
 #[cfg(test)]

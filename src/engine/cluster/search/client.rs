@@ -34,7 +34,8 @@ const MAX_CONVERSATIONS: usize = 1_000;
 /// Which OpenSearch, and how the index is to be. Not `Debug`: the URL may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `http://host:port`, with `user:password@` before the host if it asks for them.
+    /// `http://host:port` (or `https`, with the feature `tls`), with `user:password@` before the
+    /// host if it asks for them.
     pub url: String,
     /// What the index's name begins with, such as `parlor-messages`.
     pub index: String,

@@ -1,7 +1,7 @@
 //! HTTP to OpenSearch: every request has a time-out, every failure one of four names.
 //!
-//! Plain HTTP, with a user and password in the URL if there are any: TLS would bring a second
-//! stack of cryptography into every build, and a proxy beside the node does it as well.
+//! A user and password stand in the URL if there are any, which is therefore never logged. `https`
+//! needs the feature `tls`: it brings a second stack of cryptography into the build.
 
 use std::time::Duration;
 
@@ -56,8 +56,10 @@ impl Http {
         // The URL is not repeated: it may hold a password.
         let url = Url::parse(url)
             .map_err(|error| Error::Storage(format!("the URL of OpenSearch: {error}")))?;
-        if url.scheme() != "http" || url.query().is_some() || url.fragment().is_some() {
-            let problem = "the URL of OpenSearch must be http:// and a host, without ? or #";
+        let speaks = url.scheme() == "http" || (url.scheme() == "https" && cfg!(feature = "tls"));
+        if !speaks || url.query().is_some() || url.fragment().is_some() {
+            let problem = "the URL of OpenSearch must be http:// (with the feature tls, https://) and \
+                           a host, without ? or #";
             return Err(Error::Storage(problem.into()));
         }
         let client = reqwest::Client::builder()

@@ -1,7 +1,7 @@
 //! A client that believes nothing but the frames it gets, and the connection it gets them on:
 //! what `live::follow` does, one step at a time, so that anything may happen between the steps.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use futures_util::FutureExt;
 use serde_json::Value;
@@ -36,6 +36,10 @@ pub(super) struct Client {
     link: Option<Link>,
     pub(super) events: Vec<Seq>,
     pub(super) texts: HashMap<String, String>,
+    /// Replies to the questions it has seen.
+    asked: Vec<String>,
+    /// Replies of which it must see no more.
+    over: HashSet<String>,
     /// Whether its first cursor is one we gave.
     pub(super) honest: bool,
 }
@@ -49,6 +53,8 @@ impl Client {
             link: None,
             events: Vec::new(),
             texts: HashMap::new(),
+            asked: Vec::new(),
+            over: HashSet::new(),
             honest,
         }
     }
@@ -65,8 +71,7 @@ impl Client {
         }
         let cursor: Cursor = self.cursor.parse().expect("our own cursor");
         self.first.get_or_insert(cursor.seq);
-        let (subscription, snapshot) = world.subscribe();
-        let reader = Reader::new(cursor);
+        let (reader, subscription, snapshot) = world.follow(cursor);
         let phase = Phase::Paging(snapshot);
         self.link = Some(Link { reader, subscription, phase, ready: VecDeque::new() });
     }
@@ -131,6 +136,7 @@ impl Client {
         self.cursor = id.to_owned();
         let data = &json["data"];
         let reply = data["reply_id"].as_str().unwrap_or_default().to_owned();
+        self.look_who_speaks(&json, &reply);
         match json["type"].as_str().unwrap() {
             "typing" | "resume" => assert_eq!(id, prev, "nothing of it is kept"),
             "reply.started" => {
@@ -160,6 +166,27 @@ impl Client {
                     assert_eq!(data["text"], **shown, "the pieces joined are the message");
                 }
             }
+        }
+    }
+
+    /// Nothing of the bot is shown after people took over, or after its reply.
+    fn look_who_speaks(&mut self, json: &Value, reply: &str) {
+        let data = &json["data"];
+        match json["type"].as_str().unwrap() {
+            "message.inbound" => {
+                let asked: MessageId = data["message_id"].as_str().unwrap().parse().unwrap();
+                self.asked.push(asked.reply().to_string());
+            }
+            "conversation.assigned" | "conversation.escalated" | "conversation.resolved" => {
+                self.over.extend(self.asked.drain(..));
+            }
+            "message.outbound" => {
+                self.over.insert(data["message_id"].as_str().unwrap().to_owned());
+            }
+            "reply.started" | "reply.chunk" | "reply.restarted" => {
+                assert!(!self.over.contains(reply), "this reply is over: {json}");
+            }
+            _ => {}
         }
     }
 }

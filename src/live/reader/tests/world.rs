@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::client::Client;
 use crate::domain::conversation::tests::story::{Story, message};
-use crate::domain::conversation::{Conversation, Effect};
+use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::Event;
 use crate::domain::ids::{MessageId, StreamKey};
 use crate::domain::message::Author;
@@ -17,7 +17,9 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::relay::Whereabouts;
 use crate::engine::{Observer, Recorded};
+use crate::live::cursor::Cursor;
 use crate::live::hub::{Beginning, Hub, Snapshot, Subscription, Writer};
+use crate::live::reader::Reader;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 
@@ -29,7 +31,9 @@ pub(super) enum Action {
     Typing,
     Assign,
     Resolve,
-    /// The oldest open turn is answered; `same` repeats the text of an earlier attempt.
+    /// Somebody is about to answer the oldest open turn, as it is now.
+    Decide,
+    /// The turn that was decided on is answered, else the oldest; `same` repeats the text of an earlier attempt.
     Begin {
         text: String,
         same: bool,
@@ -72,6 +76,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Typing),
         1 => Just(Action::Assign),
         2 => Just(Action::Resolve),
+        3 => Just(Action::Decide),
         8 => (text(), prop::bool::weighted(0.6)).prop_map(|(text, same)| Action::Begin { text, same }),
         16 => (1..7usize).prop_map(Action::Chunk),
         4 => Just(Action::Finish),
@@ -112,6 +117,8 @@ pub(super) struct World {
     state: Option<Conversation>,
     messages: u64,
     seq: u64,
+    /// The turn that somebody is about to answer.
+    decided: Option<OpenTurn>,
     writing: Option<Writing>,
     /// A reply whose end is durable, until the hub is told; and whether it was discarded.
     ending: Option<(Writing, bool)>,
@@ -130,6 +137,7 @@ impl World {
             state: None,
             messages: 0,
             seq: 0,
+            decided: None,
             writing: None,
             ending: None,
             replies: HashMap::new(),
@@ -167,8 +175,11 @@ impl World {
         }
     }
 
-    pub(super) fn subscribe(&self) -> (Subscription, Snapshot) {
-        self.hub.subscribe(self.place(), Seq::START)
+    /// As `live::follow` begins.
+    pub(super) fn follow(&self, cursor: Cursor) -> (Reader, Subscription, Snapshot) {
+        let reader = Reader::of(self.state.as_ref().expect("it began"), cursor);
+        let (subscription, snapshot) = self.hub.subscribe(self.place(), Seq::START);
+        (reader, subscription, snapshot)
     }
 
     fn place(&self) -> Whereabouts {
@@ -197,6 +208,7 @@ impl World {
             }
             Action::Assign => drop(self.commit(self.story.assigned("Sarah"))),
             Action::Resolve => drop(self.commit(self.story.resolved())),
+            Action::Decide => self.decide(),
             Action::Begin { text, same } => self.begin(text, *same),
             Action::Chunk(chars) => self.chunk(*chars),
             Action::Finish => self.finish(),
@@ -216,6 +228,12 @@ impl World {
         }
     }
 
+    /// Whoever makes a reply reads the state first, and much may happen before it begins.
+    fn decide(&mut self) {
+        let owed = || self.state.as_ref().and_then(|state| state.turns.first()).cloned();
+        self.decided = self.decided.take().or_else(owed);
+    }
+
     fn begin(&mut self, text: &str, same: bool) {
         if self.writing.is_some() {
             return;
@@ -223,7 +241,8 @@ impl World {
         if self.ending.is_some() {
             self.tell();
         }
-        let Some(due) = self.state.as_ref().and_then(|state| state.turns.first()) else { return };
+        self.decide();
+        let Some(due) = self.decided.take() else { return };
         let asked = due.message_id;
         let turn = (1..=self.messages).find(|turn| message(*turn) == asked).expect("it was asked");
         let attempts = self.replies.entry(asked.reply()).or_default();
@@ -236,6 +255,7 @@ impl World {
         let reply = Beginning {
             id: asked.reply(),
             in_reply_to: asked,
+            asked: due.seq,
             after: due.seq,
             author,
             at: NOW,

@@ -11,7 +11,6 @@ use rdkafka::config::ClientConfig;
 use scylla::client::session_builder::SessionBuilder;
 
 use super::{free_address, logged, not_ready, read, ready, refuses};
-use crate::cluster::stage::LOG;
 use crate::harness::Server;
 use crate::harness::cluster::{Cluster, Nobody, PARTITIONS};
 use crate::harness::services::Services;
@@ -46,7 +45,7 @@ async fn begun(cluster: &mut Cluster, other: &[(&str, &str)]) -> usize {
 #[tokio::test]
 async fn a_topic_with_other_partitions_is_refused_until_it_has_ours() {
     let services = Services::shared().await;
-    let mut cluster = Cluster::start(services, 0, &LOG).await;
+    let mut cluster = Cluster::start(services, 0, &[]).await;
     let topic = format!("{}.events", cluster.name());
     delete(services, &topic).await;
     let (admin, options) = admin(services);
@@ -73,7 +72,7 @@ async fn a_topic_with_other_partitions_is_refused_until_it_has_ours() {
 #[tokio::test]
 async fn topics_with_fewer_replicas_or_weaker_acknowledgements_are_refused() {
     let services = Services::shared().await;
-    let mut cluster = Cluster::start(services, 0, &LOG).await;
+    let mut cluster = Cluster::start(services, 0, &[]).await;
     let late = begun(&mut cluster, &[("--replication", "2")]).await;
     let words = ["has 1 replicas and the settings ask for 2"];
     not_ready(cluster.node(late), &words).await;
@@ -93,7 +92,7 @@ async fn topics_with_fewer_replicas_or_weaker_acknowledgements_are_refused() {
 #[tokio::test]
 async fn a_log_that_is_deleted_under_the_nodes_is_missed_and_a_new_one_is_not_taken_for_it() {
     let services = Services::shared().await;
-    let cluster = Cluster::start(services, 1, &LOG).await;
+    let cluster = Cluster::start(services, 1, &[]).await;
     let node = cluster.node(0);
     let said = node.client().say(None, "hello").await;
     let id = said["conversation_id"].as_str().expect("an id");
@@ -114,7 +113,7 @@ async fn a_log_that_is_deleted_under_the_nodes_is_missed_and_a_new_one_is_not_ta
 #[tokio::test]
 async fn a_log_that_was_deleted_before_anything_was_kept_is_made_anew() {
     let services = Services::shared().await;
-    let cluster = Cluster::start(services, 1, &LOG).await;
+    let cluster = Cluster::start(services, 1, &[]).await;
     let topics = ["events", "replies", "applied"];
     for topic in topics {
         delete(services, &format!("{}.{topic}", cluster.name())).await;
@@ -131,7 +130,7 @@ async fn a_log_that_was_deleted_before_anything_was_kept_is_made_anew() {
 #[tokio::test]
 async fn a_keyspace_that_is_missing_at_start_is_made_and_filled_from_the_log() {
     let services = Services::shared().await;
-    let mut cluster = Cluster::start(services, 1, &LOG).await;
+    let mut cluster = Cluster::start(services, 1, &[]).await;
     let said = cluster.node(0).client().say(None, "hello").await;
     let id = said["conversation_id"].as_str().expect("an id");
     let before = read(&cluster.node(0).client(), id).await;

@@ -139,12 +139,14 @@ fn settings_that_cannot_work_are_refused_at_once() {
         OpenSearch::new(Settings { url, index, shards: 1, replicas: 0 }).err()
     };
     assert!(settings("http://user:word@127.0.0.1:9200/search/", "parlor-messages").is_none());
-    for url in ["", "127.0.0.1:9200", "https://127.0.0.1", "file:///x", "http://h/?a=b"] {
+    for url in ["", "127.0.0.1:9200", "ftp://127.0.0.1", "file:///x", "http://h/?a=b"] {
         assert!(settings(url, "parlor-messages").is_some(), "{url:?}");
     }
     for index in ["", "Upper", "_hidden", "a/b", "a b", "a,b", "*", &"x".repeat(200)] {
         assert!(settings("http://127.0.0.1:9200", index).is_some(), "{index:?}");
     }
-    let fault = settings("https://user:secretword@127.0.0.1", "parlor").expect("refused");
+    let https = settings("https://127.0.0.1", "parlor-messages");
+    assert_eq!(https.is_none(), cfg!(feature = "tls"), "a build without TLS says so at once");
+    let fault = settings("ftp://user:secretword@127.0.0.1", "parlor").expect("refused");
     assert!(!fault.to_string().contains("secretword"), "{fault}");
 }
