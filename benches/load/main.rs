@@ -150,8 +150,11 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
 const FULL: &[&[&str]] = &[&["send"], &["stream"], &["idle"], &["history"], &["recover"]];
 
 /// Those of them that need `tests/services/services.sh fetch` to have been run.
-const CLUSTER_FULL: &[&[&str]] =
-    if cfg!(feature = "cluster") { &[&["cluster"], &["lag"], &["scale"], &["rebuild"]] } else { &[] };
+const CLUSTER_FULL: &[&[&str]] = if cfg!(feature = "cluster") {
+    &[&["cluster"], &["lag"], &["scale"], &["rebuild"]]
+} else {
+    &[]
+};
 
 /// The command lines of `all --quick`.
 const QUICK: &[&[&str]] = &[

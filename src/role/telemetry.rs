@@ -50,15 +50,15 @@ pub fn start_logs(config: &Config) -> Result<Traces, Failure> {
     } else {
         (EnvFilter::try_new(&config.log)?, Targets::new().with_default(LevelFilter::TRACE))
     };
-    let stderr = std::io::stderr
-        .with_filter(move |line| shown.would_enable(line.target(), line.level()));
+    let stderr =
+        std::io::stderr.with_filter(move |line| shown.would_enable(line.target(), line.level()));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
-    let spans = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("parlor"))
-    });
+    let spans = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("parlor")));
     tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
     Ok(Traces(provider))
 }

@@ -74,11 +74,7 @@ impl Bare {
     ///
     /// # Errors
     /// If Kafka or Cassandra refuses, or there is nothing to copy.
-    pub(crate) async fn open(
-        services: &Services,
-        nodes: &Nodes,
-        name: String,
-    ) -> io::Result<Self> {
+    pub(crate) async fn open(services: &Services, nodes: &Nodes, name: String) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
         let topics = Topics::open(services, &nodes.name)?;
         let (brokers, cql) = (services.kafka.clone(), services.cql.clone());

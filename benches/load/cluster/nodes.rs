@@ -140,10 +140,7 @@ impl Nodes {
 ///
 /// # Errors
 /// If `parlor migrate` fails.
-pub(crate) fn prepare(
-    setting: &Setting,
-    services: &Services,
-) -> io::Result<(String, Vec<String>)> {
+pub(crate) fn prepare(setting: &Setting, services: &Services) -> io::Result<(String, Vec<String>)> {
     let name = format!("load{:08x}", rand::random::<u32>());
     let copies = services.replication;
     let flags = [

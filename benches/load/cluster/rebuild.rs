@@ -5,8 +5,7 @@
 //! with the log. The raw consumer reads the same topic through the same driver.
 
 use std::{
-    io,
-    thread,
+    io, thread,
     time::{Duration, Instant},
 };
 
@@ -100,9 +99,8 @@ fn fill(services: &Services, topics: &Topics, events: u64) -> io::Result<()> {
 fn mould(topics: &Topics) -> io::Result<Mould> {
     let mut found = Vec::new();
     topics.consume("events", None, |message| {
-        let text = |bytes: Option<&[u8]>| {
-            String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
-        };
+        let text =
+            |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         let header = |name: &str| {
             let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
             let mut headers = headers.filter(|header| header.key == name);

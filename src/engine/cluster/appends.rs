@@ -14,8 +14,9 @@ use crate::domain::conversation::Effect;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Result, Topic};
 
-/// A group that is not heard for so long keeps up no more.
-const HEARD_WITHIN: Duration = Duration::from_secs(3);
+/// A group that is not heard for so long keeps up no more. Its partitions may change their owners
+/// meanwhile.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
 /// All that wait, by their number.
 pub(super) struct Appends {
@@ -88,6 +89,16 @@ impl Appends {
     /// Whether the own group does.
     pub(super) fn keeps_up(&self) -> bool {
         self.is_near(self.group)
+    }
+
+    /// Whether another group does, as far as is known.
+    pub(super) fn hears_others(&self) -> bool {
+        !self.others().is_empty()
+    }
+
+    /// Other groups have no nodes any more.
+    pub(super) fn forget_all_but(&self, present: &[Group]) {
+        self.heard.retain(|group, _| present.contains(group));
     }
 
     fn is_near(&self, group: Group) -> bool {
@@ -239,6 +250,14 @@ mod tests {
         let (alone, mut outcome) = appends.begin(Topic::Events, 1);
         appends.applied(own, note(alone, 0, 14));
         assert!(outcome.try_recv().unwrap().is_ok());
+
+        appends.heard(other);
+        let (last, _outcome) = appends.begin(Topic::Events, 1);
+        appends.applied(own, note(last, 0, 15));
+        appends.forget_all_but(&[own, other]);
+        assert_eq!(appends.here(last, false), Here::AwaitsOthers);
+        appends.forget_all_but(&[own]);
+        assert!(matches!(appends.here(last, false), Here::Shown(_)), "it has no nodes any more");
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,8 @@ pub(super) struct Tag {
     pub(super) append: u64,
     /// Which of the append's events this is.
     pub(super) index: u16,
+    /// Others of the append come right after it.
+    pub(super) more: bool,
 }
 
 /// What became of one event of an append.
@@ -30,7 +32,7 @@ pub(super) struct Note {
     pub(super) effect: Effect,
 }
 
-const TAG_BYTES: usize = 30;
+const TAG_BYTES: usize = 31;
 const NOTE_BYTES: usize = 19;
 
 impl Tag {
@@ -39,7 +41,8 @@ impl Tag {
         bytes[..16].copy_from_slice(self.node.as_bytes());
         bytes[16..20].copy_from_slice(&self.inbox.to_be_bytes());
         bytes[20..28].copy_from_slice(&self.append.to_be_bytes());
-        bytes[28..].copy_from_slice(&self.index.to_be_bytes());
+        bytes[28..30].copy_from_slice(&self.index.to_be_bytes());
+        bytes[30] = u8::from(self.more);
         bytes
     }
 
@@ -51,7 +54,8 @@ impl Tag {
             node: Uuid::from_slice(&bytes[..16]).ok()?,
             inbox: u32::from_be_bytes(bytes[16..20].try_into().ok()?),
             append: u64::from_be_bytes(bytes[20..28].try_into().ok()?),
-            index: u16::from_be_bytes(bytes[28..].try_into().ok()?),
+            index: u16::from_be_bytes(bytes[28..30].try_into().ok()?),
+            more: bytes[30] != 0,
         })
     }
 }
@@ -126,8 +130,8 @@ mod tests {
         }
 
         #[test]
-        fn a_tag_is_read_back_as_written(node in any::<u128>(), inbox in any::<u32>(), append in any::<u64>(), index in any::<u16>()) {
-            let tag = Tag { node: Uuid::from_u128(node), inbox, append, index };
+        fn a_tag_is_read_back_as_written(node in any::<u128>(), inbox in any::<u32>(), append in any::<u64>(), index in any::<u16>(), more in any::<bool>()) {
+            let tag = Tag { node: Uuid::from_u128(node), inbox, append, index, more };
             prop_assert_eq!(Tag::from_bytes(&tag.to_bytes()), Some(tag));
         }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::core::Core;
-use super::kafka::{INBOXES, PATIENCE};
+use super::kafka::{PATIENCE, client_error};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
 
@@ -65,24 +65,29 @@ impl Address {
 /// Tells every node that this one's group keeps up.
 pub(super) fn tell(core: &Core) {
     let address = Address { node: Uuid::nil(), group: core.group };
-    for inbox in 0..INBOXES {
+    for inbox in 0..core.settings.inboxes() {
         core.producer.signal(&core.settings.applied(), inbox, &address.to_bytes(), &[]);
     }
 }
 
+/// The groups that have nodes. Blocks.
+///
+/// # Errors
+/// When Kafka does not say.
+pub(super) fn present(core: &Core, consumer: &BaseConsumer) -> Result<Vec<Group>> {
+    let groups = consumer.fetch_group_list(None, PATIENCE).map_err(client_error)?;
+    let all = core.settings.group("");
+    let ours = groups.groups().iter().filter(|group| !group.members().is_empty());
+    Ok(ours.filter_map(|group| group.name().strip_prefix(&all)).map(Group::of).collect())
+}
+
 /// Whether nodes of another group project; no, where Kafka does not say. Blocks.
 pub(super) fn are_others(core: &Core, consumer: &BaseConsumer) -> bool {
-    let groups = match consumer.fetch_group_list(None, PATIENCE) {
-        Ok(groups) => groups,
-        Err(error) => {
-            tracing::warn!(%error, "the consumer groups cannot be listed");
-            return false;
-        }
-    };
-    let (all, own) = (core.settings.group(""), core.settings.group(&core.keyspace));
-    let is_other = |name: &str| name.starts_with(&all) && name != own;
-    let mut groups = groups.groups().iter();
-    groups.any(|group| is_other(group.name()) && !group.members().is_empty())
+    let groups = present(core, consumer).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the consumer groups cannot be listed");
+        Vec::new()
+    });
+    groups.iter().any(|group| *group != core.group)
 }
 
 /// Waits until the own group is heard to keep up, and has all that was in the log.

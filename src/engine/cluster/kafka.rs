@@ -9,14 +9,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
+use uuid::Uuid;
 
 use crate::engine::{Error, Result, Topic};
 
 /// How long an answer of a broker is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Partitions of `parlor.applied`: more than nodes are likely to share one broker's attention.
-pub(super) const INBOXES: u32 = 8;
 
 /// Which brokers, and how the topics are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +58,22 @@ impl Settings {
 
     /// Notes to the nodes that appended.
     pub(super) fn applied(&self) -> String {
-        format!("{}.applied", self.prefix)
+        match self.generation {
+            0 | 1 => format!("{}.applied", self.prefix),
+            generation => format!("{}.applied.g{generation}", self.prefix),
+        }
+    }
+
+    /// Partitions of those notes: where each node owns a partition of the events there are no more
+    /// nodes than inboxes, so that a node reads few notes besides its own, however many nodes there
+    /// are.
+    pub(super) fn inboxes(&self) -> u32 {
+        self.partitions.max(1)
+    }
+
+    /// The inbox of a node: any, as long as it is always the same.
+    pub(super) fn inbox_of(&self, node: Uuid) -> u32 {
+        u32::try_from(node.as_u128() % u128::from(self.inboxes())).unwrap_or(0)
     }
 
     /// The consumer group of those that project into a keyspace.
@@ -207,7 +220,7 @@ fn wanted(settings: &Settings) -> [Wanted; 4] {
         Wanted { name: settings.log_now(Topic::Events), partitions, settings: log },
         Wanted { name: settings.log_now(Topic::Accounts), partitions: 1, settings: log },
         Wanted { name: settings.replies(), partitions, settings: hour },
-        Wanted { name: settings.applied(), partitions: INBOXES, settings: minutes },
+        Wanted { name: settings.applied(), partitions: settings.inboxes(), settings: minutes },
     ]
 }
 

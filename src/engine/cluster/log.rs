@@ -18,7 +18,7 @@ use super::kafka::{self, blocking, client_error};
 use super::producer::{Producer, Record};
 use super::reader::Reader;
 use super::record::{headers, partition_of};
-use super::relay::{ClusterRelay, Handle, inbox_of};
+use super::relay::{ClusterRelay, Handle};
 use super::views::SharedQuotas;
 use super::{monitor, projector, tail};
 use crate::domain::conversation::{Effect, Why};
@@ -95,7 +95,7 @@ impl Cluster {
         let core = Arc::new(Core::new(Parts {
             keyspace: settings.cql.keyspace.clone(),
             node,
-            inbox: inbox_of(node),
+            inbox: kafka.inbox_of(node),
             cql,
             producer: Arc::new(Producer::new(&kafka, appends.clone())?),
             appends,
@@ -181,7 +181,8 @@ fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
     let record = |(index, event): (usize, &Event)| {
         let index = u16::try_from(index)
             .map_err(|_| Error::Storage("an append has too many events".into()))?;
-        let tag = Tag { node: core.node, inbox: core.inbox, append, index };
+        let more = usize::from(index) + 1 < events.len();
+        let tag = Tag { node: core.node, inbox: core.inbox, append, index, more };
         let value = event.body.data_json().map_err(|error| Error::Storage(error.to_string()))?;
         Ok(Record { key: event.key.to_string(), value, headers: headers(event, &tag) })
     };

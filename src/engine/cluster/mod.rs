@@ -15,6 +15,7 @@ pub mod kafka;
 mod log;
 mod monitor;
 mod partition;
+mod patience;
 mod producer;
 mod projector;
 mod reader;
@@ -24,6 +25,7 @@ mod relay;
 pub mod search;
 mod signal;
 mod tail;
+mod touched;
 mod views;
 mod worker;
 

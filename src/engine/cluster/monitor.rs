@@ -94,5 +94,10 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
     if keeps_up {
         group::tell(core);
     }
+    if core.appends.hears_others()
+        && let Ok(present) = group::present(core, consumer)
+    {
+        core.appends.forget_all_but(&present);
+    }
     Ok(())
 }

@@ -7,75 +7,27 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use tokio_util::sync::CancellationToken;
 
 use super::cql::{Checkpoint, Commit, Cql};
 use super::fold::{Cache, Needs};
+use super::patience::Patience;
 use super::record::place_of;
+use super::touched::Touched;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Effect};
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::engine::{Error, Recorded, Result};
+use crate::engine::{Recorded, Result};
 use crate::projection::totals::Totals;
 
 /// Reads at once while a batch's states are fetched.
 const READS: usize = 32;
 /// Turns that are due, read at once.
 const PAGE: usize = 512;
-
-/// How long something is tried again that the views, or the log, refuse.
-pub(super) struct Patience {
-    /// Until then, at the longest.
-    pub(super) revoked: CancellationToken,
-    /// For so long; for ever where none is said.
-    pub(super) most: Option<Duration>,
-}
-
-impl Patience {
-    /// Does something until it succeeds, or the patience ends.
-    ///
-    /// # Errors
-    /// What was refused last; of a revoked partition, that it is.
-    pub(super) async fn persist<'a, T>(
-        &self,
-        partition: u32,
-        mut act: impl FnMut() -> BoxFuture<'a, Result<T>>,
-    ) -> Result<T> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(1))
-            .with_jitter()
-            .without_max_times()
-            .build();
-        let began = Instant::now();
-        loop {
-            let error = tokio::select! {
-                () = self.revoked.cancelled() => return Err(revoked()),
-                done = act() => match done {
-                    Ok(done) => return Ok(done),
-                    Err(error) => error,
-                },
-            };
-            if self.most.is_some_and(|most| began.elapsed() > most) {
-                return Err(error);
-            }
-            metrics::counter!("parlor_projector_retries_total").increment(1);
-            tracing::warn!(%error, partition, "the views cannot be used; trying again");
-            tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(1))).await;
-        }
-    }
-}
-
-fn revoked() -> Error {
-    Error::ReadOnly("the partition has gone to another node".into())
-}
 
 /// The views of one partition, and whoever brings them forward.
 pub(super) struct PartitionViews {
@@ -85,6 +37,8 @@ pub(super) struct PartitionViews {
     cache: Cache,
     /// Claims that are older are not written; they have expired.
     pub(super) claims_since: Timestamp,
+    /// Of a keyspace that was empty: what has been written since. None where that is not known.
+    pub(super) touched: Option<Arc<Touched>>,
     /// Up to where the views are.
     position: Seq,
     /// The turns that are due: they bound where those are looked for.
@@ -110,6 +64,7 @@ impl PartitionViews {
             patience,
             cache: Cache::holding(states),
             claims_since: Timestamp::default(),
+            touched: None,
             position: Seq::START,
             due: BTreeSet::new(),
             stored: Seq::START,
@@ -167,7 +122,8 @@ impl PartitionViews {
 
     async fn fold_and_write(&mut self, batch: &[Recorded]) -> Result<Vec<Effect>> {
         let (cql, partition) = (self.cql.clone(), self.partition);
-        let needs = self.cache.needs(batch);
+        let mut needs = self.cache.needs(batch);
+        self.leave_out_new(&mut needs);
         let read = || load(&cql, partition, &needs).boxed();
         self.patience.persist(partition, read).await?.put_into(&mut self.cache);
         let replayed = self.cache.replayed(batch);
@@ -185,6 +141,33 @@ impl PartitionViews {
         self.patience.persist(partition, || cql.write(commit).boxed()).await?;
         self.note_due(&folded.commit);
         Ok(folded.effects)
+    }
+
+    /// What was never written need not be read.
+    fn leave_out_new(&mut self, needs: &mut Needs) {
+        let Some(touched) = &self.touched else { return };
+        let cache = &mut self.cache;
+        needs.conversations.retain(|(account, id)| {
+            let known = touched.touch(1, &[&account.bytes(), &id.bytes()]);
+            if !known {
+                cache.put_conversation((*account, *id), None);
+            }
+            known
+        });
+        needs.contacts.retain(|(account, id)| {
+            let known = touched.touch(2, &[&account.bytes(), &id.bytes()]);
+            if !known {
+                cache.put_contact((*account, *id), None);
+            }
+            known
+        });
+        needs.totals.retain(|account| {
+            let known = touched.touch(3, &[&account.bytes(), &self.partition.to_be_bytes()]);
+            if !known {
+                cache.put_totals(*account, None);
+            }
+            known
+        });
     }
 
     fn note_due(&mut self, commit: &Commit) {

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_type_of_event_is_read_back_as_written() {
         for event in examples() {
-            let tag = Tag { node: Uuid::from_u128(7), inbox: 3, append: 99, index: 2 };
+            let tag = Tag { node: Uuid::from_u128(7), inbox: 3, append: 99, index: 2, more: true };
             let headers = headers(&event, &tag);
             let pairs: Vec<_> = (headers.iter())
                 .map(|header| (header.key, header.value.unwrap_or_default()))

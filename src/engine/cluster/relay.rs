@@ -14,11 +14,10 @@ use dashmap::DashMap;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::core::Core;
 use super::group::Group;
-use super::kafka::{INBOXES, client_error};
+use super::kafka::client_error;
 use super::reader::watermarks;
 use super::record::partition_of;
 use super::signal::{Message, Notice, Origin};
@@ -305,11 +304,6 @@ async fn tell(
             Message::Signal(signal) => relay.signalled(origin, signal).await,
         }
     }
-}
-
-/// The inbox of a node: any, as long as it is always the same.
-pub(super) fn inbox_of(node: Uuid) -> u32 {
-    u32::try_from(node.as_u128() % u128::from(INBOXES)).unwrap_or(0)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

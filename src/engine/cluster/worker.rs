@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::applied::{self, Note, Tag};
 use super::core::Core;
 use super::group::Address;
-use super::partition::{PartitionViews, Patience};
+use super::partition::PartitionViews;
+use super::patience::Patience;
 use super::record::place_of;
 use super::search::Ownership;
 use super::signal::{Message, Notice, Origin};
@@ -33,6 +34,8 @@ const BATCH: usize = 512;
 pub(super) const QUEUE: usize = 2_048;
 /// States in memory; more than twice what a batch can touch.
 const STATES: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
+/// How long the rest of an append is waited for, so that it is not torn over two commits.
+const REST: Duration = Duration::from_millis(3);
 /// How far the checkpoint may lag: what is repeated after a crash.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 
@@ -43,6 +46,24 @@ pub(super) struct Incoming {
     pub(super) taken_at: i64,
     /// None for a record that is no event.
     pub(super) entry: Option<(Event, Option<Tag>)>,
+}
+
+impl Incoming {
+    fn is_torn(&self) -> bool {
+        matches!(&self.entry, Some((_, Some(tag))) if tag.more)
+    }
+}
+
+/// Takes the rest of an append whose beginning is the last that has come. It is not needed, only
+/// cheaper, and follows at once unless its node died between the two.
+async fn complete(waiting: &mut Vec<Incoming>, queue: &mut mpsc::Receiver<Incoming>) {
+    while waiting.len() < BATCH && waiting.last().is_some_and(Incoming::is_torn) {
+        let room = BATCH - waiting.len();
+        match tokio::time::timeout(REST, queue.recv_many(waiting, room)).await {
+            Ok(received) if received > 0 => {}
+            _ => break,
+        }
+    }
 }
 
 /// A worker of one partition.
@@ -95,7 +116,11 @@ impl Worker {
                     continue;
                 }
             };
-            if received == 0 || self.project(std::mem::take(&mut waiting)).await.is_none() {
+            if received == 0 {
+                break;
+            }
+            complete(&mut waiting, &mut queue).await;
+            if self.project(std::mem::take(&mut waiting)).await.is_none() {
                 break;
             }
             if self.stored_at.elapsed() >= CHECKPOINT_EVERY && self.checkpoint().await.is_none() {
@@ -161,7 +186,7 @@ impl Worker {
     fn tell_appenders(&self, batch: &[Recorded], tags: &[Option<Tag>], effects: &[Effect]) {
         let mut elsewhere: BTreeMap<(Uuid, u32), Vec<Note>> = BTreeMap::new();
         for ((entry, tag), effect) in batch.iter().zip(tags).zip(effects) {
-            let Some(Tag { node, inbox, append, index }) = *tag else { continue };
+            let Some(Tag { node, inbox, append, index, .. }) = *tag else { continue };
             let note = Note { append, index, seq: entry.seq, effect: *effect };
             if node == self.core.node {
                 self.core.appends.applied(self.core.group, note);
@@ -214,5 +239,49 @@ impl Worker {
         }
         let look = || core.older_generations_are_projected().boxed();
         self.views.patience.persist(self.partition, look).await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(seq: u64, more: bool) -> Incoming {
+        let line = include_str!("../../../tests/it/events.v1.jsonl").lines().next().unwrap();
+        let event = serde_json::from_str(line).unwrap();
+        let tag = Tag { node: Uuid::nil(), inbox: 0, append: 1, index: 0, more };
+        Incoming { seq: Seq::new(seq), taken_at: 0, entry: Some((event, Some(tag))) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_an_append_is_waited_for() {
+        let (sender, mut queue) = mpsc::channel(9);
+        let mut waiting = vec![incoming(1, true)];
+        let late = async {
+            tokio::time::sleep(REST / 2).await;
+            sender.send(incoming(2, false)).await.ok();
+        };
+        tokio::join!(complete(&mut waiting, &mut queue), late);
+        let seqs: Vec<_> = waiting.iter().map(|one| one.seq.get()).collect();
+        assert_eq!(seqs, [1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_that_does_not_come_is_not_waited_for_for_long() {
+        let (_sender, mut queue) = mpsc::channel(9);
+        let mut waiting = vec![incoming(1, true)];
+        let began = tokio::time::Instant::now();
+        complete(&mut waiting, &mut queue).await;
+        assert_eq!(waiting.len(), 1);
+        assert!(began.elapsed() < 2 * REST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_whole_append_is_not_kept_waiting() {
+        let (_sender, mut queue) = mpsc::channel(9);
+        let mut waiting = vec![incoming(1, false)];
+        let began = tokio::time::Instant::now();
+        complete(&mut waiting, &mut queue).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

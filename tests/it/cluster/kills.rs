@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::fold::Folded;
 use super::stage::{LOG, NEEDED, times};
-use crate::crash::doors::{Doors, Faults, Round};
+use crate::crash::doors::{Doors, Faults, Round, is_in_flight};
 use crate::crash::judge::{Figures, judge};
 use crate::crash::load::{CALLERS, Ledger, call};
 use crate::harness::cluster::Cluster;
@@ -27,6 +27,8 @@ use crate::harness::wait::{eventually_in, within_time};
 const NODES: usize = 3;
 /// After this a cluster whose services are there must be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long nobody else gets the key that a killed node has claimed, and a while more.
+const ABANDONED: Duration = Duration::from_secs(330);
 
 /// What is killed at the same moment.
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,6 +89,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_whatever_is_killed() {
         ledgers.push(ledger.expect("a caller is content"));
     }
     let figures = the_cluster_agrees(&cluster, &ledgers).await;
+    what_was_given_up_is_kept_once(&cluster, &ledgers, each > 1).await;
 
     back_after.sort_unstable();
     let (median, slowest) = (back_after.get(back_after.len() / 2), back_after.last());
@@ -137,6 +140,28 @@ async fn strike(
 /// Lets the callers call for a random moment.
 async fn load(random: &mut StdRng) {
     tokio::time::sleep(Duration::from_millis(random.random_range(500..=2_000))).await;
+}
+
+/// What a killed node had claimed is free again after a while: whoever still asks is answered.
+async fn what_was_given_up_is_kept_once(cluster: &Cluster, ledgers: &[Ledger], ask: bool) {
+    let given_up: Vec<_> = ledgers.iter().flat_map(|ledger| &ledger.given_up).collect();
+    println!("{} requests were given up with the node that had them", given_up.len());
+    let clients = cluster.clients();
+    for (number, asked) in given_up.iter().enumerate().filter(|_| ask) {
+        let client = &clients[number % clients.len()];
+        let answer = eventually_in(ABANDONED, "a claim is abandoned", async || {
+            let answer = client.try_send(asked.request(client)).await.expect("an answer");
+            (!is_in_flight(&answer)).then_some(answer)
+        });
+        assert!(answer.await.status < 300, "it is answered in the end");
+    }
+    let engine = cluster.engine().await;
+    let log = Folded::read(&*engine).await;
+    for asked in given_up {
+        let times = log.inbound(&asked.text);
+        assert!(if ask { times == 1 } else { times < 2 }, "{} is kept once: {times}", asked.text);
+    }
+    engine.close().await;
 }
 
 /// Judges what every caller was told, on every node, in the topic and in the views.

@@ -6,6 +6,7 @@
 mod draining;
 mod fold;
 mod fresh;
+mod ground;
 mod kills;
 mod limits;
 mod moving;
@@ -14,4 +15,6 @@ mod outages;
 mod rebuilding;
 mod revoked;
 mod stage;
+mod switching;
 mod takeovers;
+mod verifying;

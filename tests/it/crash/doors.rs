@@ -12,6 +12,8 @@ use crate::harness::wait::{within, within_time};
 
 /// Between two tries at nodes that refuse.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Longer than a request may be under way on a node that lives.
+const IN_FLIGHT: Duration = Duration::from_secs(40);
 
 /// One life of the server.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,21 +118,46 @@ impl Doors {
         }
     }
 
-    /// Sends again and again until there is an answer.
-    pub async fn insist(&mut self, mut request: impl FnMut(&Client) -> RequestBuilder) -> Answer {
-        let began = Instant::now();
+    /// Sends again and again until there is an answer; none where others are said to be sending the
+    /// same for so long that whoever did must have died.
+    pub async fn try_insist(
+        &mut self,
+        mut request: impl FnMut(&Client) -> RequestBuilder,
+    ) -> Option<Answer> {
+        let (began, mut in_flight) = (Instant::now(), None);
         loop {
             let round = self.round();
-            let answer = self.client().try_send(request(self.client()));
+            let request = request(self.client());
+            let said = format!("{request:?}");
+            let answer = self.client().try_send(request);
             let failure = match within_time(self.patience, "an answer", answer).await {
-                Ok(answer) if answer.status < 400 => return answer,
+                Ok(answer) if answer.status < 400 => return Some(answer),
                 Ok(answer) => Failure::Refused(answer),
                 Err(error) => Failure::Broken(error),
             };
-            assert!(began.elapsed() < self.patience, "never answered, in the end: {failure:?}");
+            match &failure {
+                Failure::Refused(answer) if is_in_flight(answer) => {
+                    let since: &mut Instant = in_flight.get_or_insert_with(Instant::now);
+                    if since.elapsed() > IN_FLIGHT {
+                        return None;
+                    }
+                }
+                _ => in_flight = None,
+            }
+            assert!(began.elapsed() < self.patience, "in the end {failure:?} to {said}");
             self.next(round, failure).await;
         }
     }
+
+    /// The same where nobody else sends it.
+    pub async fn insist(&mut self, request: impl FnMut(&Client) -> RequestBuilder) -> Answer {
+        self.try_insist(request).await.expect("nobody else sends it")
+    }
+}
+
+/// Whether a refusal says that the same request is under way.
+pub fn is_in_flight(answer: &Answer) -> bool {
+    matches!(answer.status, 409 | 429) && answer.text.contains("is still under way")
 }
 
 /// Whether a refusal asks to come again: in flight, too many at once, unavailable.

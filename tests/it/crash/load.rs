@@ -5,13 +5,14 @@
 //! and never try again; a quarter follow the live feed, come back with their last cursor, and send
 //! there under a key.
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::doors::{Doors, Failure};
 use super::reading::{Reading, read};
 use crate::harness::Client;
+use crate::harness::http::Answer;
 use crate::harness::wait::within_time;
 
 pub const CALLERS: usize = 64;
@@ -28,8 +29,26 @@ pub struct Ledger {
     pub conversation: String,
     /// Ids and texts in the order in which the server said that it has them.
     pub acknowledged: Vec<(String, String)>,
+    /// What it was never told of, since the node that had it was killed.
+    pub given_up: Vec<Unanswered>,
     /// What a caller with a live feed has read.
     pub reading: Option<Reading>,
+}
+
+/// A request that may still be asked again.
+#[derive(Debug)]
+pub struct Unanswered {
+    pub text: String,
+    pub path: String,
+    pub key: String,
+    pub body: Value,
+}
+
+impl Unanswered {
+    pub fn request(&self, client: &Client) -> RequestBuilder {
+        let request = client.request(Method::POST, &self.path);
+        request.header("Idempotency-Key", &self.key).json(&self.body)
+    }
 }
 
 /// A caller that outlives the server.
@@ -77,13 +96,27 @@ impl Caller {
     }
 
     async fn post_with_key(&mut self) {
-        let (text, key) = self.question();
-        let body = self.body(&text);
-        let request = |client: &Client| {
-            client.request(Method::POST, MESSAGES).header("Idempotency-Key", &key).json(&body)
-        };
-        let sent = self.doors.insist(request).await.expect(200);
-        self.answered(&sent, text);
+        let body = |caller: &Self, text: &str| caller.body(text);
+        let (sent, text) = self.send_with_key(MESSAGES, body).await;
+        self.answered(&sent.expect(200), text);
+    }
+
+    /// Sends a question under a key until it is answered; another one where the node died that had
+    /// taken the key.
+    async fn send_with_key(
+        &mut self,
+        path: &str,
+        body: impl Fn(&Self, &str) -> Value,
+    ) -> (Answer, String) {
+        loop {
+            let (text, key) = self.question();
+            let body = body(self, &text);
+            let asked = Unanswered { text, path: path.to_owned(), key, body };
+            match self.doors.try_insist(|client| asked.request(client)).await {
+                Some(answer) => return (answer, asked.text),
+                None => self.ledger.given_up.push(asked),
+            }
+        }
     }
 
     /// What is tried again without a key may be kept twice: so each try has words of its own.
@@ -166,20 +199,19 @@ impl Caller {
         let reader = read(self.doors.clone(), stays_away, &path, seen, total);
         let sender = async {
             while !self.doors.round().last {
-                let (text, key) = self.question();
-                let request = |client: &Client| {
-                    let request = client.request(Method::POST, &format!("{path}/messages"));
-                    request.header("Idempotency-Key", &key).json(&json!({ "text": text }))
-                };
-                let answer = self.doors.insist(request).await.expect(201);
-                self.ledger.acknowledged.push((string(&answer["message_id"]), text));
+                let send = format!("{path}/messages");
+                let body = |_: &Self, text: &str| json!({ "text": text });
+                let (answer, text) = self.send_with_key(&send, body).await;
+                let id = string(&answer.expect(201)["message_id"]);
+                self.ledger.acknowledged.push((id, text));
                 let enough = self.ledger.acknowledged.len().saturating_sub(AHEAD);
                 let mut replies = replies.clone();
                 let shown = async { replies.wait_for(|seen| *seen >= enough).await.map(drop) };
                 let shown = within_time(self.doors.patience, "replies on the feed", shown);
                 shown.await.expect("the reader reads");
             }
-            sent.send_replace(Some(self.ledger.acknowledged.len()));
+            let told = self.ledger.acknowledged.iter().map(|(id, _)| id.clone());
+            sent.send_replace(Some(told.collect()));
         };
         let (reading, ()) = tokio::join!(reader, sender);
         self.ledger.reading = Some(reading);

@@ -1,5 +1,7 @@
 //! A reader of one conversation that comes back with its last cursor after every break.
 
+use std::collections::HashSet;
+
 use reqwest::Method;
 use tokio::sync::watch;
 
@@ -14,17 +16,18 @@ pub struct Reading {
     pub resumed: usize,
     /// Of those, how often in the middle of a reply.
     pub resumed_inside: usize,
-    replies: usize,
+    /// The messages whose replies it has seen.
+    answered: HashSet<String>,
 }
 
-/// Follows from the beginning until as many replies as were `sent` for were seen. One that stays
+/// Follows from the beginning until the replies to all that was `sent` were seen. One that stays
 /// away comes back only when the reply that was cut is finished, or the server is gone again.
 pub async fn read(
     mut doors: Doors,
     stays_away: bool,
     path: &str,
     seen: watch::Sender<usize>,
-    mut sent: watch::Receiver<Option<usize>>,
+    mut sent: watch::Receiver<Option<Vec<String>>>,
 ) -> Reading {
     let mut reading = Reading::default();
     let mut after = "0".to_owned();
@@ -61,20 +64,26 @@ impl Reading {
         &mut self,
         mut feed: Feed,
         seen: &watch::Sender<usize>,
-        sent: &mut watch::Receiver<Option<usize>>,
+        sent: &mut watch::Receiver<Option<Vec<String>>>,
     ) -> Option<Failure> {
         loop {
-            let replies = self.replies;
-            let done = async { sent.wait_for(|sent| *sent == Some(replies)).await.map(drop).ok() };
+            let answered = &self.answered;
+            let all = |sent: &Option<Vec<String>>| {
+                sent.as_ref().is_some_and(|sent| sent.iter().all(|id| answered.contains(id)))
+            };
+            let done = async { sent.wait_for(all).await.map(drop).ok() };
             let event = tokio::select! {
                 Some(()) = done => return None,
                 event = feed.try_next() => event,
             };
             let Some(event) = event else { return Some(Failure::Cut) };
-            self.replies += usize::from(event.name == "message.outbound");
+            if event.name == "message.outbound" {
+                let asked = event.data["data"]["in_reply_to"].as_str().expect("a bot's reply");
+                self.answered.insert(asked.to_owned());
+            }
             let resume = event.name == "resume";
             self.events.push(event);
-            seen.send_replace(self.replies);
+            seen.send_replace(self.answered.len());
             if resume {
                 return Some(Failure::Resume);
             }

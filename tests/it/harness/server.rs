@@ -168,15 +168,6 @@ impl Server {
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
-
-    /// Makes another account while the server is down; gives its AeroChat key.
-    pub async fn create_account(dir: &Path, name: &str, more: &[&str]) -> String {
-        let arguments = [&["account", "create", "--name", name], more].concat();
-        let (done, text) = Self::command(dir, &arguments).await;
-        assert!(done, "account create: {text}");
-        let credentials: Value = serde_json::from_str(&text).expect("credentials");
-        credentials["aerochat_api_key"].as_str().expect("a key").to_owned()
-    }
 }
 
 /// The binary, without the settings of whoever runs the tests.

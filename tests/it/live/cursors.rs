@@ -1,6 +1,24 @@
 //! Cursors that we never gave.
 
-use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
+use std::time::Duration;
+
+use super::stage::{ASK, STORY, Stage, Thread, names, rest_of_reply};
+use crate::harness::Client;
+use crate::harness::feed::{Feed, SseEvent};
+use crate::harness::wait::within;
+
+/// How often somebody types.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// Types until the reader is shown something: before its node listens, it is lost.
+async fn typed(thread: &Thread, client: &Client, feed: &mut Feed) -> SseEvent {
+    loop {
+        client.post(&thread.path("/typing"), &serde_json::json!({ "typing": true })).await;
+        if let Ok(frame) = tokio::time::timeout(MOMENT, feed.next()).await {
+            return frame;
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_malformed_cursor_is_refused_by_name() {
@@ -45,14 +63,14 @@ async fn a_cursor_beyond_everything_shows_nothing_and_harms_nobody() {
         let page = client.get(&path).await.expect(200);
         assert_eq!(page["events"], serde_json::json!([]), "after {seq}");
         let mut feed = client.stream(&thread.stream(&seq.to_string()), None).await;
-        client.post(&thread.path("/typing"), &serde_json::json!({ "typing": true })).await;
-        assert_eq!(feed.next().await.name, "typing", "after {seq} the stream is open");
+        let frame = within("what is typed is shown", typed(&thread, &client, &mut feed)).await;
+        assert_eq!(frame.name, "typing", "after {seq} the stream is open");
     }
 }
 
 #[tokio::test]
 async fn who_resumes_in_a_finished_reply_with_other_text_gets_it_anew() {
-    let stage = Stage::with_pace(1).await;
+    let stage = Stage::with_pace(20).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     let chunk = frames.iter().filter(|frame| frame.name == "reply.chunk").nth(4).expect("a chunk");

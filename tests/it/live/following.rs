@@ -18,7 +18,7 @@ async fn told(stage: &Stage) -> (Thread, Client) {
 
 #[tokio::test]
 async fn a_stream_without_a_cursor_begins_now() {
-    let stage = Stage::with_pace(1).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let now = thread.now(&client).await;

@@ -47,7 +47,7 @@ async fn the_same_key_sends_once() {
 
 #[tokio::test]
 async fn a_turn_that_is_over_is_streamed_again_for_the_same_key() {
-    let stage = Stage::with_pace(1).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let keyed = client.with("Idempotency-Key", "once");
     let first = thread.turn(&keyed, ASK).await;
@@ -101,7 +101,7 @@ async fn an_unknown_conversation_takes_no_message() {
 
 #[tokio::test]
 async fn send_and_stream_is_the_turn_and_ends_with_it() {
-    let stage = Stage::with_pace(5).await;
+    let stage = Stage::with_pace(20).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     assert_chained(&frames);
@@ -116,7 +116,7 @@ async fn send_and_stream_is_the_turn_and_ends_with_it() {
 
 #[tokio::test]
 async fn turns_of_a_conversation_are_answered_one_after_another() {
-    let stage = Stage::with_pace(3).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let mut asked = Vec::new();

@@ -9,13 +9,17 @@ use super::stage::{ASK, Stage, Thread};
 async fn typing_reaches_every_reader_and_is_not_kept() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
-    thread.turn(&client, ASK).await;
-    let before = thread.events(&client).await;
-    let cursor = before.last().expect("a frame")["id"].clone();
     let mut readers = Vec::new();
     for reader in [&client, &stage.key] {
         readers.push(reader.stream(&thread.path("/stream"), None).await);
     }
+    // Whoever is shown an event hears all that is said from here on.
+    thread.send(&client, ASK).await;
+    for reader in &mut readers {
+        reader.until("message.outbound").await;
+    }
+    let before = thread.events(&client).await;
+    let cursor = before.last().expect("a frame")["id"].clone();
     for typing in [true, false] {
         let answer = client.post(&thread.path("/typing"), &json!({ "typing": typing })).await;
         assert_eq!((answer.status, answer.text.as_str()), (204, ""));

@@ -38,7 +38,7 @@ fn assert_chained(frames: &[Value], from: &Value) {
 
 #[tokio::test]
 async fn a_subscription_is_the_feed_of_the_stream() {
-    let stage = Stage::with_pace(10).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let mut socket = open(&stage).await;
     let (answer, _) = socket.ask(subscribe(&thread, None)).await;
@@ -56,7 +56,7 @@ async fn a_subscription_is_the_feed_of_the_stream() {
 
 #[tokio::test]
 async fn many_conversations_share_a_connection() {
-    let stage = Stage::with_pace(5).await;
+    let stage = Stage::with_pace(30).await;
     let mut socket = open(&stage).await;
     let mut threads = HashMap::new();
     for _ in 0..20 {
@@ -111,7 +111,7 @@ async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly() {
 
 #[tokio::test]
 async fn after_the_end_of_a_subscription_nothing_comes() {
-    let stage = Stage::with_pace(5).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let (other, _) = stage.conversation().await;
     let mut socket = open(&stage).await;

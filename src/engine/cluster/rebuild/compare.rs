@@ -174,8 +174,7 @@ mod tests {
 
     #[test]
     fn a_partition_ends_in_its_last_generation_that_has_events() {
-        let stretch =
-            |generation, partition, to| Stretch { generation, partition, from: 0, to };
+        let stretch = |generation, partition, to| Stretch { generation, partition, from: 0, to };
         let all = [stretch(1, 0, 5), stretch(1, 1, 3), stretch(2, 0, 0), stretch(2, 1, 1)];
         assert_eq!(ends(&all), [seq_of(1, 4), seq_of(2, 0)]);
         assert_eq!(ends(&[stretch(1, 0, 0)]), []);

@@ -6,7 +6,7 @@
 //! and finds them when it asks. Those that have expired are left out.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::cql::Cql;
 use super::super::kafka::blocking;
-use super::super::partition::{PartitionViews, Patience};
+use super::super::partition::PartitionViews;
+use super::super::patience::Patience;
+use super::super::touched::Touched;
 use super::progress::Progress;
 use super::whole_log::{Stretch, WholeLog};
 use crate::domain::seq::Seq;
@@ -43,6 +45,11 @@ const ROUNDS: usize = 20;
 /// As the engine's; what is done stays done.
 pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) -> Result<()> {
     let progress = Mutex::new(Progress::begin("filling"));
+    let mut empty = true;
+    for partition in 0..log.partitions() {
+        empty &= cql.checkpoint(partition).await?.is_none();
+    }
+    let touched = empty.then(|| Arc::new(Touched::new()));
     for _ in 0..ROUNDS {
         let stretches = log.stretches().await?;
         let all = stretches.iter().map(|stretch| stretch.to.unsigned_abs()).sum();
@@ -50,7 +57,8 @@ pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) ->
         for generation in log.generations() {
             let of_it = stretches.iter().filter(|stretch| stretch.generation == generation);
             let fills = of_it.map(|stretch| {
-                let filling = Filling { log: log.clone(), cql: cql.clone(), clock };
+                let (log, cql, touched) = (log.clone(), cql.clone(), touched.clone());
+                let filling = Filling { log, cql, clock, touched };
                 filling.stretch(*stretch, &progress, all)
             });
             let fills: Vec<_> = fills.collect();
@@ -69,6 +77,7 @@ struct Filling {
     log: WholeLog,
     cql: Cql,
     clock: fn() -> Timestamp,
+    touched: Option<Arc<Touched>>,
 }
 
 /// Events that are written together, and up to where they reach.
@@ -89,6 +98,7 @@ impl Filling {
         if views.is_beyond(stretch.generation) {
             return Ok(0);
         }
+        views.touched = self.touched;
         let stretch = Stretch { from: views.next_offset(stretch.generation), ..stretch };
         let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);
         views.claims_since = Timestamp::from_millis((self.clock)().millis().saturating_sub(kept));

@@ -110,12 +110,7 @@ impl WholeLog {
         .await
     }
 
-    fn stretch(
-        &self,
-        consumer: &BaseConsumer,
-        generation: u32,
-        partition: u32,
-    ) -> Result<Stretch> {
+    fn stretch(&self, consumer: &BaseConsumer, generation: u32, partition: u32) -> Result<Stretch> {
         let topic = self.settings.log(Topic::Events, generation);
         let (low, to) = watermarks(consumer, &topic, partition)?;
         if low > 0 {

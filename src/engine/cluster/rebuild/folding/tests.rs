@@ -112,8 +112,10 @@ fn case() -> impl Strategy<Value = Case> {
     };
     let moments = proptest::collection::vec(any::<Index>(), 1..50);
     (steps(), steps(), any::<[Index; 2]>(), moments).prop_map(
-        move |(one, other, checkpoints, moments)| {
-            Case { events: [events(1, one), events(2, other)], checkpoints, moments }
+        move |(one, other, checkpoints, moments)| Case {
+            events: [events(1, one), events(2, other)],
+            checkpoints,
+            moments,
         },
     )
 }
