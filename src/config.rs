@@ -102,7 +102,7 @@ impl Default for Config {
             cache_mib: 64,
             disk_reserve_mib: 256,
             drain_s: 10,
-            log: "info,fjall=warn,lsm_tree=warn,scylla=error,librdkafka=error".into(),
+            log: "info,fjall=warn,lsm_tree=warn,scylla=off,librdkafka=error".into(),
             log_json: false,
             otlp_endpoint: None,
         }

@@ -240,6 +240,17 @@ pub(crate) fn own_cpu() -> f64 {
     cpu_of("/proc/self/stat")
 }
 
+/// The CPU seconds that all processes of the machine have taken.
+#[cfg(feature = "cluster")]
+pub(crate) fn cpu_of_machine() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
+    // All but waiting: the fourth and the fifth; those after the eighth are counted before.
+    let busy = ticks.iter().take(8).enumerate().filter(|(index, _)| !matches!(index, 3 | 4));
+    busy.map(|(_, ticks)| ticks).sum::<f64>() / TICKS
+}
+
 /// The CPU seconds that another process has taken.
 #[cfg(feature = "cluster")]
 pub(crate) fn cpu_of_process(pid: u32) -> f64 {

@@ -1,8 +1,12 @@
 //! What messages cost, over all processes: CPU time, Kafka records and bytes, CQL statements.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Instant};
 
 use super::{nodes::Nodes, services::Services, topics::Topics};
+use crate::{
+    figures::{median, millis},
+    server::{cpu_of_machine, own_cpu},
+};
 
 /// The topics that a message may go into.
 const TOPICS: [&str; 3] = ["events", "replies", "applied"];
@@ -81,4 +85,38 @@ impl Cost {
     pub(crate) fn statements(&self) -> f64 {
         self.statements.values().sum()
     }
+}
+
+/// How busy everybody else kept the machine: what a rate is worth depends on it.
+pub(crate) struct Others {
+    began: Instant,
+    machine: f64,
+    ours: f64,
+}
+
+impl Others {
+    /// From here on.
+    pub(crate) fn since_now(nodes: &Nodes, services: &Services) -> Self {
+        let (machine, ours) = (cpu_of_machine(), ours(nodes, services));
+        Self { began: Instant::now(), machine, ours }
+    }
+
+    /// The cores that others took up to now, on average.
+    pub(crate) fn cores(&self, nodes: &Nodes, services: &Services) -> f64 {
+        let all = cpu_of_machine() - self.machine;
+        let ours = ours(nodes, services) - self.ours;
+        (all - ours).max(0.0) / self.began.elapsed().as_secs_f64().max(1e-9)
+    }
+}
+
+fn ours(nodes: &Nodes, services: &Services) -> f64 {
+    nodes.cpu() + services.cpu().iter().sum::<f64>() + own_cpu()
+}
+
+/// Prints how many of the machine's cores others took in each round.
+pub(crate) fn print_others(cores: &[f64]) {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = cores.iter().copied().fold(0.0, f64::max);
+    let middle = millis(median(cores.to_vec()));
+    println!("others took {middle} of {all} cores meanwhile, at most {}", millis(most));
 }

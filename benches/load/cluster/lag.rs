@@ -14,7 +14,13 @@ use std::{
 
 use rdkafka::message::Message;
 
-use super::{Place, nodes::Nodes, services::Services, topics::Topics};
+use super::{
+    Place,
+    cost::{Others, print_others},
+    nodes::Nodes,
+    services::Services,
+    topics::Topics,
+};
 use crate::{
     client::find,
     drive::{Plan, Witness, drive_all},
@@ -54,6 +60,8 @@ struct Round {
     lag: Latency,
     /// The nodes' metric: the bound that 99 % of the commits' oldest events do not exceed, in ms.
     metric: f64,
+    /// Cores that others took at half load.
+    others: f64,
 }
 
 /// Measures, prints the table and the goal.
@@ -74,7 +82,9 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
         let (begin, counted) = (topics.ends("events")?, nodes.counted().await?);
         let answered = Arc::new(Mutex::new(Vec::new()));
         let witness = note_into(answered.clone());
+        let rest = Others::since_now(&nodes, &services);
         let measure = drive_all(&nodes.processes(), &posts, half, Some(witness)).await?;
+        let others = rest.cores(&nodes, &services);
         let metric = quantile(&counted, &nodes.counted().await?, 0.99);
         let taken = taken_at(&topics, &begin)?;
         let lag = Latency::new();
@@ -84,7 +94,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
                 lag.record(Duration::from_millis(late));
             }
         }
-        rounds.push(Round { full: all.rate(), half: measure, lag, metric });
+        rounds.push(Round { full: all.rate(), half: measure, lag, metric, others });
     }
     print(options, &rounds);
     Ok(())
@@ -164,6 +174,7 @@ fn print(options: &Options, rounds: &[Round]) {
         ]);
     }
     table.print();
+    print_others(&rounds.iter().map(|round| round.others).collect::<Vec<_>>());
     let told: u64 = rounds.iter().map(|round| round.lag.count()).sum();
     println!("{} answers matched with their records", whole(told as f64));
     let p99 = median(rounds.iter().map(|round| round.lag.at(0.99)).collect());

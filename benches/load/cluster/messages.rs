@@ -5,7 +5,7 @@ use std::io;
 use super::{
     Place,
     bare::Bare,
-    cost::Cost,
+    cost::{Cost, Others, print_others},
     nodes::{Nodes, prepare},
     services::Services,
     topics::Topics,
@@ -58,10 +58,12 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     for &clients in &options.clients {
         let plan = Plan { seconds: options.seconds, rate: None };
         let (mut ours, mut limit) = (Side::default(), Side::default());
+        let mut others = Vec::new();
         for _ in 0..options.rounds {
             // Other ones each time: a single client's is projected on its own node, or on another.
             let started = nodes.conversations(clients).await?;
             let posts: Vec<_> = started.into_iter().map(|one| one.post).collect();
+            let rest = Others::since_now(&nodes, &services);
             let before = Cost::now(&nodes, &services, &topics).await?;
             let measure = drive_all(&nodes.processes(), &posts, plan, None).await?;
             let after = Cost::now(&nodes, &services, &topics).await?;
@@ -82,8 +84,10 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
             let before = Cost { kafka, cassandra, ..Cost::default() };
             limit.costs.push(after.each(&before, measure.latency.count()));
             limit.rounds.0.push(measure);
+            others.push(rest.cores(&nodes, &services));
         }
         print(clients, &ours, &limit);
+        print_others(&others);
     }
     Ok(())
 }

@@ -2,14 +2,15 @@
 //!
 //! On one machine more nodes cannot be faster; what shows whether they would be elsewhere is that a
 //! message costs the same however many there are: CPU seconds of all nodes together, records,
-//! statements. Each number of nodes is measured idle, at one rate for all, and with clients back to
-//! back.
+//! statements. Each number of nodes is measured idle, at a rate that grows with it, and with clients
+//! back to back. A message costs less where more of them are written together; so what decides is the
+//! rate that grows: there a node has as much to do, however many there are.
 
 use std::{io, time::Duration};
 
 use super::{
     Place,
-    cost::Cost,
+    cost::{Cost, Others, print_others},
     messages::{of_each, print_costs},
     nodes::Nodes,
     services::Services,
@@ -32,7 +33,7 @@ pub(crate) struct Options {
     /// Clients, spread over the nodes.
     #[arg(long, default_value_t = 64)]
     clients: usize,
-    /// Messages a second over all nodes; half of what one node takes, where it is not given.
+    /// Messages a second for each node; a quarter of what one takes, where it is not given.
     #[arg(long)]
     rate: Option<f64>,
     /// Seconds of each measurement.
@@ -54,6 +55,8 @@ struct Size {
     idle: Vec<f64>,
     paced: Kind,
     full: Kind,
+    /// Cores that others took.
+    others: Vec<f64>,
 }
 
 #[derive(Default)]
@@ -69,7 +72,7 @@ struct Kind {
 pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> {
     let services = Services::start(&options.place)?;
     let rate = warm(setting, &services, options).await?;
-    let rate = options.rate.unwrap_or(rate / 2.0);
+    let rate = options.rate.unwrap_or(rate / 4.0);
     let sizes = options.nodes.iter().map(|&nodes| Size { nodes, ..Size::default() });
     let mut sizes: Vec<_> = sizes.collect();
     for _ in 0..options.rounds {
@@ -110,6 +113,8 @@ async fn round(
     tokio::time::sleep(Duration::from_secs_f64(options.seconds / 2.0)).await;
     let idle = (nodes.cpu() - before) / (options.seconds / 2.0);
     size.idle.push(idle);
+    let rest = Others::since_now(&nodes, services);
+    let rate = rate * size.nodes as f64;
     for (kind, rate) in [(&mut size.paced, Some(rate)), (&mut size.full, None)] {
         let plan = Plan { seconds: options.seconds, rate };
         let before = Cost::now(&nodes, services, &topics).await?;
@@ -122,6 +127,7 @@ async fn round(
         kind.costs.push(cost);
         kind.rounds.0.push(measure);
     }
+    size.others.push(rest.cores(&nodes, services));
     Ok(())
 }
 
@@ -141,7 +147,7 @@ fn print(options: &Options, rate: f64, sizes: &[Size]) {
         "messages a commit",
         "failed",
     ]);
-    let paced = format!("{}/s", whole(rate));
+    let paced = format!("{}/s each", whole(rate));
     let full = format!("{} clients", options.clients);
     for (name, of) in [(&paced, (|size| &size.paced) as fn(&Size) -> &Kind), (&full, |s| &s.full)] {
         for size in sizes {
@@ -149,6 +155,7 @@ fn print(options: &Options, rate: f64, sizes: &[Size]) {
         }
     }
     table.print();
+    print_others(&sizes.iter().flat_map(|size| size.others.clone()).collect::<Vec<_>>());
     for size in sizes {
         let idle = median(size.idle.clone()) * 1_000.0 / size.nodes as f64;
         println!("\n{} nodes; an idle one takes {} ms of CPU a second", size.nodes, millis(idle));

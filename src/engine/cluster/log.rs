@@ -23,6 +23,7 @@ use super::views::SharedQuotas;
 use super::{monitor, projector, tail};
 use crate::domain::conversation::{Effect, Why};
 use crate::domain::event::Event;
+use crate::domain::ids::StreamKey;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::relay::{Relay, Whereabouts};
@@ -40,6 +41,8 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 const OTHERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// A note that has not come by now may be lost: the views are asked.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait before looking at a checkpoint again.
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
 /// How long closing waits for what was handed over.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -192,6 +195,9 @@ fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
 /// Claims the idempotency keys of an append, so that no other node uses them.
 async fn claim(core: &Core, events: &[Event]) -> Result<()> {
     for row in events.iter().filter_map(claims::project) {
+        if !may_be_claimed(core, &row).await? {
+            return Err(Error::Claimed);
+        }
         match core.cql.try_claim(&row).await {
             Ok(None) => {}
             Ok(Some(_)) => return Err(Error::Claimed),
@@ -204,6 +210,28 @@ async fn claim(core: &Core, events: &[Event]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a claim that seems abandoned is: nothing of it can come any more once its partition is
+/// in the views up to an end that was read after its producer must have given up.
+async fn may_be_claimed(core: &Core, row: &claims::Row) -> Result<bool> {
+    let found = core.cql.claim(row.account, &row.key).await?;
+    let abandoned = |claim: &cql::Claim| {
+        let other = claim.row.message_id != row.message_id;
+        other && !claim.kept && row.at.since(claim.row.at) >= cql::ABANDONED
+    };
+    let Some(claim) = found.filter(abandoned) else { return Ok(true) };
+    let key = StreamKey::Contact(claim.row.contact);
+    let partition = partition_of(key, core.settings.partitions);
+    let end = core.reader.end(Topic::Events, partition).await?;
+    let deadline = tokio::time::Instant::now() + ROOM_TIMEOUT;
+    while core.cql.checkpoint(partition).await?.unwrap_or_default().seq < end {
+        if tokio::time::Instant::now() >= deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep(CHECKPOINT_PAUSE).await;
+    }
+    Ok(true)
 }
 
 /// Gives the claims of an append back that was certainly not written.

@@ -20,7 +20,7 @@ use crate::engine::{Error, Result};
 use crate::projection::claims::{KEPT, Row};
 
 /// A claim that is not confirmed by then is of a node that died before its append.
-pub const ABANDONED: Duration = Duration::from_secs(300);
+pub const ABANDONED: Duration = Duration::from_secs(45);
 /// Tries, and the longest pause between them, for a key that others want at the same moment.
 pub(super) const TRIES: usize = 12;
 pub(super) const MOST_MS: u64 = 300;
