@@ -10,6 +10,9 @@ use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
+use super::{aerochat, live};
+use crate::domain::Error;
+
 /// Seconds after which a caller may ask again.
 const RETRY_AFTER_S: &str = "2";
 
@@ -58,9 +61,21 @@ impl<E> Gate<E> {
                 json!({ "status": "not ready", "log": false, "views": false, "detail": detail });
             Json(body).with_status(unavailable).into_response()
         } else {
-            "the server is starting".with_status(unavailable).into_response()
+            refusal(path)
         };
         answer.with_header(RETRY_AFTER, RETRY_AFTER_S).into_response()
+    }
+}
+
+/// In the words of the surface that was asked.
+fn refusal(path: &str) -> Response {
+    let error = Error::Unavailable("the server is starting; try again");
+    if path.starts_with("/bot/v1") {
+        aerochat::refusal(error)
+    } else if path.starts_with("/live/v1") {
+        live::refusal(error)
+    } else {
+        "the server is starting".with_status(StatusCode::SERVICE_UNAVAILABLE).into_response()
     }
 }
 

@@ -90,12 +90,30 @@ pub(super) fn are_others(core: &Core, consumer: &BaseConsumer) -> bool {
     groups.iter().any(|group| *group != core.group)
 }
 
+/// Whether nothing of the log is in the views, though there is something.
+///
+/// # Errors
+/// When it cannot be found out.
+pub(super) async fn is_empty(core: &Core) -> Result<bool> {
+    for partition in 0..core.settings.partitions {
+        if core.cql.checkpoint(partition).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    for partition in 0..core.settings.partitions {
+        if core.reader.end(Topic::Events, partition).await? > Seq::START {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Waits until the own group is heard to keep up, and has all that was in the log.
 ///
 /// # Errors
 /// [`Error::ReadOnly`] when it takes too long.
 pub(super) async fn keeps_up(core: &Core) -> Result<()> {
-    tracing::info!(core.keyspace, "nodes serve another keyspace; waiting until this one keeps up");
+    tracing::info!(core.keyspace, "waiting until this keyspace keeps up with the log");
     let deadline = Instant::now() + BEGIN_TIMEOUT;
     let mut ends = Vec::new();
     for partition in 0..core.settings.partitions {

@@ -115,6 +115,8 @@ impl Cluster {
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
         let mut threads = vec![tail::start(&core, consumer.clone())?];
+        // Asked before the projector begins: what it has yet to do is seen.
+        let begins = projects && group::is_empty(&core).await?;
         if projects {
             threads.push(projector::start(&core)?);
         }
@@ -126,7 +128,9 @@ impl Cluster {
             threads: Mutex::new(threads),
         };
         let asking = core.clone();
-        if projects && blocking(move || Ok(group::are_others(&asking, &consumer))).await? {
+        let others =
+            projects && blocking(move || Ok(group::are_others(&asking, &consumer))).await?;
+        if begins || others {
             group::keeps_up(&core).await?;
         }
         Ok(cluster)

@@ -45,6 +45,11 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         .server("/")
 }
 
+/// A failure that comes before the surface is there, dressed as its own.
+pub(super) fn refusal(error: crate::domain::Error) -> Response {
+    error::costume(error)
+}
+
 /// The surface, dressed.
 pub fn endpoint(
     app: &Arc<App>,

@@ -193,7 +193,11 @@ async fn after<T>(most: Duration, work: impl Future<Output = T>) -> T {
 
 /// A person takes the conversation: in so many words, or by speaking.
 fn takes(thread: &Thread, number: u64) -> Event {
-    if (number / 3).is_multiple_of(2) { thread.assigned() } else { thread.agent_says("Sarah here.") }
+    if (number / 3).is_multiple_of(2) {
+        thread.assigned()
+    } else {
+        thread.agent_says("Sarah here.")
+    }
 }
 
 /// Reads until nothing comes any more.
