@@ -39,6 +39,7 @@ step "the analytics example"; tests/analytics/run.sh
 step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 step "dependencies"
 if ! command -v cargo-deny >/dev/null; then cargo install --locked --quiet cargo-deny; fi
+cargo fetch --locked --quiet
 cargo deny --offline check bans licenses sources
 
 if [[ $browser == yes ]]; then

@@ -59,6 +59,10 @@ async fn open_patiently<E>(config: &Config, gate: &Gate<E>) -> Result<Arc<App>, 
         .with_jitter()
         .without_max_times()
         .build();
+    if config.engine == EngineKind::Cluster {
+        // Until the first refusal, which can take a minute, this is all there is to say.
+        gate.explain("starting: the views' CQL store and Kafka do not answer yet");
+    }
     loop {
         match open(config, true).await {
             Err(error) if config.engine == EngineKind::Cluster => {
