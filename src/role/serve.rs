@@ -61,7 +61,9 @@ async fn open_patiently<E>(config: &Config, gate: &Gate<E>) -> Result<Arc<App>, 
         .build();
     if config.engine == EngineKind::Cluster {
         // Until the first refusal, which can take a minute, this is all there is to say.
-        gate.explain("starting: the views' CQL store and Kafka do not answer yet");
+        let detail = "starting: the views' CQL store and Kafka do not answer yet";
+        gate.explain(detail);
+        tracing::info!(detail, "not ready yet");
     }
     loop {
         match open(config, true).await {
