@@ -1,10 +1,8 @@
 //! What the parts of the cluster engine share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -43,11 +41,8 @@ pub(super) struct Core {
     pub(super) projected: DashMap<u32, Seq>,
     /// When the broker took the oldest event that is being projected, by partition.
     pub(super) projecting_since: DashMap<u32, i64>,
-    /// How far administration is known here.
-    pub(super) administered: watch::Sender<Seq>,
     pub(super) closing: CancellationToken,
     owned: RwLock<Vec<u32>>,
-    kafka_away: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
@@ -84,10 +79,8 @@ impl Core {
             clock: parts.clock,
             projected: DashMap::new(),
             projecting_since: DashMap::new(),
-            administered: watch::Sender::new(Seq::START),
             closing: CancellationToken::new(),
             owned: RwLock::default(),
-            kafka_away: AtomicBool::new(false),
             trouble: Mutex::default(),
         }
     }
@@ -101,20 +94,15 @@ impl Core {
         *self.owned.write().unwrap_or_else(PoisonError::into_inner) = partitions;
     }
 
-    /// Whether no broker answers.
-    pub(super) fn kafka_is_away(&self) -> bool {
-        self.kafka_away.load(Ordering::Relaxed)
-    }
-
     /// Says what is wrong with Kafka, or that nothing is.
     pub(super) fn set_kafka(&self, trouble: Option<String>) {
-        if self.kafka_away.swap(trouble.is_some(), Ordering::Relaxed) != trouble.is_some() {
-            match &trouble {
-                Some(detail) => tracing::warn!(detail, "writes are refused"),
-                None => tracing::info!("Kafka answers again: writes are taken"),
-            }
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &trouble) {
+            (None, Some(detail)) => tracing::warn!(detail, "writes are refused"),
+            (Some(_), None) => tracing::info!("Kafka answers again: writes are taken"),
+            (None, None) | (Some(_), Some(_)) => {}
         }
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        *known = trouble;
     }
 
     /// What is wrong with Kafka.

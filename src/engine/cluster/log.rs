@@ -140,8 +140,8 @@ impl Cluster {
         if self.core.closing.is_cancelled() || self.appending.is_closed() {
             return Err(Error::ReadOnly("the server is stopping".into()));
         }
-        if self.core.kafka_is_away() {
-            return Err(Error::ReadOnly(self.core.trouble().unwrap_or_default()));
+        if let Some(trouble) = self.core.trouble() {
+            return Err(Error::ReadOnly(trouble));
         }
         if !self.core.cql.is_reachable() {
             return Err(Error::ReadOnly("the views cannot be reached".into()));

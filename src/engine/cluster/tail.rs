@@ -78,7 +78,6 @@ fn administration(core: &Core, message: &BorrowedMessage<'_>) {
     match event_of(message) {
         Ok((event, tag)) => {
             core.observer.committed(&[Recorded { seq, event: Arc::new(event) }]);
-            core.administered.send_replace(seq);
             if let Some(tag) = tag.filter(|tag| tag.node == core.node) {
                 core.appends.recorded(tag.append, tag.index, seq);
             }
