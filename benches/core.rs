@@ -17,6 +17,7 @@ use parlor::domain::message::{Author, Channel};
 use parlor::domain::seq::Seq;
 use parlor::domain::text::{MessageText, PersonName};
 use parlor::domain::time::Timestamp;
+use parlor::domain::variables;
 use parlor::live::cursor::{Cursor, InReply, Prefix};
 use parlor::projection::{States, project};
 use uuid::Uuid;
@@ -71,6 +72,9 @@ fn question(number: u128) -> Event {
             channel: Channel::Api,
             text: QUESTION.parse().expect("a message"),
             language: Language::ENGLISH,
+            opens: false,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency: None,
         }),
     )
@@ -91,6 +95,9 @@ fn answer(number: u128) -> Event {
             in_reply_to: Some(asked),
             intent: Some("business_hours".into()),
             bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: variables::Memory::default(),
             partial: false,
         }),
     )
@@ -109,11 +116,7 @@ fn begun() -> (Memory, u64) {
             channel: Channel::Api,
             source: "api".into(),
         }),
-        Body::ConversationStarted(ConversationStarted {
-            conversation_id: id(3),
-            contact_id: contact,
-            channel: Channel::Api,
-        }),
+        Body::ConversationStarted(ConversationStarted::new(id(3), contact, Channel::Api)),
     ];
     let mut seq = 1;
     for body in beginnings {

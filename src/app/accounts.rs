@@ -3,15 +3,15 @@
 //! Authenticating is a hash and a map look-up. The map follows the log through [`Observer`], so
 //! what is durable is known here before anyone who appended it is answered.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use subtle::ConstantTimeEq;
 
 use super::secret;
 use crate::bot::Bot;
-use crate::domain::account::{Account, Deployment, KeyKind};
-use crate::domain::event::{Body, Event};
+use crate::domain::account::{Account, KeyKind};
+use crate::domain::event::{Body, BotVersion, Event};
 use crate::domain::ids::{AccountId, Id, KeyId};
 use crate::domain::seq::Seq;
 use crate::engine::{self, Engine, Observer, Recorded, Topic};
@@ -19,26 +19,32 @@ use crate::engine::{self, Engine, Observer, Recorded, Topic};
 /// Events read at once when starting.
 const PAGE: usize = 1_000;
 
-/// An account as of now, with its bot ready to answer.
+/// An account as of now, with its bots ready to answer.
 #[derive(Debug)]
 pub struct Tenant {
     pub account: Account,
-    bot: Arc<OnceLock<Option<Arc<Bot>>>>,
+    /// Versions never change: those that were asked for are kept from one state of the account to
+    /// the next.
+    bots: Arc<DashMap<BotVersion, Option<Arc<Bot>>>>,
 }
 
 impl Tenant {
-    /// The deployed bot and its version, compiled when first asked for. A definition that does
-    /// not compile counts as none; deploying checks it beforehand.
-    pub fn bot(&self) -> Option<(Arc<Bot>, &Deployment)> {
-        let deployment = self.account.bot.as_ref()?;
-        let bot = self.bot.get_or_init(|| match Bot::compile(&deployment.definition) {
+    /// What answers a conversation that began with `pinned`, compiled when first asked for. A
+    /// definition that does not compile counts as none; deploying checks it beforehand.
+    pub fn bot(&self, pinned: Option<BotVersion>) -> Option<(Arc<Bot>, BotVersion)> {
+        let version = self.account.answering(pinned)?;
+        if let Some(bot) = self.bots.get(&version) {
+            return bot.clone().map(|bot| (bot, version));
+        }
+        let compiled = match Bot::compile(self.account.definition(version)?) {
             Ok(bot) => Some(Arc::new(bot)),
             Err(error) => {
                 tracing::error!(%error, account.id = %self.account.id, "a deployed bot is broken");
                 None
             }
-        });
-        bot.clone().map(|bot| (bot, deployment))
+        };
+        self.bots.insert(version, compiled.clone());
+        compiled.map(|bot| (bot, version))
     }
 }
 
@@ -115,11 +121,8 @@ impl Accounts {
             Body::KeyRevoked(data) => self.keys.retain(|_, (_, id, _)| *id != data.key_id),
             _ => {}
         }
-        let bot = match before.filter(|_| !matches!(event.body, Body::BotDeployed(_))) {
-            Some(tenant) => tenant.bot.clone(),
-            None => Arc::default(),
-        };
-        self.tenants.insert(event.account, Arc::new(Tenant { account, bot }));
+        let bots = before.map(|tenant| tenant.bots.clone()).unwrap_or_default();
+        self.tenants.insert(event.account, Arc::new(Tenant { account, bots }));
     }
 }
 

@@ -1,22 +1,26 @@
 //! Making accounts, keys and bots. What is decided here is an event like any other.
 
+use std::sync::Arc;
+
 use super::{App, clock, failed, secret};
 use crate::bot::Bot;
 use crate::domain::account::{Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;
 use crate::domain::event::{
-    AccountCreated, AgentUpdated, Body, BotDeployed, Event, KeyIssued, KeyRevoked, SettingsChanged,
+    AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn, Event,
+    KeyIssued, KeyRevoked, SettingsChanged,
 };
-use crate::domain::ids::{AccountId, BotId, KeyId, StreamKey};
+use crate::domain::ids::{AccountId, BotId, Id as _, KeyId, StreamKey};
 use crate::domain::{Error, Result};
 
-/// An account to make: with its bot, the person it hands over to, and its settings.
+/// An account to make: with its bots, the person it hands over to, and its settings.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
     pub name: String,
     pub settings: Settings,
     pub agent: Option<Agent>,
-    pub bot: Option<Definition>,
+    /// The first answers where a surface names no bot.
+    pub bots: Vec<Definition>,
 }
 
 /// The secrets of a new account; they are not kept and cannot be shown again.
@@ -24,41 +28,67 @@ pub struct NewAccount {
 pub struct Credentials {
     pub account: AccountId,
     pub aerochat_api_key: String,
+    pub chataibot_token: String,
+    pub widget_site_key: String,
+    pub aloochat_api_token: String,
+    /// In the order in which they were given.
+    pub bots: Vec<BotId>,
 }
 
 impl Credentials {
-    /// As in `credentials.json`.
+    /// As in `credentials.json`. ChatAIBot talks to the last bot, all others to the first.
     pub fn as_json(&self) -> serde_json::Value {
         serde_json::json!({
             "account_id": self.account,
             "aerochat_api_key": self.aerochat_api_key,
+            "chataibot_token": self.chataibot_token,
+            "chataibot_bot_key": self.bots.last(),
+            "widget_site_key": self.widget_site_key,
+            "aloochat_api_token": self.aloochat_api_token,
+            "aloochat_agent_key": self.bots.first().map(|bot| agent_key(*bot)),
         })
     }
 }
 
-/// Makes an account with a key.
+/// A bot as Aloo names it (seed 004): `agent:<uuid>:<voice|chat>:<region>`.
+pub fn agent_key(bot: BotId) -> String {
+    format!("agent:{}:chat:local", bot.uuid().as_hyphenated())
+}
+
+/// Makes an account with a key for each surface.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a bot that does not compile.
 pub async fn create_account(app: &App, new: NewAccount) -> Result<Credentials> {
     let account = clock::mint();
-    let key = secret::new_key(KeyKind::Aerochat);
-    let mut bodies = vec![
-        Body::AccountCreated(AccountCreated {
-            name: new.name,
-            signing_secret: secret::random(),
-            settings: new.settings,
-        }),
-        issued(clock::mint(), KeyKind::Aerochat, &key, "first key"),
-    ];
+    let mut bodies = vec![Body::AccountCreated(AccountCreated {
+        name: new.name,
+        signing_secret: secret::random(),
+        settings: new.settings,
+    })];
+    let mut key = |kind| {
+        let key = secret::new_key(kind);
+        bodies.push(issued(clock::mint(), kind, &key, "first key"));
+        key
+    };
+    let mut credentials = Credentials {
+        account,
+        aerochat_api_key: key(KeyKind::Aerochat),
+        chataibot_token: key(KeyKind::Chataibot),
+        widget_site_key: key(KeyKind::Widget),
+        aloochat_api_token: key(KeyKind::Aloochat),
+        bots: Vec::new(),
+    };
     if let Some(agent) = new.agent {
         bodies.push(Body::AgentUpdated(AgentUpdated { agent_id: clock::mint(), agent }));
     }
-    if let Some(definition) = new.bot {
-        bodies.push(deployed(clock::mint(), 1, definition)?);
+    for definition in new.bots {
+        let bot = clock::mint();
+        bodies.push(deployed(bot, 1, checked(definition)?));
+        credentials.bots.push(bot);
     }
     append(app, account, bodies).await?;
-    Ok(Credentials { account, aerochat_api_key: key })
+    Ok(credentials)
 }
 
 /// Makes another key of an account; it is shown once.
@@ -89,19 +119,59 @@ pub async fn revoke_key(app: &App, account: AccountId, key: KeyId) -> Result<()>
     append(app, account, vec![Body::KeyRevoked(KeyRevoked { key_id: key })]).await
 }
 
-/// Makes a definition the bot that answers; says which version it is.
+/// Keeps a definition as the draft of a bot, or of a new one; says which bot it is.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no such account, [`Error::Invalid`] for a definition that
-/// does not compile.
-pub async fn deploy_bot(app: &App, account: AccountId, definition: Definition) -> Result<u32> {
+/// [`Error::NotFound`] when there is no such account or bot, [`Error::Invalid`] for a definition
+/// that does not compile.
+pub async fn draft_bot(
+    app: &App,
+    account: AccountId,
+    bot: Option<BotId>,
+    definition: Definition,
+) -> Result<BotId> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
-    let (bot, version) = match &tenant.account.bot {
-        Some(now) => (now.version.bot_id, now.version.version + 1),
-        None => (clock::mint(), 1),
+    let bot_id = match bot {
+        Some(bot) if !tenant.account.bots.contains_key(&bot) => return Err(Error::NotFound("bot")),
+        Some(bot) => bot,
+        None => clock::mint(),
     };
-    append(app, account, vec![deployed(bot, version, definition)?]).await?;
-    Ok(version)
+    let definition = checked(definition)?;
+    append(app, account, vec![Body::BotDrafted(BotDrafted { bot_id, definition })]).await?;
+    Ok(bot_id)
+}
+
+/// Makes a bot's draft its next version, which answers the conversations that begin from now on.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such account or bot, or no draft of it.
+pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<BotVersion> {
+    let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    let bot = tenant.account.bots.get(&bot_id).ok_or(Error::NotFound("bot"))?;
+    let definition = bot.draft.clone().ok_or(Error::NotFound("draft of this bot"))?;
+    let version = bot.versions.last_key_value().map_or(1, |(last, _)| last + 1);
+    append(app, account, vec![deployed(bot_id, version, definition)]).await?;
+    Ok(BotVersion { bot_id, version })
+}
+
+/// Makes an earlier version of a bot answer again.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such account or version.
+pub async fn roll_back_bot(app: &App, account: AccountId, to: BotVersion) -> Result<()> {
+    let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    let definition = tenant.account.definition(to).ok_or(Error::NotFound("version of this bot"))?;
+    append(app, account, vec![deployed(to.bot_id, to.version, definition.clone())]).await
+}
+
+/// Takes a bot out of service for new conversations; those it has begun it goes on with.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such account, or no such bot deployed.
+pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<()> {
+    let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    tenant.account.deployed(bot_id).ok_or(Error::NotFound("deployed bot"))?;
+    append(app, account, vec![Body::BotWithdrawn(BotWithdrawn { bot_id })]).await
 }
 
 /// Replaces an account's settings.
@@ -118,9 +188,13 @@ fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
     Body::KeyIssued(KeyIssued { key_id, kind, sha256, label: label.to_owned() })
 }
 
-fn deployed(bot_id: BotId, version: u32, definition: Definition) -> Result<Body> {
+fn checked(definition: Definition) -> Result<Arc<Definition>> {
     Bot::compile(&definition).map_err(|error| Error::invalid("definition", error.to_string()))?;
-    Ok(Body::BotDeployed(BotDeployed { bot_id, version, definition: definition.into() }))
+    Ok(definition.into())
+}
+
+fn deployed(bot_id: BotId, version: u32, definition: Arc<Definition>) -> Body {
+    Body::BotDeployed(BotDeployed { bot_id, version, definition })
 }
 
 async fn append(app: &App, account: AccountId, bodies: Vec<Body>) -> Result<()> {

@@ -10,18 +10,18 @@ use tokio::sync::Notify;
 use super::live_feed::whereabouts;
 use super::outcome::{Outcome, outcome_of};
 use super::send_message::{author_name, event_id};
-use super::{App, clock};
-use crate::bot::{Bot, Step, Turn};
+use super::{App, accounts::Tenant, clock};
+use crate::bot::{Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{
-    Body, ConversationEscalated, Event, FailureReason, MessageInbound, MessageOutbound,
-    ReplyDiscarded, ReplyFailed, ReplyStopped,
+    Body, BotVersion, ConversationEscalated, ConversationResolved, ConversationUpdated, Event,
+    FailureReason, MessageInbound, MessageOutbound, ReplyDiscarded, ReplyFailed, ReplyStopped,
 };
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
-use crate::domain::language::Language;
-use crate::domain::message::Author;
+use crate::domain::message::{self, Author, Side};
 use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName};
+use crate::domain::variables::Memory;
 use crate::engine::{self, Appended};
 use crate::live::hub::{Beginning, Writer};
 
@@ -35,6 +35,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 enum End {
     Answered,
     HandedOver,
+    Resolved,
     Stopped,
     Failed(FailureReason),
 }
@@ -89,11 +90,12 @@ async fn answer(
     let tenant = tenant.ok_or_else(|| engine::Error::Storage(format!("no account {account}")))?;
     let agent = tenant.account.available_agent().map(|agent| agent.name.clone());
 
-    let Some((bot, deployment)) = tenant.bot() else {
-        let reason = FailureReason::NoBot;
-        let events = conclude(app, state, asked, agent, End::Failed(reason)).await?;
+    let Some((bot, version)) = tenant.bot(state.bot) else {
+        let end = End::Failed(FailureReason::NoBot);
+        let events = conclude(app, state, asked, agent, &tenant, Said::default(), end).await?;
         return append(app, state, events).await.map(drop);
     };
+    let background = background(app, state, asked, turn, bot.wants()).await?;
     let author = Author::Bot { name: author_name(&bot, &tenant.account.settings.brand) };
     let reply_id = asked.message_id.reply();
     let reply = Beginning {
@@ -102,7 +104,7 @@ async fn answer(
         asked: turn.seq,
         // The question, and how earlier turns have ended.
         after: state.last_seq,
-        author: author.clone(),
+        author,
         at: clock::now(),
         stop: stop.clone(),
     };
@@ -111,28 +113,11 @@ async fn answer(
         text: asked.text.as_str(),
         previous: Some(asked.language),
         person_available: agent.is_some(),
+        background: &background,
     };
-    let mut said = Said::default();
-    let end = listen(&bot, &turn, stop, &mut said, &writer).await;
-
-    let stopped = matches!(end, End::Stopped);
-    let mut events = Vec::new();
-    if !said.text.is_empty() && !matches!(end, End::Failed(_)) {
-        events.push(Body::MessageOutbound(MessageOutbound {
-            message_id: reply_id,
-            conversation_id: id,
-            contact_id: state.contact_id,
-            channel: state.channel,
-            author,
-            text: MessageText::from_bot(std::mem::take(&mut said.text)),
-            language: said.language.unwrap_or(asked.language),
-            in_reply_to: Some(asked.message_id),
-            intent: said.intent.take(),
-            bot: Some(deployment.version),
-            partial: stopped,
-        }));
-    }
-    events.extend(conclude(app, state, asked, agent, end).await?);
+    let mut said = Said { bot: Some((bot.clone(), version)), ..Said::default() };
+    let end = listen(app, &bot, &turn, stop, &mut said, &writer).await;
+    let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
     let appended = append(app, state, events).await?;
     if !matches!(appended.first().map(|first| first.effect), Some(Effect::Discarded(_))) {
         return Ok(());
@@ -150,20 +135,85 @@ async fn answer(
 /// What a bot has said so far.
 #[derive(Default)]
 struct Said {
+    /// Who says it; none where nobody can.
+    bot: Option<(Arc<Bot>, BotVersion)>,
     text: String,
     intent: Option<String>,
-    language: Option<Language>,
+    buttons: Vec<String>,
+    memory: Memory,
+}
+
+/// What the bot wants to be told of the conversation.
+async fn background(
+    app: &App,
+    state: &Conversation,
+    asked: &MessageInbound,
+    turn: &OpenTurn,
+    wants: Wants,
+) -> engine::Result<Background> {
+    if wants == Wants::Nothing {
+        return Ok(Background::default());
+    }
+    let mut variables = state.variables.clone();
+    if let Some(contact) = app.engine.contact(state.account, state.contact_id).await? {
+        variables.set("contact.name", contact.name.as_str());
+        if let Some(email) = &contact.email {
+            variables.set("contact.email", email.as_str());
+        }
+        if let Some(phone) = &contact.phone {
+            variables.set("contact.phone", phone.as_str());
+        }
+    }
+    let history = match wants {
+        Wants::History(messages) => history(app, state, asked, turn.seq, messages).await?,
+        Wants::Nothing | Wants::Variables => Vec::new(),
+    };
+    Ok(Background {
+        conversation: Some(state.id),
+        message: Some(asked.message_id),
+        at: Some(turn.at),
+        variables,
+        position: state.position.clone(),
+        history,
+        attachments: asked.attachments.clone(),
+    })
+}
+
+/// The last messages before the question, oldest first, and what its sender told of before.
+async fn history(
+    app: &App,
+    state: &Conversation,
+    asked: &MessageInbound,
+    question: Seq,
+    messages: usize,
+) -> engine::Result<Vec<message::Said>> {
+    let wanted = messages + state.turns.len();
+    let skip = state.message_count.saturating_sub(wanted as u64);
+    let found = app.engine.messages(state.account, state.id, skip, wanted).await?;
+    let before = found.iter().filter(|entry| entry.seq < question);
+    let said = before.filter_map(|entry| {
+        let (by, text) = match &entry.event.body {
+            Body::MessageInbound(data) => (Side::Customer, &data.text),
+            Body::MessageOutbound(data) => (Side::Business, &data.text),
+            _ => return None,
+        };
+        Some(message::Said { by, text: text.as_str().to_owned() })
+    });
+    let mut all: Vec<_> = said.chain(asked.context.iter().cloned()).collect();
+    all.drain(..all.len().saturating_sub(messages));
+    Ok(all)
 }
 
 /// Takes a bot's steps until it is done, stopped or too slow.
 async fn listen(
+    app: &App,
     bot: &Bot,
     turn: &Turn<'_>,
     stop: &Notify,
     said: &mut Said,
     writer: &Writer,
 ) -> End {
-    let mut steps = bot.answer(turn);
+    let mut steps = bot.answer(turn, &app.outside);
     let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     alive.reset();
@@ -185,7 +235,13 @@ async fn listen(
                 said.text.push_str(&text);
                 writer.chunk(&text, clock::now());
             }
+            Ok(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
+            Ok(Some(Ok(Step::Variable { name, value }))) => {
+                said.memory.variables.set(&name, &value);
+            }
+            Ok(Some(Ok(Step::Position(position)))) => said.memory.position = Some(position),
             Ok(Some(Ok(Step::HandOver))) => return End::HandedOver,
+            Ok(Some(Ok(Step::Resolve))) => return End::Resolved,
             Ok(Some(Err(error))) => {
                 tracing::warn!(%error, "a bot failed");
                 return End::Failed(FailureReason::BotFailed);
@@ -197,42 +253,97 @@ async fn listen(
     }
 }
 
-/// The events that end a turn, after what was said in it.
+/// The events that end a turn.
 async fn conclude(
     app: &App,
     state: &Conversation,
     asked: &MessageInbound,
     agent: Option<PersonName>,
+    tenant: &Tenant,
+    said: Said,
     end: End,
 ) -> engine::Result<Vec<Body>> {
-    let failed = |reason| {
-        Body::ReplyFailed(ReplyFailed {
+    let is_failure = matches!(end, End::Failed(_));
+    let mut events = Vec::new();
+    let people = agent.is_some() || !is_failure;
+    let auto_reply = if asked.opens { tenant.account.auto_reply() } else { "" };
+    if !said.text.is_empty() && !is_failure {
+        events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &end)));
+    } else if matches!(end, End::HandedOver | End::Failed(_)) && !auto_reply.is_empty() {
+        let said = Said { text: auto_reply.to_owned(), ..Said::default() };
+        events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &End::Answered)));
+        if !people {
+            return Ok(events);
+        }
+    } else if !said.memory.variables.is_empty() && !is_failure {
+        events.push(Body::ConversationUpdated(ConversationUpdated {
             conversation_id: state.id,
-            in_reply_to: asked.message_id,
-            reason,
-        })
+            title: None,
+            bot: None,
+            variables: said.memory.variables,
+        }));
+    }
+    let contact_name = async || -> engine::Result<PersonName> {
+        let contact = app.engine.contact(state.account, state.contact_id).await?;
+        Ok(contact.map_or_else(|| PersonName::guest(state.contact_id), |contact| contact.name))
     };
-    Ok(match end {
-        End::Answered => Vec::new(),
-        End::Stopped => vec![Body::ReplyStopped(ReplyStopped {
+    match end {
+        End::Answered => {}
+        End::Stopped => events.push(Body::ReplyStopped(ReplyStopped {
             conversation_id: state.id,
             reply_id: asked.message_id.reply(),
             in_reply_to: asked.message_id,
-        })],
-        End::Failed(reason) if agent.is_none() => vec![failed(reason)],
+        })),
+        End::Failed(reason) if agent.is_none() => events.push(Body::ReplyFailed(ReplyFailed {
+            conversation_id: state.id,
+            in_reply_to: asked.message_id,
+            reason,
+        })),
         End::HandedOver | End::Failed(_) => {
-            let contact = app.engine.contact(state.account, state.contact_id).await?;
-            vec![Body::ConversationEscalated(ConversationEscalated {
+            events.push(Body::ConversationEscalated(ConversationEscalated {
                 conversation_id: state.id,
                 contact_id: state.contact_id,
-                contact_name: contact
-                    .map_or_else(|| PersonName::guest(state.contact_id), |contact| contact.name),
+                contact_name: contact_name().await?,
                 in_reply_to: Some(asked.message_id),
                 trigger_message: Some(asked.text.clone()),
                 assigned_agent: agent,
-            })]
+            }));
         }
-    })
+        End::Resolved => events.push(Body::ConversationResolved(ConversationResolved {
+            conversation_id: state.id,
+            contact_id: state.contact_id,
+            contact_name: contact_name().await?,
+        })),
+    }
+    Ok(events)
+}
+
+/// What was said in a turn, as a message.
+fn outbound(
+    state: &Conversation,
+    asked: &MessageInbound,
+    tenant: &Tenant,
+    said: Said,
+    end: &End,
+) -> MessageOutbound {
+    let brand = &tenant.account.settings.brand;
+    let name = said.bot.as_ref().map_or_else(|| brand.clone(), |(bot, _)| author_name(bot, brand));
+    MessageOutbound {
+        message_id: asked.message_id.reply(),
+        conversation_id: state.id,
+        contact_id: state.contact_id,
+        channel: state.channel,
+        author: Author::Bot { name },
+        text: MessageText::from_bot(said.text),
+        language: asked.language,
+        in_reply_to: Some(asked.message_id),
+        intent: said.intent,
+        bot: said.bot.map(|(_, version)| version),
+        buttons: said.buttons,
+        attachments: Vec::new(),
+        memory: said.memory,
+        partial: matches!(end, End::Stopped),
+    }
 }
 
 /// Appends what ends a turn; while the log is away, again and again with a back-off. Doing it

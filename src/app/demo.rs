@@ -22,10 +22,12 @@ pub fn account(name: &str) -> Result<NewAccount> {
             brand: definition.name.clone(),
             greeting: "Hi! Ask me about opening hours, orders, shipping, returns or prices."
                 .to_owned(),
+            // Its data are a demo's: whoever tries the widget on a page of theirs may.
+            allowed_origins: vec!["*".to_owned()],
             ..Settings::default()
         },
         agent: Some(Agent { name: "Sarah".parse().map_err(|_| Error::Internal)?, available: true }),
-        bot: Some(Definition::Faq(definition)),
+        bots: vec![Definition::Faq(definition)],
     })
 }
 

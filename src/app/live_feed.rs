@@ -1,4 +1,4 @@
-//! What callers do on the live feed besides sending: follow, type, read, start, mint tokens.
+//! What callers do on the live feed besides sending: follow, type, read, mint tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,9 @@ use super::accounts::Tenant;
 use super::secret::LiveToken;
 use super::{App, clock, failed};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{
-    Body, ContactCreated, ConversationRead, ConversationStarted, Event, Reader,
-};
-use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
-use crate::domain::message::{Author, Channel};
-use crate::domain::text::PersonName;
+use crate::domain::event::{Body, ConversationRead, Event, Reader};
+use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
+use crate::domain::message::Author;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
@@ -147,29 +144,4 @@ pub async fn mint_token(
     let expires_at = clock::now().plus(valid_for);
     let token = LiveToken { account, conversation, expires_at };
     Ok((token.sign(&tenant.account.signing_secret), expires_at))
-}
-
-/// Starts an empty conversation with a new contact on the web.
-///
-/// # Errors
-/// [`Error::Unavailable`] when it cannot be kept now.
-pub async fn start_conversation(app: &App, tenant: &Tenant) -> Result<(ConversationId, ContactId)> {
-    let (conversation_id, contact_id) = (clock::mint(), clock::mint());
-    let channel = Channel::Web;
-    let bodies = [
-        Body::ContactCreated(ContactCreated {
-            contact_id,
-            name: PersonName::guest(contact_id),
-            email: None,
-            phone: None,
-            channel,
-            source: channel.as_str().to_owned(),
-        }),
-        Body::ConversationStarted(ConversationStarted { conversation_id, contact_id, channel }),
-    ];
-    let at = clock::now();
-    let (account, key) = (tenant.account.id, StreamKey::Contact(contact_id));
-    let events = bodies.map(|body| Event { id: clock::mint(), at, account, key, body });
-    app.engine.append(events.into()).await.map_err(failed)?;
-    Ok((conversation_id, contact_id))
 }

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod idempotency;
 pub mod limits;
 pub mod live_feed;
+pub mod manage_conversation;
 pub mod outcome;
 pub mod read_conversation;
 pub mod secret;
@@ -23,6 +24,7 @@ use crate::domain::ids::ConversationId;
 use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
 use crate::live::hub::Hub;
+use crate::outside::Outside;
 
 /// Everything the use cases share; one per process.
 pub struct App {
@@ -32,6 +34,7 @@ pub struct App {
     pub limits: limits::Limits,
     pub turns: turns::Turns,
     pub idempotency: idempotency::InFlight,
+    pub outside: Outside,
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -78,6 +81,7 @@ impl App {
             limits: limits::Limits::default(),
             turns: turns::Turns::default(),
             idempotency: idempotency::InFlight::default(),
+            outside: Outside::default(),
         }))
     }
 }

@@ -13,14 +13,14 @@ use crate::projection::is_message;
 /// A conversation of this account.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is none.
+/// [`Error::NotFound`] when there is none, or none any more.
 pub async fn conversation(
     app: &App,
     account: AccountId,
     id: ConversationId,
 ) -> Result<Conversation> {
     let state = app.engine.conversation(account, id).await.map_err(failed)?;
-    state.ok_or(Error::NotFound("conversation"))
+    state.filter(|state| !state.deleted).ok_or(Error::NotFound("conversation"))
 }
 
 /// A contact of this account.
@@ -90,6 +90,7 @@ pub async fn as_of(
     moment: Moment,
     last: usize,
 ) -> Result<Then> {
+    conversation(app, account, id).await?;
     let mut state: Option<Conversation> = None;
     let mut messages = std::collections::VecDeque::new();
     let mut after = Seq::START;

@@ -13,16 +13,18 @@ use draft::Draft;
 use super::idempotency::claim;
 use super::outcome::{Outcome, outcome_of};
 use super::turns::{Call, OWED_MAX, Turns};
-use super::{App, accounts::Tenant, clock, failed};
+use super::{App, accounts::Tenant, clock, failed, read_conversation};
+use crate::domain::attachment::Attachment;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Body, Idempotency};
-use crate::domain::ids::{ContactId, ConversationId, MessageId};
+use crate::domain::event::{Body, BotVersion, Idempotency};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::domain::language::Language;
-use crate::domain::message::Channel;
+use crate::domain::message::{Channel, Said};
 use crate::domain::seq::Seq;
-use crate::domain::text::{MessageText, PersonName};
+use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
+use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::projection::claims;
@@ -38,16 +40,40 @@ pub use draft::{author_name, event_id};
 /// What a caller wants said.
 #[derive(Debug, Clone)]
 pub struct SendMessage {
-    /// None starts a conversation with a new contact.
-    pub conversation: Option<ConversationId>,
+    pub to: To,
     pub text: MessageText,
     pub contact: Details,
     /// Of a conversation that is started; others keep theirs.
     pub channel: Channel,
+    /// What was said elsewhere before, for the bot.
+    pub context: Vec<Said>,
+    pub attachments: Vec<Attachment>,
     /// The caller's `Idempotency-Key` and the surface it was given to.
     pub idempotency_key: Option<(&'static str, String)>,
     /// The caller wants to see the reply as it is made.
     pub streaming: bool,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone)]
+pub enum To {
+    Conversation(ConversationId),
+    /// One that this message begins.
+    New(Opening),
+}
+
+/// How a conversation begins.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Its id where that follows from a name given outside: a second conversation of that name is
+    /// refused, even when both are begun at once.
+    pub conversation: Option<ConversationId>,
+    /// The contact where that follows from a name given outside: it may be there already.
+    pub contact: Option<ContactId>,
+    pub title: Option<Title>,
+    /// What answers; the account's default where none is named.
+    pub bot: Option<BotVersion>,
+    pub variables: Variables,
 }
 
 /// What was kept.
@@ -69,25 +95,25 @@ pub struct Sent {
 /// Sends a message.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's, [`Error::OutOfCredits`],
-/// the idempotency errors, and [`Error::Unavailable`] when it cannot be kept now.
+/// [`Error::NotFound`] for a conversation that is not this account's, [`Error::AlreadyExists`] for
+/// one that was begun before under its name, [`Error::OutOfCredits`], the idempotency errors, and [`Error::Unavailable`] when it cannot be kept now.
 pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage) -> Result<Sent> {
     let Some((surface, key)) = &command.idempotency_key else {
         return send(app, tenant, &command, None).await;
     };
-    let conversation = command.conversation.map(|id| id.to_string()).unwrap_or_default();
     let details = &command.contact;
-    let claim = claim(
-        surface,
-        key,
-        &[
-            &conversation,
-            command.text.as_str(),
-            details.name.as_ref().map_or("", PersonName::as_str),
-            details.email.as_ref().map_or("", |email| email.as_str()),
-            details.phone.as_ref().map_or("", |phone| phone.as_str()),
-        ],
-    );
+    let (conversation, opening) = asked_of(&command.to);
+    let mut asked = vec![
+        conversation.as_str(),
+        command.text.as_str(),
+        details.name.as_ref().map_or("", PersonName::as_str),
+        details.email.as_ref().map_or("", |email| email.as_str()),
+        details.phone.as_ref().map_or("", |phone| phone.as_str()),
+    ];
+    asked.extend(opening.iter().map(String::as_str));
+    asked.extend(command.context.iter().map(|said| said.text.as_str()));
+    asked.extend(command.attachments.iter().map(|file| file.sha256.as_str()));
+    let claim = claim(surface, key, &asked);
     let account = tenant.account.id;
     let _pass = app.idempotency.enter(account, &claim.key).await?;
     if let Some(earlier) = app.engine.claim(account, &claim.key).await.map_err(failed)?
@@ -104,6 +130,22 @@ pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage)
         }
         sent => sent,
     }
+}
+
+/// What tells one request from another in where it goes: the conversation, and how it begins.
+fn asked_of(to: &To) -> (String, Vec<String>) {
+    let opening = match to {
+        To::Conversation(id) => return (id.to_string(), Vec::new()),
+        To::New(opening) => opening,
+    };
+    let begins = opening
+        .title
+        .iter()
+        .map(ToString::to_string)
+        .chain(opening.contact.iter().map(ToString::to_string))
+        .chain(opening.bot.iter().map(|bot| format!("{} {}", bot.bot_id, bot.version)))
+        .chain(opening.variables.iter().map(|(name, value)| format!("{name}={value}")));
+    (opening.conversation.map(|id| id.to_string()).unwrap_or_default(), begins.collect())
 }
 
 /// Answers as the earlier request with this key was answered, if it asked for the same.
@@ -169,19 +211,17 @@ struct Thread {
     channel: Channel,
     /// None in a conversation that this message starts.
     state: Option<Conversation>,
-    /// Read only when the caller tells about the contact.
+    /// Read only when the caller tells about the contact, or when it may be there already.
     known: Option<Contact>,
 }
 
 async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thread> {
-    let Some(id) = command.conversation else {
-        let (conversation, contact) = (clock::mint(), clock::mint());
-        let channel = command.channel;
-        return Ok(Thread { conversation, contact, channel, state: None, known: None });
-    };
     let account = tenant.account.id;
-    let state = app.engine.conversation(account, id).await.map_err(failed)?;
-    let state = state.ok_or(Error::NotFound("conversation"))?;
+    let id = match &command.to {
+        To::Conversation(id) => *id,
+        To::New(opening) => return new_thread(app, account, opening, command.channel).await,
+    };
+    let state = read_conversation::conversation(app, account, id).await?;
     let known = if command.contact == Details::default() {
         None
     } else {
@@ -192,6 +232,30 @@ async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thr
         contact: state.contact_id,
         channel: state.channel,
         state: Some(state),
+        known,
+    })
+}
+
+async fn new_thread(
+    app: &App,
+    account: AccountId,
+    opening: &Opening,
+    channel: Channel,
+) -> Result<Thread> {
+    if let Some(id) = opening.conversation
+        && app.engine.conversation(account, id).await.map_err(failed)?.is_some()
+    {
+        return Err(Error::AlreadyExists("conversation"));
+    }
+    let known = match opening.contact {
+        Some(id) => app.engine.contact(account, id).await.map_err(failed)?,
+        None => None,
+    };
+    Ok(Thread {
+        conversation: opening.conversation.unwrap_or_else(clock::mint),
+        contact: opening.contact.unwrap_or_else(clock::mint),
+        channel,
+        state: None,
         known,
     })
 }

@@ -9,8 +9,14 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use crate::domain::attachment::Attachment;
 use crate::domain::bot::Definition;
+use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::language::Language;
+use crate::domain::message::Said;
+use crate::domain::time::Timestamp;
+use crate::domain::variables::Variables;
+use crate::outside::Outside;
 use faq::{Faq, Outcome};
 
 /// What a bot is asked.
@@ -21,6 +27,38 @@ pub struct Turn<'a> {
     pub previous: Option<Language>,
     /// Whether somebody could take over now.
     pub person_available: bool,
+    /// What came before; empty for a bot that does not want it.
+    pub background: &'a Background,
+}
+
+/// What a bot may know of a conversation besides the message.
+#[derive(Debug, Clone, Default)]
+pub struct Background {
+    pub conversation: Option<ConversationId>,
+    /// The message that is answered.
+    pub message: Option<MessageId>,
+    /// When it came.
+    pub at: Option<Timestamp>,
+    /// The conversation's, with `contact.name`, `contact.email` and `contact.phone` where they are
+    /// known.
+    pub variables: Variables,
+    /// The step of a flow that this message answers; none where it begins the flow.
+    pub position: Option<String>,
+    /// What was said before this message, oldest first; the last of it where there is much.
+    pub history: Vec<Said>,
+    /// Files that came with the message.
+    pub attachments: Vec<Attachment>,
+}
+
+/// How much of a conversation a bot wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// The message alone.
+    Nothing,
+    /// All of [`Background`] but the history.
+    Variables,
+    /// All of it, with so many messages of the history.
+    History(usize),
 }
 
 /// One thing a bot does in a turn.
@@ -30,8 +68,16 @@ pub enum Step {
     Intent(String),
     /// The next piece of the reply.
     Text(String),
+    /// Answers the customer may choose from; at most once, after the text they belong to.
+    Buttons(Vec<String>),
+    /// A variable has a new value.
+    Variable { name: String, value: String },
+    /// The step that the next message answers; where none is said, the flow is over.
+    Position(String),
     /// People should answer; nothing follows.
     HandOver,
+    /// The matter is settled: the conversation is closed after the reply; nothing follows.
+    Resolve,
 }
 
 /// Why a bot broke off.
@@ -72,6 +118,13 @@ impl Bot {
         }
     }
 
+    /// How much of the conversation it wants to be told in a [`Turn`].
+    pub fn wants(&self) -> Wants {
+        match self {
+            Self::Faq(_) => Wants::Nothing,
+        }
+    }
+
     /// The name its messages carry.
     pub fn name(&self) -> &str {
         match self {
@@ -87,7 +140,11 @@ impl Bot {
     }
 
     /// The answer as it is streamed: in natural pieces, at the bot's pace.
-    pub fn answer(&self, turn: &Turn<'_>) -> BoxStream<'static, Result<Step, Error>> {
+    pub fn answer(
+        &self,
+        turn: &Turn<'_>,
+        _outside: &Outside,
+    ) -> BoxStream<'static, Result<Step, Error>> {
         match self {
             Self::Faq(faq) => {
                 let (_, answer) = answer_of(faq, turn);

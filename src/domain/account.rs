@@ -10,15 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use super::bot::Definition;
 use super::event::{Body, BotVersion, Event};
-use super::ids::{AccountId, AgentId, KeyId};
+use super::ids::{AccountId, AgentId, BotId, KeyId};
 use super::text::PersonName;
 use super::time::Timestamp;
+
+/// What visitors are told where an account has not chosen its own words (seed 003).
+const AUTO_REPLY: &str = "Thanks for reaching out! We'll get back to you soon.";
 
 /// Which surface a key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
     Aerochat,
+    Chataibot,
+    /// A site key: it stands in pages for all to see.
+    Widget,
+    Aloochat,
 }
 
 impl KeyKind {
@@ -26,6 +33,9 @@ impl KeyKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Aerochat => "aero_",
+            Self::Chataibot => "cab_",
+            Self::Widget => "site_",
+            Self::Aloochat => "aloo_",
         }
     }
 }
@@ -42,8 +52,69 @@ pub struct Settings {
     pub credits: Option<u64>,
     /// Requests per minute on AeroChat, per key; none is no limit.
     pub aerochat_per_minute: Option<u32>,
-    /// The pages that may open the live feed from a browser, besides our own origin.
+    /// The pages whose scripts may use the site key and the live feed, besides our own origin;
+    /// `*` is every page.
     pub allowed_origins: Vec<String>,
+    /// The bot that answers where a surface names none; the first one deployed where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_bot: Option<BotId>,
+    /// What a visitor of the widget is told when people will answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_reply: Option<String>,
+    #[serde(skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
+    #[serde(skip_serializing_if = "Look::is_default")]
+    pub look: Look,
+}
+
+/// Requests per minute, where they are not the documented ones; 0 is none at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(inline)]
+pub struct Limits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widget_config: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widget_create: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widget_read: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widget_send: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widget_files: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aloochat_manage: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aloochat_chat: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aloochat_stream: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chataibot: Option<u32>,
+}
+
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How the widget looks; colours as in CSS, `#rrggbb`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(inline)]
+pub struct Look {
+    /// The launcher, the header and the visitor's own messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+    /// What is written on that colour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_color: Option<String>,
+}
+
+impl Look {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A person who answers.
@@ -65,11 +136,15 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The version of the bot that answers.
-#[derive(Debug, Clone)]
-pub struct Deployment {
-    pub version: BotVersion,
-    pub definition: Arc<Definition>,
+/// A bot as the account has it.
+#[derive(Debug, Clone, Default)]
+pub struct Bot {
+    /// What is being worked on.
+    pub draft: Option<Arc<Definition>>,
+    /// What was ever deployed, by number; versions never change.
+    pub versions: BTreeMap<u32, Arc<Definition>>,
+    /// The version that new conversations get.
+    pub deployed: Option<u32>,
 }
 
 /// A tenant, as of the last administrative event.
@@ -81,7 +156,9 @@ pub struct Account {
     pub settings: Settings,
     pub keys: Vec<Key>,
     pub agents: BTreeMap<AgentId, Agent>,
-    pub bot: Option<Deployment>,
+    pub bots: BTreeMap<BotId, Bot>,
+    /// In the order in which they were first deployed or drafted.
+    bot_order: Vec<BotId>,
     pub created_at: Timestamp,
 }
 
@@ -96,7 +173,8 @@ impl Account {
             settings: data.settings.clone(),
             keys: Vec::new(),
             agents: BTreeMap::new(),
-            bot: None,
+            bots: BTreeMap::new(),
+            bot_order: Vec::new(),
             created_at: event.at,
         })
     }
@@ -119,16 +197,64 @@ impl Account {
                     key.revoked_at.get_or_insert(event.at);
                 }
             }
-            Body::BotDeployed(data) => {
-                let version = BotVersion { bot_id: data.bot_id, version: data.version };
-                self.bot = Some(Deployment { version, definition: data.definition.clone() });
+            Body::BotDrafted(data) => {
+                self.bot_mut(data.bot_id).draft = Some(data.definition.clone());
             }
+            Body::BotDeployed(data) => {
+                let bot = self.bot_mut(data.bot_id);
+                bot.versions.entry(data.version).or_insert_with(|| data.definition.clone());
+                bot.deployed = Some(data.version);
+            }
+            Body::BotWithdrawn(data) => self.bot_mut(data.bot_id).deployed = None,
             Body::AgentUpdated(data) => {
                 self.agents.insert(data.agent_id, data.agent.clone());
             }
             Body::SettingsChanged(data) => self.settings = data.settings.clone(),
             _ => {}
         }
+    }
+
+    fn bot_mut(&mut self, id: BotId) -> &mut Bot {
+        if !self.bots.contains_key(&id) {
+            self.bot_order.push(id);
+        }
+        self.bots.entry(id).or_default()
+    }
+
+    /// The deployed version of a bot.
+    pub fn deployed(&self, bot_id: BotId) -> Option<BotVersion> {
+        let version = self.bots.get(&bot_id)?.deployed?;
+        Some(BotVersion { bot_id, version })
+    }
+
+    /// What answers a conversation that names no bot: the deployed version of the chosen bot, or
+    /// of the first that has one.
+    pub fn default_bot(&self) -> Option<BotVersion> {
+        match self.settings.default_bot {
+            Some(chosen) => self.deployed(chosen),
+            None => self.bot_order.iter().find_map(|bot| self.deployed(*bot)),
+        }
+    }
+
+    /// What answers a conversation: the version it began with, if that is still known, else what
+    /// is deployed of the same bot, else the account's default.
+    pub fn answering(&self, pinned: Option<BotVersion>) -> Option<BotVersion> {
+        let pinned = pinned.filter(|pinned| self.bots.contains_key(&pinned.bot_id));
+        let Some(pinned) = pinned else { return self.default_bot() };
+        match self.definition(pinned) {
+            Some(_) => Some(pinned),
+            None => self.deployed(pinned.bot_id).or_else(|| self.default_bot()),
+        }
+    }
+
+    /// What a version is made of.
+    pub fn definition(&self, version: BotVersion) -> Option<&Arc<Definition>> {
+        self.bots.get(&version.bot_id)?.versions.get(&version.version)
+    }
+
+    /// What a visitor of the widget is told when people will answer.
+    pub fn auto_reply(&self) -> &str {
+        self.settings.auto_reply.as_deref().unwrap_or(AUTO_REPLY)
     }
 
     /// The person a conversation is handed to: the first who is available.

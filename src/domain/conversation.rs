@@ -7,13 +7,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Body, Event, MessageInbound, MessageOutbound, Reader};
+use super::event::{
+    Body, BotVersion, ConversationUpdated, Event, MessageInbound, MessageOutbound, Reader,
+};
 use super::ids::{AccountId, ContactId, ConversationId, MessageId};
 use super::language::Language;
 use super::message::{Author, Channel};
 use super::seq::Seq;
-use super::text::PersonName;
+use super::text::{PersonName, Title};
 use super::time::Timestamp;
+use super::variables::Variables;
 
 /// Whether the fold let an event change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub enum Why {
     TurnIsClosed,
     /// An older turn is owed an answer first.
     OlderTurnIsOwed,
+    /// The conversation was deleted.
+    Deleted,
     /// Nothing would change.
     NoChange,
     /// The event is about something else.
@@ -72,9 +77,25 @@ pub struct Conversation {
     pub account: AccountId,
     pub contact_id: ContactId,
     pub channel: Channel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    /// What answers it, whatever is deployed now; none where nothing was when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<BotVersion>,
+    /// What its bot knows, and the step of a flow that the next message answers.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    /// The message that may open it, where only one may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<MessageId>,
     pub handling: Handling,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resolved: bool,
+    /// What is left of it is that it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// The language of the last inbound message.
     pub language: Option<Language>,
     pub message_count: u64,
@@ -116,8 +137,14 @@ impl Conversation {
             account: event.account,
             contact_id: data.contact_id,
             channel: data.channel,
+            title: data.title.clone(),
+            bot: data.bot,
+            variables: data.variables.clone(),
+            position: None,
+            opening: data.opening,
             handling: Handling::Bot,
             resolved: false,
+            deleted: false,
             language: None,
             message_count: 0,
             turns: Vec::new(),
@@ -138,6 +165,7 @@ impl Conversation {
             return Effect::Discarded(Why::AlreadyApplied);
         }
         let effect = match &event.body {
+            _ if self.deleted => Effect::Discarded(Why::Deleted),
             Body::MessageInbound(data) => self.inbound(seq, event.at, data),
             Body::MessageOutbound(data) => self.outbound(data),
             Body::ConversationEscalated(data) => {
@@ -157,6 +185,8 @@ impl Conversation {
                 }
             }
             Body::ConversationStarted(_) => Effect::Discarded(Why::AlreadyThere),
+            Body::ConversationUpdated(data) => self.update(data),
+            Body::ConversationDeleted(_) => self.delete(),
             _ => Effect::Discarded(Why::NotConcerned),
         };
         self.last_seq = seq;
@@ -187,6 +217,9 @@ impl Conversation {
     }
 
     fn inbound(&mut self, seq: Seq, at: Timestamp, data: &MessageInbound) -> Effect {
+        if data.opens && self.opening != Some(data.message_id) {
+            return Effect::Discarded(Why::AlreadyThere);
+        }
         if self.resolved {
             self.reopen();
         }
@@ -212,6 +245,8 @@ impl Conversation {
                 }
                 self.close(turn);
                 self.last_answered = data.in_reply_to;
+                self.variables.merge(&data.memory.variables);
+                self.position.clone_from(&data.memory.position);
             }
             Author::Agent { name } => {
                 if let Ok(agent) = name.parse() {
@@ -284,6 +319,32 @@ impl Conversation {
         }
         self.resolved = false;
         self.handling = Handling::Bot;
+        self.position = None;
+        Effect::Applied
+    }
+
+    fn update(&mut self, data: &ConversationUpdated) -> Effect {
+        let before = (self.title.clone(), self.bot, self.variables.clone());
+        if let Some(title) = &data.title {
+            self.title = Some(title.clone());
+        }
+        if data.bot.is_some() && data.bot != self.bot {
+            self.bot = data.bot;
+            self.position = None;
+        }
+        self.variables.merge(&data.variables);
+        if before == (self.title.clone(), self.bot, self.variables.clone()) {
+            return Effect::Discarded(Why::NoChange);
+        }
+        Effect::Applied
+    }
+
+    fn delete(&mut self) -> Effect {
+        self.deleted = true;
+        self.turns.clear();
+        self.title = None;
+        self.variables = Variables::default();
+        self.position = None;
         Effect::Applied
     }
 

@@ -37,6 +37,9 @@ pub enum Error {
     /// Not there, or not this account's: the two are never told apart.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// Its name is taken.
+    #[error("a {0} already exists")]
+    AlreadyExists(&'static str),
     /// The path exists, but not with this method; `allow` lists what does.
     #[error("this method is not allowed here; allowed: {allow}")]
     MethodNotAllowed { allow: &'static str },

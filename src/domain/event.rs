@@ -10,14 +10,20 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
-use super::account::{Agent, Settings};
-use super::ids::{
-    AccountId, AgentId, BotId, ContactId, ConversationId, EventId, KeyId, MessageId, StreamKey,
-};
+use super::attachment::Attachment;
+use super::ids::{AccountId, BotId, ContactId, ConversationId, EventId, MessageId, StreamKey};
 use super::language::Language;
-use super::message::{Author, Channel};
-use super::text::{Email, MessageText, PersonName, Phone};
+use super::message::{Author, Channel, Said};
+use super::text::{Email, MessageText, PersonName, Phone, Title};
 use super::time::Timestamp;
+use super::variables::{Memory, Variables};
+
+mod administration;
+
+pub use administration::{
+    AccountCreated, AgentUpdated, BotDeployed, BotDrafted, BotWithdrawn, KeyIssued, KeyRevoked,
+    SettingsChanged,
+};
 
 /// An event before or after it is in the log; its place there is its `Seq`.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,11 +92,13 @@ bodies! {
     ContactCreated(ContactCreated) = "contact.created",
     ContactUpdated(ContactUpdated) = "contact.updated",
     ConversationStarted(ConversationStarted) = "conversation.started",
+    ConversationUpdated(ConversationUpdated) = "conversation.updated",
     ConversationEscalated(ConversationEscalated) = "conversation.escalated",
     ConversationAssigned(ConversationAssigned) = "conversation.assigned",
     ConversationResolved(ConversationResolved) = "conversation.resolved",
     ConversationReopened(ConversationReopened) = "conversation.reopened",
     ConversationRead(ConversationRead) = "conversation.read",
+    ConversationDeleted(ConversationDeleted) = "conversation.deleted",
     MessageInbound(MessageInbound) = "message.inbound",
     MessageOutbound(MessageOutbound) = "message.outbound",
     ReplyStopped(ReplyStopped) = "reply.stopped",
@@ -99,7 +107,9 @@ bodies! {
     AccountCreated(AccountCreated) = "account.created",
     KeyIssued(KeyIssued) = "key.issued",
     KeyRevoked(KeyRevoked) = "key.revoked",
+    BotDrafted(BotDrafted) = "bot.drafted",
     BotDeployed(BotDeployed) = "bot.deployed",
+    BotWithdrawn(BotWithdrawn) = "bot.withdrawn",
     AgentUpdated(AgentUpdated) = "agent.updated",
     SettingsChanged(SettingsChanged) = "settings.changed",
 }
@@ -132,17 +142,21 @@ impl Body {
             Self::AccountCreated(_)
             | Self::KeyIssued(_)
             | Self::KeyRevoked(_)
+            | Self::BotDrafted(_)
             | Self::BotDeployed(_)
+            | Self::BotWithdrawn(_)
             | Self::AgentUpdated(_)
             | Self::SettingsChanged(_) => true,
             Self::ContactCreated(_)
             | Self::ContactUpdated(_)
             | Self::ConversationStarted(_)
+            | Self::ConversationUpdated(_)
             | Self::ConversationEscalated(_)
             | Self::ConversationAssigned(_)
             | Self::ConversationResolved(_)
             | Self::ConversationReopened(_)
             | Self::ConversationRead(_)
+            | Self::ConversationDeleted(_)
             | Self::MessageInbound(_)
             | Self::MessageOutbound(_)
             | Self::ReplyStopped(_)
@@ -155,11 +169,13 @@ impl Body {
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
             Self::ConversationStarted(data) => Some(data.conversation_id),
+            Self::ConversationUpdated(data) => Some(data.conversation_id),
             Self::ConversationEscalated(data) => Some(data.conversation_id),
             Self::ConversationAssigned(data) => Some(data.conversation_id),
             Self::ConversationResolved(data) => Some(data.conversation_id),
             Self::ConversationReopened(data) => Some(data.conversation_id),
             Self::ConversationRead(data) => Some(data.conversation_id),
+            Self::ConversationDeleted(data) => Some(data.conversation_id),
             Self::MessageInbound(data) => Some(data.conversation_id),
             Self::MessageOutbound(data) => Some(data.conversation_id),
             Self::ReplyStopped(data) => Some(data.conversation_id),
@@ -170,7 +186,9 @@ impl Body {
             | Self::AccountCreated(_)
             | Self::KeyIssued(_)
             | Self::KeyRevoked(_)
+            | Self::BotDrafted(_)
             | Self::BotDeployed(_)
+            | Self::BotWithdrawn(_)
             | Self::AgentUpdated(_)
             | Self::SettingsChanged(_) => None,
         }
@@ -226,6 +244,51 @@ pub struct ConversationStarted {
     pub conversation_id: ConversationId,
     pub contact_id: ContactId,
     pub channel: Channel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    /// What answers it from now on, whatever is deployed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<BotVersion>,
+    /// What its bot may know from the start.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
+    /// The one message that may open it, where several callers may try at once: its `opens` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<MessageId>,
+}
+
+impl ConversationStarted {
+    /// One that says nothing more than that it began.
+    pub fn new(conversation_id: ConversationId, contact_id: ContactId, channel: Channel) -> Self {
+        Self {
+            conversation_id,
+            contact_id,
+            channel,
+            title: None,
+            bot: None,
+            variables: Variables::default(),
+            opening: None,
+        }
+    }
+}
+
+/// Something about a thread changed; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationUpdated {
+    pub conversation_id: ConversationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<BotVersion>,
+    /// Those that changed.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
+}
+
+/// A thread is gone for good: nobody reads it any more, and nothing can be added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConversationDeleted {
+    pub conversation_id: ConversationId,
 }
 
 /// A conversation was handed to people.
@@ -286,6 +349,14 @@ pub struct MessageInbound {
     pub channel: Channel,
     pub text: MessageText,
     pub language: Language,
+    /// The message counts only as the first of its conversation, named in its `opening`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opens: bool,
+    /// What was said elsewhere before, as its sender tells it; for the bot's ears only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<Said>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Set when the caller gave an `Idempotency-Key`: the fold of this event claims it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
@@ -317,13 +388,21 @@ pub struct MessageOutbound {
     pub intent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot: Option<BotVersion>,
+    /// Answers that the customer may choose from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// What the bot wants remembered from here on.
+    #[serde(default, skip_serializing_if = "Memory::is_empty")]
+    pub memory: Memory,
     /// The reply was stopped: the text is what had been shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }
 
 /// Which version of which bot answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct BotVersion {
     pub bot_id: BotId,
     pub version: u32,
@@ -363,52 +442,4 @@ pub enum FailureReason {
     BotFailed,
     /// The bot took longer than a turn may.
     TimedOut,
-}
-
-/// A tenant was made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AccountCreated {
-    pub name: String,
-    /// Signs live tokens: 32 random bytes, base64url. Whoever reads this topic can mint them.
-    pub signing_secret: String,
-    pub settings: Settings,
-}
-
-/// A key was made; only its SHA-256 is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct KeyIssued {
-    pub key_id: KeyId,
-    /// Which surface it opens.
-    pub kind: super::account::KeyKind,
-    /// SHA-256 of the key, hex.
-    pub sha256: String,
-    pub label: String,
-}
-
-/// A key stopped working.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct KeyRevoked {
-    pub key_id: KeyId,
-}
-
-/// A bot's version went live.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BotDeployed {
-    pub bot_id: BotId,
-    /// Counts from 1.
-    pub version: u32,
-    pub definition: std::sync::Arc<super::bot::Definition>,
-}
-
-/// A person who answers was added or changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AgentUpdated {
-    pub agent_id: AgentId,
-    pub agent: Agent,
-}
-
-/// The account's settings are now these.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SettingsChanged {
-    pub settings: Settings,
 }

@@ -52,3 +52,19 @@ pub enum Author {
         name: String,
     },
 }
+
+/// Something said in a conversation, as a bot is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Said {
+    pub by: Side,
+    pub text: String,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Customer,
+    /// The bot, or a person on its side.
+    Business,
+}

@@ -3,6 +3,7 @@
 //! Events and the folds over them decide everything; this module imports nothing of ours.
 
 pub mod account;
+pub mod attachment;
 pub mod bot;
 pub mod contact;
 pub mod conversation;
@@ -14,5 +15,6 @@ pub mod message;
 pub mod seq;
 pub mod text;
 pub mod time;
+pub mod variables;
 
 pub use error::{Error, Result};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub const MESSAGE_MAX_CHARS: usize = 10_000;
 const NAME_MAX_CHARS: usize = 200;
 const EMAIL_MAX_CHARS: usize = 254;
+const TITLE_MAX_CHARS: usize = 255;
 
 /// Why a text is refused; reads as a sentence after the field's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,22 @@ text_type!(
     /// and brackets between them are dropped.
     Phone
 );
+
+text_type!(
+    /// What a conversation is called: trimmed, not empty, at most 255 characters.
+    Title
+);
+
+impl FromStr for Title {
+    type Err = TextFault;
+    fn from_str(text: &str) -> Result<Self, TextFault> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(TextFault::Empty);
+        }
+        bounded(text, TITLE_MAX_CHARS).map(|text| Self(text.into()))
+    }
+}
 
 impl FromStr for MessageText {
     type Err = TextFault;

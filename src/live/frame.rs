@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cursor::Cursor;
+use crate::domain::attachment::Attachment;
 use crate::domain::event::{Body, Event, FailureReason, Reader};
 use crate::domain::ids::{ContactId, ConversationId, MessageId};
 use crate::domain::language::Language;
 use crate::domain::message::{Author, Channel};
-use crate::domain::text::{MessageText, PersonName};
+use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
 
 /// One frame for one reader.
@@ -90,7 +91,43 @@ pub struct Message {
     /// The reply was stopped here; only outbound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partial: Option<bool>,
+    /// Answers to choose from; only outbound.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<File>,
     pub created_at: Timestamp,
+}
+
+/// A file that came with a message; how it is fetched is the surface's matter.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct File {
+    /// Counted from 1 in its message.
+    pub id: u64,
+    pub filename: String,
+    /// Bytes.
+    pub size: u64,
+    pub mime_type: String,
+}
+
+impl File {
+    fn all(attachments: &[Attachment]) -> Vec<Self> {
+        let one = |(id, file): (u64, &Attachment)| Self {
+            id,
+            filename: file.filename.clone(),
+            size: file.size,
+            mime_type: file.mime_type.clone(),
+        };
+        (1..).zip(attachments).map(one).collect()
+    }
+}
+
+/// `conversation.updated`: what is absent stays.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Updated {
+    pub conversation_id: ConversationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
 }
 
 /// `conversation.started`.
@@ -130,7 +167,7 @@ pub struct Assigned {
     pub agent: Named,
 }
 
-/// `conversation.resolved` and `conversation.reopened`.
+/// `conversation.resolved`, `conversation.reopened` and `conversation.deleted`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Thread {
     pub conversation_id: ConversationId,
@@ -245,6 +282,13 @@ pub fn of_event(event: &Event) -> Option<Content> {
         Body::ConversationReopened(data) => {
             content(name, at, &Thread { conversation_id: data.conversation_id })
         }
+        Body::ConversationUpdated(data) => {
+            let (conversation_id, title) = (data.conversation_id, data.title.clone());
+            content(name, at, &Updated { conversation_id, title })
+        }
+        Body::ConversationDeleted(data) => {
+            content(name, at, &Thread { conversation_id: data.conversation_id })
+        }
         Body::ConversationRead(data) => {
             content(name, at, &Read { reader: data.reader, message_id: data.message_id })
         }
@@ -266,7 +310,9 @@ pub fn of_event(event: &Event) -> Option<Content> {
         | Body::AccountCreated(_)
         | Body::KeyIssued(_)
         | Body::KeyRevoked(_)
+        | Body::BotDrafted(_)
         | Body::BotDeployed(_)
+        | Body::BotWithdrawn(_)
         | Body::AgentUpdated(_)
         | Body::SettingsChanged(_) => return None,
     })
@@ -287,6 +333,8 @@ impl Message {
                 intent: None,
                 in_reply_to: None,
                 partial: None,
+                buttons: Vec::new(),
+                attachments: File::all(&data.attachments),
                 created_at: event.at,
             }),
             Body::MessageOutbound(data) => Some(Self {
@@ -300,6 +348,8 @@ impl Message {
                 intent: data.intent.clone(),
                 in_reply_to: data.in_reply_to,
                 partial: Some(data.partial),
+                buttons: data.buttons.clone(),
+                attachments: File::all(&data.attachments),
                 created_at: event.at,
             }),
             _ => None,

@@ -120,7 +120,7 @@ pub async fn account(command: AccountCommand) -> Result<(), Failure> {
                 new.settings.credits = credits;
                 new.settings.aerochat_per_minute = aerochat_per_minute;
                 new.agent = new.agent.filter(|_| !no_agent);
-                new.bot = new.bot.filter(|_| !no_bot);
+                new.bots.retain(|_| !no_bot);
                 let made = administration::create_account(&app, new).await?;
                 println!("{}", serde_json::to_string_pretty(&made.as_json())?);
                 Ok(())
@@ -195,8 +195,11 @@ pub async fn bot(command: BotCommand) -> Result<(), Failure> {
         .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?;
     with_app(&at, async |app| {
         let account = chosen(&app, account.as_deref())?;
-        let version = administration::deploy_bot(&app, account, definition).await?;
-        println!("version {version} answers now");
+        let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+        let first = tenant.account.default_bot().map(|version| version.bot_id);
+        let bot = administration::draft_bot(&app, account, first, definition).await?;
+        let deployed = administration::deploy_bot(&app, account, bot).await?;
+        println!("version {} answers now", deployed.version);
         Ok(())
     })
     .await

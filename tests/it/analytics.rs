@@ -16,6 +16,7 @@ use parlor::domain::message::{Author, Channel};
 use parlor::domain::seq::Seq;
 use parlor::domain::text::{MessageText, PersonName};
 use parlor::domain::time::Timestamp;
+use parlor::domain::variables::Memory;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -49,6 +50,9 @@ fn body(word: &str) -> Body {
             in_reply_to,
             intent: None,
             bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: Memory::default(),
             partial: false,
         })
     };
@@ -60,6 +64,9 @@ fn body(word: &str) -> Body {
             channel,
             text: "Hello".parse().expect("a text"),
             language,
+            opens: false,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency: None,
         }),
         "re" => says(Author::Bot { name: "Acme".to_owned() }, Some(question())),
@@ -106,11 +113,11 @@ fn event(number: u64, body: Body) -> Event {
 }
 
 fn started() -> Conversation {
-    let data = ConversationStarted {
-        conversation_id: ConversationId::from_uuid(Uuid::from_u128(1)),
-        contact_id: ContactId::from_uuid(Uuid::from_u128(1)),
-        channel: Channel::Web,
-    };
+    let data = ConversationStarted::new(
+        ConversationId::from_uuid(Uuid::from_u128(1)),
+        ContactId::from_uuid(Uuid::from_u128(1)),
+        Channel::Web,
+    );
     let event = event(1, Body::ConversationStarted(data));
     Conversation::started(Seq::new(1), &event).expect("it starts")
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::super::outcome::{Outcome, outcome_of};
 use super::super::turns::{Call, Taken, Turns};
 use super::super::{App, accounts::Tenant, clock, failed};
-use super::{SendMessage, Sent, Thread};
-use crate::bot::{Answer, Bot, Turn};
-use crate::domain::contact::Contact;
+use super::{SendMessage, Sent, Thread, To};
+use crate::bot::{Answer, Background, Bot, Turn};
+use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
@@ -19,6 +19,7 @@ use crate::domain::language::{self, Language};
 use crate::domain::message::{Author, Channel};
 use crate::domain::text::{MessageText, PersonName};
 use crate::domain::time::Timestamp;
+use crate::domain::variables::Memory;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 
@@ -36,11 +37,14 @@ pub(super) struct Draft {
     language: Language,
     text: MessageText,
     with_bot: bool,
+    /// The message counts only if it is the conversation's first.
+    opens: bool,
     /// The answer is streamed: somebody watches, or older turns must be answered first.
     streamed: bool,
     bot: Option<(Arc<Bot>, BotVersion)>,
     agent: Option<PersonName>,
     brand: String,
+    auto_reply: String,
     previous: Option<Language>,
     events: Vec<Body>,
     /// Which of `events` is the message.
@@ -58,15 +62,34 @@ impl Draft {
     ) -> Self {
         let account = &tenant.account;
         let mut events = Vec::with_capacity(4);
-        let contact_name = match &thread.state {
-            None => Some(start(&mut events, &thread, command)),
-            Some(state) => go_on(&mut events, state, thread.known.as_ref(), command),
+        let message = clock::mint();
+        let pinned = match (&thread.state, &command.to) {
+            (Some(state), _) => state.bot,
+            (None, To::New(opening)) => opening.bot,
+            (None, To::Conversation(_)) => None,
+        };
+        let bot = tenant.bot(pinned);
+        let version = bot.as_ref().map(|(_, version)| *version);
+        let (opens, contact_name) = match (&thread.state, &command.to) {
+            (None, To::New(opening)) => {
+                let name = start(&mut events, &thread, &command.contact);
+                let opens = opening.conversation.is_some();
+                events.push(Body::ConversationStarted(ConversationStarted {
+                    conversation_id: thread.conversation,
+                    contact_id: thread.contact,
+                    channel: thread.channel,
+                    title: opening.title.clone(),
+                    bot: version,
+                    variables: opening.variables.clone(),
+                    opening: opens.then_some(message),
+                }));
+                (opens, Some(name))
+            }
+            _ => (false, go_on(&mut events, &thread, &command.contact)),
         };
         let previous = thread.state.as_ref().and_then(|state| state.language);
-        let bot = tenant.bot().map(|(bot, deployment)| (bot, deployment.version));
         let default = bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language());
         let language = language::detect(command.text.as_str(), previous, default);
-        let message = clock::mint();
         let inbound = events.len();
         events.push(Body::MessageInbound(MessageInbound {
             message_id: message,
@@ -75,6 +98,9 @@ impl Draft {
             channel: thread.channel,
             text: command.text.clone(),
             language,
+            opens,
+            context: command.context.clone(),
+            attachments: command.attachments.clone(),
             idempotency,
         }));
         Self {
@@ -89,12 +115,14 @@ impl Draft {
             language,
             text: command.text.clone(),
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
+            opens,
             streamed: command.streaming
                 || thread.state.as_ref().is_some_and(|state| !state.turns.is_empty())
                 || app.hub.has_readers(thread.conversation),
             bot,
             agent: account.available_agent().map(|agent| agent.name.clone()),
             brand: account.settings.brand.clone(),
+            auto_reply: if opens { account.auto_reply().to_owned() } else { String::new() },
             previous,
             events,
             inbound,
@@ -126,6 +154,7 @@ impl Draft {
             text: self.text.as_str(),
             previous: self.previous,
             person_available: self.agent.is_some(),
+            background: &Background::default(),
         };
         let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
         let Answer::Reply { intent, text } = answer else {
@@ -134,26 +163,52 @@ impl Draft {
             return Ok(Some(taken));
         };
         let reply = MessageOutbound {
+            language,
+            intent: intent.map(str::to_owned),
+            bot: Some(version),
+            ..self.said(author_name(&bot, &self.brand), text.to_owned())
+        };
+        self.outcome = Some(self.reply(reply));
+        Ok(Some(taken))
+    }
+
+    /// What is said in answer to the message.
+    fn said(&self, name: String, text: String) -> MessageOutbound {
+        MessageOutbound {
             message_id: self.message.reply(),
             conversation_id: self.conversation,
             contact_id: self.contact,
             channel: self.channel,
-            author: Author::Bot { name: author_name(&bot, &self.brand) },
-            text: MessageText::from_bot(text.to_owned()),
-            language,
+            author: Author::Bot { name },
+            text: MessageText::from_bot(text),
+            language: self.language,
             in_reply_to: Some(self.message),
-            intent: intent.map(str::to_owned),
-            bot: Some(version),
+            intent: None,
+            bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: Memory::default(),
             partial: false,
-        };
+        }
+    }
+
+    fn reply(&mut self, reply: MessageOutbound) -> Outcome {
         self.events.push(Body::MessageOutbound(reply.clone()));
-        self.outcome = Some(Outcome::Replied(Box::new(reply)));
-        Ok(Some(taken))
+        Outcome::Replied(Box::new(reply))
+    }
+
+    /// Tells a visitor who begins a conversation that people will answer.
+    fn reply_for_people(&mut self) -> Option<Outcome> {
+        let text = std::mem::take(&mut self.auto_reply);
+        (!text.is_empty()).then(|| self.reply(self.said(self.brand.clone(), text)))
     }
 
     async fn nobody(&mut self, app: &App) -> Result<Outcome> {
         if self.agent.is_some() {
             return self.hand_over(app).await;
+        }
+        if let Some(outcome) = self.reply_for_people() {
+            return Ok(outcome);
         }
         self.events.push(Body::ReplyFailed(ReplyFailed {
             conversation_id: self.conversation,
@@ -172,6 +227,7 @@ impl Draft {
                 contact.map_or_else(|| PersonName::guest(self.contact), |contact| contact.name)
             }
         };
+        let said = self.reply_for_people();
         self.events.push(Body::ConversationEscalated(ConversationEscalated {
             conversation_id: self.conversation,
             contact_id: self.contact,
@@ -180,7 +236,7 @@ impl Draft {
             trigger_message: Some(self.text.clone()),
             assigned_agent: self.agent.clone(),
         }));
-        Ok(Outcome::Queued)
+        Ok(said.unwrap_or(Outcome::Queued))
     }
 
     pub(super) async fn append(
@@ -199,7 +255,11 @@ impl Draft {
         let appended = app.engine.append(events.collect()).await.map_err(failed)?;
         let inbound = appended.get(self.inbound).ok_or(Error::Internal)?;
         if inbound.effect != Effect::Applied {
-            return Err(Error::NotFound("conversation"));
+            return Err(if self.opens {
+                Error::AlreadyExists("conversation")
+            } else {
+                Error::NotFound("conversation")
+            });
         }
         let seq = inbound.seq;
         // The fold may have seen what the views did not show yet: a person who took over, or an
@@ -242,8 +302,12 @@ pub fn event_id(body: &Body) -> EventId {
     }
 }
 
-fn start(events: &mut Vec<Body>, thread: &Thread, command: &SendMessage) -> PersonName {
-    let details = &command.contact;
+/// A contact that is not known yet; what is told of one that is may be new.
+fn start(events: &mut Vec<Body>, thread: &Thread, details: &Details) -> PersonName {
+    if let Some(contact) = &thread.known {
+        update(events, contact, details);
+        return details.name.clone().unwrap_or_else(|| contact.name.clone());
+    }
     let name = details.name.clone().unwrap_or_else(|| PersonName::guest(thread.contact));
     events.push(Body::ContactCreated(ContactCreated {
         contact_id: thread.contact,
@@ -253,36 +317,30 @@ fn start(events: &mut Vec<Body>, thread: &Thread, command: &SendMessage) -> Pers
         channel: thread.channel,
         source: thread.channel.as_str().to_owned(),
     }));
-    events.push(Body::ConversationStarted(ConversationStarted {
-        conversation_id: thread.conversation,
-        contact_id: thread.contact,
-        channel: thread.channel,
-    }));
     name
 }
 
-fn go_on(
-    events: &mut Vec<Body>,
-    state: &Conversation,
-    known: Option<&Contact>,
-    command: &SendMessage,
-) -> Option<PersonName> {
-    let details = &command.contact;
-    if let Some(contact) = known {
-        let changed_fields = contact.changes(details);
-        if !changed_fields.is_empty() {
-            events.push(Body::ContactUpdated(ContactUpdated {
-                contact_id: contact.id,
-                changed_fields,
-                name: details.name.clone().unwrap_or_else(|| contact.name.clone()),
-                email: details.email.clone().or_else(|| contact.email.clone()),
-                phone: details.phone.clone().or_else(|| contact.phone.clone()),
-                channel: contact.channel,
-            }));
-        }
+fn go_on(events: &mut Vec<Body>, thread: &Thread, details: &Details) -> Option<PersonName> {
+    if let Some(contact) = &thread.known {
+        update(events, contact, details);
     }
-    if state.resolved {
+    if let Some(state) = thread.state.as_ref().filter(|state| state.resolved) {
         events.push(Body::ConversationReopened(ConversationReopened { conversation_id: state.id }));
     }
-    details.name.clone().or_else(|| known.map(|contact| contact.name.clone()))
+    details.name.clone().or_else(|| thread.known.as_ref().map(|contact| contact.name.clone()))
+}
+
+fn update(events: &mut Vec<Body>, contact: &Contact, details: &Details) {
+    let changed_fields = contact.changes(details);
+    if changed_fields.is_empty() {
+        return;
+    }
+    events.push(Body::ContactUpdated(ContactUpdated {
+        contact_id: contact.id,
+        changed_fields,
+        name: details.name.clone().unwrap_or_else(|| contact.name.clone()),
+        email: details.email.clone().or_else(|| contact.email.clone()),
+        phone: details.phone.clone().or_else(|| contact.phone.clone()),
+        channel: contact.channel,
+    }));
 }

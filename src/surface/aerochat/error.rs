@@ -79,9 +79,10 @@ impl From<Error> for Failure {
         let message = error.to_string();
         let body = |kind| Json(ErrorOut { detail: Detail { kind, message } });
         match error {
-            Error::Invalid(_) | Error::IdempotencyMismatch | Error::Forbidden(_) => {
-                Self::Invalid(body(ErrorType::InvalidRequest))
-            }
+            Error::Invalid(_)
+            | Error::IdempotencyMismatch
+            | Error::AlreadyExists(_)
+            | Error::Forbidden(_) => Self::Invalid(body(ErrorType::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLong(body(ErrorType::MessageTooLong))
             }

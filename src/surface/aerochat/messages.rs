@@ -14,7 +14,7 @@ use super::Key;
 use super::error::Failure;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
 use crate::app::outcome::{Outcome, await_outcome};
-use crate::app::send_message::{SendMessage, Sent, send_message};
+use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, read_conversation};
 use crate::domain::ids::AccountId;
@@ -64,16 +64,18 @@ impl Messages {
     ) -> std::result::Result<SentResponse, Failure> {
         let asked = Asked::try_from(body.0)?;
         let key_given = checked_key(idempotency_key.0)?;
-        let conversation = match asked.conversation {
-            Some(id) => Some(id.parse().map_err(|_| Error::NotFound("conversation"))?),
-            None => None,
+        let to = match asked.conversation {
+            Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
+            None => To::New(Opening::default()),
         };
         let streaming = event_stream::is_wanted(accept.0.as_deref());
         let command = SendMessage {
-            conversation,
+            to,
             text: asked.text,
             contact: asked.contact,
             channel: Channel::Api,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency_key: key_given.map(|key| ("aerochat", key)),
             streaming,
         };

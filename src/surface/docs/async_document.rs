@@ -133,6 +133,8 @@ fn frames() -> Vec<(&'static str, &'static str, Value)> {
         ("conversation.assigned", "An agent took it", schema::<frame::Assigned>()),
         ("conversation.resolved", "Closed", schema::<frame::Thread>()),
         ("conversation.reopened", "Goes on", schema::<frame::Thread>()),
+        ("conversation.updated", "Its title changed", schema::<frame::Updated>()),
+        ("conversation.deleted", "Gone for good", schema::<frame::Thread>()),
         ("conversation.read", "Read up to a message", schema::<frame::Read>()),
         ("message.inbound", "The customer wrote", schema::<frame::Message>()),
         ("message.outbound", "The bot or an agent answered", schema::<frame::Message>()),

@@ -13,7 +13,7 @@ use super::Answer;
 use super::caller::{Caller, Credential};
 use super::wire::{MessageIn, SentOut};
 use crate::app::App;
-use crate::app::send_message::{SendMessage, Sent, send_message};
+use crate::app::send_message::{SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::domain::contact::Details;
 use crate::domain::ids::{AccountId, ConversationId};
@@ -88,10 +88,12 @@ pub(super) async fn send(
         return Err(Error::invalid("Idempotency-Key", "must have 1 to 255 characters"));
     }
     let command = SendMessage {
-        conversation: Some(conversation),
+        to: To::Conversation(conversation),
         text,
         contact: Details::default(),
         channel: Channel::Web,
+        context: Vec::new(),
+        attachments: Vec::new(),
         idempotency_key: idempotency_key.map(|key| ("live", key)),
         streaming: true,
     };

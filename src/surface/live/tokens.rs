@@ -12,8 +12,9 @@ use super::Answer;
 use super::caller::{Address, Credential};
 use super::wire::{DemoOut, TokenIn, TokenOut};
 use crate::app::limits::Caller as Limited;
-use crate::app::{App, demo, live_feed};
+use crate::app::{App, demo, live_feed, manage_conversation};
 use crate::domain::Error;
+use crate::domain::message::Channel;
 use crate::surface::fields::{Field, Number, parsed};
 
 pub(super) struct Tokens;
@@ -99,12 +100,12 @@ impl Tokens {
         if let Some(retry_after_s) = allowance.retry_after_s {
             return Err(Error::RateLimited { retry_after_s }.into());
         }
-        let (conversation, contact) = live_feed::start_conversation(&app, tenant).await?;
+        let begun = manage_conversation::start(&app, tenant, Channel::Web, None, None).await?;
         let (token, expires_at) =
-            live_feed::mint_token(&app, tenant, conversation, DEMO_VALID).await?;
+            live_feed::mint_token(&app, tenant, begun.conversation, DEMO_VALID).await?;
         Ok(DemoStarted::Demo(Json(DemoOut {
-            conversation_id: conversation.to_string(),
-            contact_id: contact.to_string(),
+            conversation_id: begun.conversation.to_string(),
+            contact_id: begun.contact.to_string(),
             token,
             expires_at: expires_at.to_string(),
             brand: tenant.account.settings.brand.clone(),

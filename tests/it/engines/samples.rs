@@ -12,6 +12,7 @@ use parlor::domain::language::Language;
 use parlor::domain::message::{Author, Channel};
 use parlor::domain::seq::Seq;
 use parlor::domain::text::MessageText;
+use parlor::domain::variables::Memory;
 use parlor::engine::relay::Whereabouts;
 use parlor::engine::{Engine, Recorded};
 
@@ -46,11 +47,11 @@ impl Thread {
                 channel,
                 source: "web".into(),
             })),
-            self.event(Body::ConversationStarted(ConversationStarted {
+            self.event(Body::ConversationStarted(ConversationStarted::new(
                 conversation_id,
                 contact_id,
                 channel,
-            })),
+            ))),
         ]
     }
 
@@ -87,6 +88,9 @@ impl Thread {
             channel: Channel::Web,
             text: text.parse().expect("a text"),
             language: Language::ENGLISH,
+            opens: false,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency: None,
         });
         (message_id, self.event(body))
@@ -128,6 +132,9 @@ impl Thread {
             in_reply_to,
             intent: None,
             bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: Memory::default(),
             partial: false,
         }))
     }

@@ -16,6 +16,7 @@ use crate::domain::language::Language;
 use crate::domain::message::{Author, Channel};
 use crate::domain::text::{MessageText, PersonName};
 use crate::domain::time::Timestamp;
+use crate::domain::variables::Memory;
 
 /// Whose events they are.
 pub(crate) struct Story {
@@ -87,7 +88,7 @@ impl Story {
     pub(crate) fn started(&self) -> Event {
         let (conversation_id, contact_id) = (self.id, self.contact);
         let channel = Channel::Web;
-        let data = ConversationStarted { conversation_id, contact_id, channel };
+        let data = ConversationStarted::new(conversation_id, contact_id, channel);
         self.event(Body::ConversationStarted(data))
     }
 
@@ -99,6 +100,9 @@ impl Story {
             channel: Channel::Web,
             text: format!("question {number}").parse().expect("a text"),
             language: Language::ENGLISH,
+            opens: false,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency: None,
         }))
     }
@@ -135,6 +139,9 @@ impl Story {
             in_reply_to,
             intent: None,
             bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: Memory::default(),
             partial,
         }))
     }

@@ -86,6 +86,7 @@ pub(super) mod tests {
     use super::*;
     use crate::domain::event::{ConversationReopened, Event, MessageInbound, MessageOutbound};
     use crate::domain::ids::{EventId, Id, StreamKey};
+    use crate::domain::variables::Memory;
 
     fn recorded(seq: u64, bits: u128, body: Body) -> Recorded {
         let event = Event {
@@ -107,6 +108,9 @@ pub(super) mod tests {
             channel: Channel::Web,
             text: MessageText::from_bot(text.to_owned()),
             language: Language::ENGLISH,
+            opens: false,
+            context: Vec::new(),
+            attachments: Vec::new(),
             idempotency: None,
         });
         recorded(seq, bits, body)
@@ -124,6 +128,9 @@ pub(super) mod tests {
             in_reply_to: None,
             intent: None,
             bot: None,
+            buttons: Vec::new(),
+            attachments: Vec::new(),
+            memory: Memory::default(),
             partial: false,
         });
         recorded(5, 1, body)

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::join_all;
-use parlor::app::{App, administration, demo, live_feed};
+use parlor::app::{App, administration, demo, manage_conversation};
 use parlor::config::{Config, EngineKind};
 use parlor::domain::account::KeyKind;
 use parlor::domain::event::Event;
 use parlor::domain::ids::AccountId;
+use parlor::domain::message::Channel;
 use parlor::domain::seq::Seq;
 use parlor::engine::Topic;
 use parlor::role::serve;
@@ -147,9 +148,9 @@ impl Site {
         let id = self.id();
         let begun = self.ground.run(move |app| async move {
             let tenant = app.accounts.get(id).expect("the account");
-            live_feed::start_conversation(&app, &tenant).await.expect("begun")
+            manage_conversation::start(&app, &tenant, Channel::Web, None, None).await
         });
-        let (conversation, _) = begun.await;
+        let conversation = begun.await.expect("begun").conversation;
         let body = json!({ "conversation_id": conversation.to_string() });
         let minted = self.client().post("/live/v1/tokens", &body).await.expect(201);
         let bearer = format!("Bearer {}", minted["token"].as_str().expect("a token"));
@@ -253,12 +254,12 @@ impl Nodes {
                     new.settings.aerochat_per_minute = u32::try_from(number()).ok();
                 }
                 "--no-agent" => new.agent = None,
-                "--no-bot" => new.bot = None,
+                "--no-bot" => new.bots.clear(),
                 other => panic!("a site knows no {other}"),
             }
         }
         if let Some(definition) = bot {
-            new.bot = Some(serde_json::from_value(definition.clone()).expect("a bot"));
+            new.bots = vec![serde_json::from_value(definition.clone()).expect("a bot")];
         }
         let made = self.run(|app| async move {
             administration::create_account(&app, new).await.expect("made")
