@@ -6,23 +6,21 @@ use std::time::Duration;
 use super::accounts::Tenant;
 use super::secret::LiveToken;
 use super::{App, clock, failed};
+use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Event, Reader};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::time::Timestamp;
-use crate::domain::{Error, Result};
-use crate::engine::Recorded;
 use crate::engine::relay::Whereabouts;
 use crate::live::cursor::Cursor;
 use crate::live::follow::{self, Follower};
-use crate::live::frame::{Frame, Message};
-use crate::projection::pages::BLOCK;
+use crate::live::frame::Frame;
 
 /// Follows a conversation from a cursor; from now where there is none.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's.
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
 pub async fn follow(
     app: &Arc<App>,
     account: AccountId,
@@ -44,7 +42,7 @@ pub fn whereabouts(state: &Conversation) -> Whereabouts {
 /// A page of a conversation's feed and the place after it.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's.
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
 pub async fn page(
     app: &Arc<App>,
     account: AccountId,
@@ -62,7 +60,7 @@ pub async fn page(
 /// Shows the conversation's other readers that the customer types, or no longer does.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's.
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
 pub async fn typing(
     app: &App,
     account: AccountId,
@@ -74,13 +72,10 @@ pub async fn typing(
     Ok(())
 }
 
-/// Messages a read mark may lie back; looked for from the end, a block at a time.
-const READ_BACK: u64 = 1_000;
-
 /// Records that the customer has read up to a message.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's, and for a message that is not
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's, and for a message that is not
 /// among the last thousand of it.
 pub async fn read(
     app: &App,
@@ -92,9 +87,7 @@ pub async fn read(
     if state.read_by_customer == Some(message) {
         return Ok(());
     }
-    if !is_recent(app, &state, message).await? {
-        return Err(Error::NotFound("message"));
-    }
+    super::read_conversation::recent_message(app, account, conversation, message).await?;
     let body = Body::ConversationRead(ConversationRead {
         conversation_id: conversation,
         reader: Reader::Customer,
@@ -111,28 +104,10 @@ pub async fn read(
     Ok(())
 }
 
-async fn is_recent(app: &App, state: &Conversation, message: MessageId) -> Result<bool> {
-    let mut end = state.message_count;
-    let first = end.saturating_sub(READ_BACK);
-    while end > first {
-        let begin = (end - 1) / BLOCK * BLOCK;
-        let size = usize::try_from(end - begin).unwrap_or_default();
-        let block = app.engine.messages(state.account, state.id, begin, size).await;
-        let is_it = |entry: &Recorded| {
-            Message::of_event(&entry.event).is_some_and(|found| found.message_id == message)
-        };
-        if block.map_err(failed)?.iter().any(is_it) {
-            return Ok(true);
-        }
-        end = begin;
-    }
-    Ok(false)
-}
-
 /// A token for a browser: opens one conversation for a while.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's.
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
 pub async fn mint_token(
     app: &App,
     tenant: &Tenant,

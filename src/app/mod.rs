@@ -7,6 +7,7 @@ pub mod clock;
 pub mod demo;
 pub mod idempotency;
 pub mod limits;
+pub mod list_conversations;
 pub mod live_feed;
 pub mod manage_conversation;
 pub mod outcome;
@@ -16,6 +17,7 @@ pub mod send_message;
 pub mod stop_reply;
 pub mod turn_feed;
 pub mod turns;
+pub mod visitors;
 
 use std::sync::Arc;
 

@@ -3,12 +3,14 @@
 use super::{App, failed};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::event::Body;
+use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::projection::is_message;
+use crate::projection::pages::BLOCK;
 
 /// A conversation of this account.
 ///
@@ -57,6 +59,38 @@ pub async fn messages(
     }
     let messages = app.engine.messages(account, id, skip, limit).await.map_err(failed)?;
     Ok(Page { messages, total })
+}
+
+/// Messages that are looked through for one; from the end, a block at a time.
+const RECENT: u64 = 1_000;
+
+/// A message among the last thousand of a conversation.
+///
+/// # Errors
+/// [`Error::NotFound`] for a conversation that is not this account's, and for any other message.
+pub async fn recent_message(
+    app: &App,
+    account: AccountId,
+    id: ConversationId,
+    message: MessageId,
+) -> Result<Recorded> {
+    let mut end = conversation(app, account, id).await?.message_count;
+    let first = end.saturating_sub(RECENT);
+    while end > first {
+        let begin = (end - 1) / BLOCK * BLOCK;
+        let size = usize::try_from(end - begin).unwrap_or_default();
+        let block = app.engine.messages(account, id, begin, size).await.map_err(failed)?;
+        let is_it = |entry: &Recorded| match &entry.event.body {
+            Body::MessageInbound(data) => data.message_id == message,
+            Body::MessageOutbound(data) => data.message_id == message,
+            _ => false,
+        };
+        if let Some(found) = block.into_iter().find(is_it) {
+            return Ok(found);
+        }
+        end = begin;
+    }
+    Err(Error::NotFound("message"))
 }
 
 /// A moment in a conversation's past.

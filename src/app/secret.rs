@@ -41,6 +41,14 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// 128 bits that follow from a name, and from which the name cannot be guessed without the secret.
+pub fn derived(secret: &str, kind: &str, name: &str) -> uuid::Uuid {
+    let digest = mac(secret, kind.as_bytes()).chain_update([0]).chain_update(name).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.into_bytes()[..16]);
+    uuid::Uuid::from_bytes(bytes)
+}
+
 const TOKEN_PREFIX: &str = "live_";
 /// Account, conversation, end of validity in milliseconds.
 const PAYLOAD: usize = 16 + 16 + 8;

@@ -26,6 +26,7 @@ use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
+use crate::engine::Recorded;
 use crate::live::cursor::Cursor;
 use crate::projection::claims;
 
@@ -90,6 +91,23 @@ pub struct Sent {
     pub cursor: Cursor,
     /// How the turn ended, when that is known already.
     pub outcome: Option<Outcome>,
+}
+
+impl Sent {
+    /// The message that an event is, without its outcome; none for any other event.
+    pub fn of_recorded(entry: &Recorded) -> Option<Self> {
+        let Body::MessageInbound(data) = &entry.event.body else { return None };
+        Some(Self {
+            conversation: data.conversation_id,
+            contact: data.contact_id,
+            message: data.message_id,
+            seq: entry.seq,
+            language: data.language,
+            at: entry.event.at,
+            cursor: Cursor::at(entry.seq),
+            outcome: None,
+        })
+    }
 }
 
 /// Sends a message.
@@ -179,24 +197,14 @@ async fn replay(
         let page = app.engine.timeline(account, conversation, after, 100).await.map_err(failed)?;
         for entry in &page {
             after = entry.seq;
-            let Body::MessageInbound(data) = &entry.event.body else { continue };
-            if data.message_id == message {
-                let seq = entry.seq;
-                let outcome = outcome_of(app, account, conversation, message, seq).await?;
-                if outcome.is_none() {
-                    Turns::call(app, account, conversation, Call::See);
-                }
-                return Ok(Sent {
-                    conversation,
-                    contact: data.contact_id,
-                    message,
-                    seq,
-                    language: data.language,
-                    at: entry.event.at,
-                    cursor: Cursor::at(seq),
-                    outcome,
-                });
+            let Some(sent) = Sent::of_recorded(entry).filter(|sent| sent.message == message) else {
+                continue;
+            };
+            let outcome = outcome_of(app, account, conversation, message, sent.seq).await?;
+            if outcome.is_none() {
+                Turns::call(app, account, conversation, Call::See);
             }
+            return Ok(Sent { outcome, ..sent });
         }
         if page.is_empty() {
             return Err(Error::IdempotencyInFlight);

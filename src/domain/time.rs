@@ -39,6 +39,11 @@ impl Timestamp {
         text
     }
 
+    /// With a space, microseconds and no offset, as ChatAIBot's examples write it; UTC.
+    pub fn to_spaced_string(self) -> String {
+        self.jiff().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    }
+
     /// How long after `earlier` this is; zero when it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -101,6 +106,7 @@ mod tests {
         let at = Timestamp::parse("2026-06-16T12:00:00.1239+02:00").unwrap();
         assert_eq!(at.to_string(), "2026-06-16T10:00:00.123Z");
         assert_eq!(at.to_seconds_string(), "2026-06-16T10:00:00Z");
+        assert_eq!(at.to_spaced_string(), "2026-06-16 10:00:00.123000");
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
     }
 }

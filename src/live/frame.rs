@@ -16,6 +16,7 @@ use crate::domain::event::{Body, Event, FailureReason, Reader};
 use crate::domain::ids::{ContactId, ConversationId, MessageId};
 use crate::domain::language::Language;
 use crate::domain::message::{Author, Channel};
+use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
 
@@ -102,6 +103,8 @@ pub struct Message {
 /// A file that came with a message; how it is fetched is the surface's matter.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct File {
+    /// The message it came with, as a number: its place in the log.
+    pub activity_id: u64,
     /// Counted from 1 in its message.
     pub id: u64,
     pub filename: String,
@@ -111,8 +114,9 @@ pub struct File {
 }
 
 impl File {
-    fn all(attachments: &[Attachment]) -> Vec<Self> {
+    fn all(seq: Seq, attachments: &[Attachment]) -> Vec<Self> {
         let one = |(id, file): (u64, &Attachment)| Self {
+            activity_id: seq.get(),
             id,
             filename: file.filename.clone(),
             size: file.size,
@@ -246,12 +250,12 @@ pub fn of_chunk(reply_id: MessageId, offset: u64, text: Arc<str>, at: Timestamp)
 }
 
 /// The frame of an event of a conversation; none for events that no conversation shows.
-pub fn of_event(event: &Event) -> Option<Content> {
+pub fn of_event(seq: Seq, event: &Event) -> Option<Content> {
     let name = event.body.name();
     let at = event.at;
     Some(match &event.body {
         Body::MessageInbound(_) | Body::MessageOutbound(_) => {
-            content(name, at, &Message::of_event(event)?)
+            content(name, at, &Message::of_event(seq, event)?)
         }
         Body::ConversationStarted(data) => content(
             name,
@@ -319,8 +323,8 @@ pub fn of_event(event: &Event) -> Option<Content> {
 }
 
 impl Message {
-    /// The message that an event is; none for any other event.
-    pub fn of_event(event: &Event) -> Option<Self> {
+    /// The message that the event at `seq` is; none for any other event.
+    pub fn of_event(seq: Seq, event: &Event) -> Option<Self> {
         match &event.body {
             Body::MessageInbound(data) => Some(Self {
                 message_id: data.message_id,
@@ -334,7 +338,7 @@ impl Message {
                 in_reply_to: None,
                 partial: None,
                 buttons: Vec::new(),
-                attachments: File::all(&data.attachments),
+                attachments: File::all(seq, &data.attachments),
                 created_at: event.at,
             }),
             Body::MessageOutbound(data) => Some(Self {
@@ -349,7 +353,7 @@ impl Message {
                 in_reply_to: data.in_reply_to,
                 partial: Some(data.partial),
                 buttons: data.buttons.clone(),
-                attachments: File::all(&data.attachments),
+                attachments: File::all(seq, &data.attachments),
                 created_at: event.at,
             }),
             _ => None,

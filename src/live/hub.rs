@@ -227,7 +227,7 @@ impl Observer for Hub {
             let mut state = topic.lock();
             state.conclude(&event.body);
             if !state.readers.is_empty()
-                && let Some(content) = frame::of_event(event)
+                && let Some(content) = frame::of_event(*seq, event)
             {
                 state.send(Item::Event { seq: *seq, event: event.clone(), content });
             }

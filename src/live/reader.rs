@@ -95,7 +95,7 @@ impl Reader {
             return;
         }
         self.note_end(seq, event);
-        if let Some(content) = frame::of_event(event) {
+        if let Some(content) = frame::of_event(seq, event) {
             self.event(seq, event, content, out);
         }
     }

@@ -1,20 +1,17 @@
-//! `parlor account`, `parlor key` and `parlor bot`: on a data directory that no server has open, or
+//! `parlor account` and `parlor key`: on a data directory that no server has open, or
 //! beside the nodes of a cluster.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Failure, serve};
 use crate::app::{App, administration, demo};
 use crate::config::{Config, Flags, Storage};
-use crate::domain::account::KeyKind;
-use crate::domain::bot::Definition;
+use crate::domain::account::{KeyKind, Settings};
 use crate::domain::ids::{AccountId, KeyId};
 
 /// Where the accounts are.
-type At = Storage;
+pub(super) type At = Storage;
 
 /// `parlor account …`
 #[derive(Debug, Subcommand)]
@@ -40,6 +37,17 @@ pub enum AccountCommand {
     },
     /// List the accounts
     List(At),
+    /// Change an account's settings; what is not given stays. Prints what they are
+    Set {
+        #[command(flatten)]
+        at: At,
+        /// `ac_…`; the only account where there is one
+        #[arg(long)]
+        account: Option<String>,
+        /// Settings as JSON, merged over those that are (RFC 7396): `{"greeting":"Hi!"}`
+        #[arg(long, value_name = "JSON")]
+        settings: String,
+    },
 }
 
 /// `parlor key …`
@@ -52,6 +60,9 @@ pub enum KeyCommand {
         /// `ac_…`; the only account where there is one
         #[arg(long)]
         account: Option<String>,
+        /// Which surface it opens
+        #[arg(long, value_enum, default_value = "aerochat")]
+        kind: Kind,
         #[arg(long, default_value = "")]
         label: String,
     },
@@ -73,21 +84,55 @@ pub enum KeyCommand {
     },
 }
 
-/// `parlor bot …`
-#[derive(Debug, Subcommand)]
-pub enum BotCommand {
-    /// Make a definition (JSON) the bot that answers
-    Deploy {
-        #[command(flatten)]
-        at: At,
-        #[arg(long)]
-        account: Option<String>,
-        #[arg(long)]
-        file: PathBuf,
-    },
+/// A surface with keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    Aerochat,
+    Chataibot,
+    /// A site key, for pages
+    Widget,
+    Aloochat,
 }
 
-async fn with_app<T, F>(at: &At, act: impl FnOnce(std::sync::Arc<App>) -> F) -> Result<T, Failure>
+impl From<Kind> for KeyKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Aerochat => Self::Aerochat,
+            Kind::Chataibot => Self::Chataibot,
+            Kind::Widget => Self::Widget,
+            Kind::Aloochat => Self::Aloochat,
+        }
+    }
+}
+
+impl From<KeyKind> for Kind {
+    fn from(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Aerochat => Self::Aerochat,
+            KeyKind::Chataibot => Self::Chataibot,
+            KeyKind::Widget => Self::Widget,
+            KeyKind::Aloochat => Self::Aloochat,
+        }
+    }
+}
+
+impl Kind {
+    /// Its name in `credentials.json`.
+    const fn credential(self) -> &'static str {
+        match self {
+            Self::Aerochat => "aerochat_api_key",
+            Self::Chataibot => "chataibot_token",
+            Self::Widget => "widget_site_key",
+            Self::Aloochat => "aloochat_api_token",
+        }
+    }
+}
+
+/// Opens the application, does something with it, and closes it.
+pub(super) async fn with_app<T, F>(
+    at: &At,
+    act: impl FnOnce(std::sync::Arc<App>) -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -98,7 +143,8 @@ where
     outcome
 }
 
-fn chosen(app: &App, given: Option<&str>) -> Result<AccountId, Failure> {
+/// The account that is meant; the only one where none is named.
+pub(super) fn chosen(app: &App, given: Option<&str>) -> Result<AccountId, Failure> {
     let all = app.accounts.all();
     match (given, all.as_slice()) {
         (Some(id), _) => Ok(id.parse()?),
@@ -127,6 +173,19 @@ pub async fn account(command: AccountCommand) -> Result<(), Failure> {
             })
             .await
         }
+        AccountCommand::Set { at, account, settings } => {
+            with_app(&at, async |app| {
+                let account = chosen(&app, account.as_deref())?;
+                let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+                let change = serde_json::from_str(&settings)
+                    .map_err(|error| format!("the settings are not JSON: {error}"))?;
+                let merged = merged(&tenant.account.settings, change)?;
+                administration::change_settings(&app, account, merged.clone()).await?;
+                println!("{}", serde_json::to_string_pretty(&merged)?);
+                Ok(())
+            })
+            .await
+        }
         AccountCommand::List(at) => {
             with_app(&at, async |app| {
                 for tenant in app.accounts.all() {
@@ -139,18 +198,50 @@ pub async fn account(command: AccountCommand) -> Result<(), Failure> {
     }
 }
 
+/// Settings with a change merged over them (RFC 7396); what they do not have is refused.
+fn merged(settings: &Settings, change: Value) -> Result<Settings, Failure> {
+    fn merge(target: &mut Value, change: Value) {
+        match change {
+            Value::Object(fields) => {
+                if !target.is_object() {
+                    *target = json!({});
+                }
+                for (name, value) in fields {
+                    if value.is_null() {
+                        target.as_object_mut().map(|target| target.remove(&name));
+                    } else {
+                        merge(&mut target[name], value);
+                    }
+                }
+            }
+            other => *target = other,
+        }
+    }
+    let mut whole = serde_json::to_value(settings)?;
+    merge(&mut whole, change.clone());
+    let merged: Settings = serde_json::from_value(whole)?;
+    let known = serde_json::to_value(&merged)?;
+    let names = change.as_object().into_iter().flat_map(|fields| fields.iter());
+    for (name, value) in names {
+        if !value.is_null() && known.get(name).is_none_or(|kept| kept.is_null()) {
+            return Err(format!("there is no setting {name}").into());
+        }
+    }
+    Ok(merged)
+}
+
 /// Does what `parlor key …` says.
 ///
 /// # Errors
 /// Whatever kept it from being done, in words for the operator.
 pub async fn key(command: KeyCommand) -> Result<(), Failure> {
     match command {
-        KeyCommand::Issue { at, account, label } => {
+        KeyCommand::Issue { at, account, kind, label } => {
             with_app(&at, async |app| {
                 let account = chosen(&app, account.as_deref())?;
-                let kind = KeyKind::Aerochat;
-                let (id, key) = administration::issue_key(&app, account, kind, &label).await?;
-                println!("{}", json!({ "key_id": id, "aerochat_api_key": key }));
+                let (id, key) =
+                    administration::issue_key(&app, account, kind.into(), &label).await?;
+                println!("{}", json!({ "key_id": id, kind.credential(): key }));
                 Ok(())
             })
             .await
@@ -164,7 +255,9 @@ pub async fn key(command: KeyCommand) -> Result<(), Failure> {
                         Some(at) => format!("revoked {at}"),
                         None => "active".to_owned(),
                     };
-                    println!("{}  issued {}  {state}  {}", key.id, key.issued_at, key.label);
+                    let kind = Kind::from(key.kind).credential();
+                    let (id, issued_at, label) = (key.id, key.issued_at, &key.label);
+                    println!("{id}  {kind}  issued {issued_at}  {state}  {label}");
                 }
                 Ok(())
             })
@@ -181,26 +274,4 @@ pub async fn key(command: KeyCommand) -> Result<(), Failure> {
             .await
         }
     }
-}
-
-/// Does what `parlor bot …` says.
-///
-/// # Errors
-/// Whatever kept it from being done, in words for the operator.
-pub async fn bot(command: BotCommand) -> Result<(), Failure> {
-    let BotCommand::Deploy { at, account, file } = command;
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let definition: Definition = serde_json::from_str(&text)
-        .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?;
-    with_app(&at, async |app| {
-        let account = chosen(&app, account.as_deref())?;
-        let tenant = app.accounts.get(account).ok_or("there is no such account")?;
-        let first = tenant.account.default_bot().map(|version| version.bot_id);
-        let bot = administration::draft_bot(&app, account, first, definition).await?;
-        let deployed = administration::deploy_bot(&app, account, bot).await?;
-        println!("version {} answers now", deployed.version);
-        Ok(())
-    })
-    .await
 }

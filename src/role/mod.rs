@@ -1,6 +1,7 @@
 //! What the binary can be told to do.
 
 pub mod administer;
+pub mod bots;
 pub mod cluster;
 pub mod documents;
 pub mod serve;
@@ -27,15 +28,15 @@ pub struct Arguments {
 enum Role {
     /// Serve (what is done when nothing is said)
     Serve(Flags),
-    /// Make accounts
+    /// Make and change accounts
     #[command(subcommand)]
     Account(administer::AccountCommand),
     /// Issue, list and revoke keys
     #[command(subcommand)]
     Key(administer::KeyCommand),
-    /// Deploy bots
+    /// Draft, deploy and roll back bots
     #[command(subcommand)]
-    Bot(administer::BotCommand),
+    Bot(bots::BotCommand),
     /// Write the API documents, or check that the written ones are fresh
     Openapi {
         /// Compare instead of writing
@@ -73,7 +74,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Serve(flags)) => serve::run(Config::load(&flags)?).await,
         Some(Role::Account(command)) => administer::account(command).await,
         Some(Role::Key(command)) => administer::key(command).await,
-        Some(Role::Bot(command)) => administer::bot(command).await,
+        Some(Role::Bot(command)) => bots::run(command).await,
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
         Some(Role::Migrate(storage)) => cluster::migrate(&settings(storage)?).await,
         Some(Role::Rebuild { storage, into }) => views::rebuild(&settings(storage)?, into).await,

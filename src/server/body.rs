@@ -95,7 +95,7 @@ async fn read(
 
 /// A middleware that lets bodies in only whole, within `limit` bytes and `deadline`.
 pub fn limit_body(limit: usize, deadline: Duration) -> LimitBody {
-    LimitBody { limit, deadline }
+    LimitBody { limit, deadline, except: |_| false }
 }
 
 /// The middleware made by [`limit_body`].
@@ -103,6 +103,15 @@ pub fn limit_body(limit: usize, deadline: Duration) -> LimitBody {
 pub struct LimitBody {
     limit: usize,
     deadline: Duration,
+    except: fn(&Request) -> bool,
+}
+
+impl LimitBody {
+    /// Leaves the bodies of some requests to the endpoint, which reads them as a stream.
+    #[must_use]
+    pub fn except(self, except: fn(&Request) -> bool) -> Self {
+        Self { except, ..self }
+    }
 }
 
 impl<E: Endpoint> Middleware<E> for LimitBody {
@@ -124,6 +133,9 @@ impl<E: Endpoint> Endpoint for LimitedBody<E> {
     type Output = E::Output;
 
     async fn call(&self, mut request: Request) -> Result<Self::Output> {
+        if (self.limits.except)(&request) {
+            return self.inner.call(request).await;
+        }
         let body = request.take_body();
         if body.is_empty() {
             request.set_body(body);

@@ -10,6 +10,9 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
+/// The content type of JSON.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+
 /// A JSON body.
 #[derive(Debug)]
 pub(super) struct Direct<T>(pub(super) T);
@@ -22,7 +25,7 @@ impl<T: Serialize> Direct<T> {
 }
 
 impl<T: Type> Payload for Direct<T> {
-    const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
+    const CONTENT_TYPE: &'static str = JSON;
 
     fn check_content_type(content_type: &str) -> bool {
         content_type.starts_with("application/json")

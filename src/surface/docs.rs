@@ -6,7 +6,7 @@ use poem::web::Html;
 use poem::{IntoEndpoint, IntoResponse, Response, Route, get};
 use serde_json::{Value, json};
 
-use super::{aerochat, live};
+use super::{aerochat, aloochat, chataibot, live, widget};
 
 mod async_document;
 
@@ -30,6 +30,24 @@ pub fn documents() -> Vec<Document> {
             title: "AeroChat",
             about: "Messages in, replies out, for another server.",
             json: finished(&aerochat::service().spec()),
+        },
+        Document {
+            name: "widget",
+            title: "Chat widget",
+            about: "What a page's visitors may do, with a site key.",
+            json: finished(&widget::service().spec()),
+        },
+        Document {
+            name: "chataibot",
+            title: "ChatAIBot",
+            about: "A bot's flow behind your own widget.",
+            json: finished(&chataibot::service().spec()),
+        },
+        Document {
+            name: "aloochat",
+            title: "Aloo",
+            about: "Conversations with AI agents, streamed; text and audio.",
+            json: finished(&aloochat::service().spec()),
         },
         Document {
             name: "live",
@@ -95,6 +113,9 @@ fn page(html: Html<String>) -> Response {
 fn reference(name: &str) -> String {
     match name {
         "aerochat" => aerochat::service().swagger_ui_html(),
+        "widget" => widget::service().swagger_ui_html(),
+        "chataibot" => chataibot::service().swagger_ui_html(),
+        "aloochat" => aloochat::service().swagger_ui_html(),
         _ => live::service().swagger_ui_html(),
     }
 }

@@ -10,7 +10,7 @@ use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
-use super::{aerochat, live};
+use super::{aerochat, chat, chataibot, live};
 use crate::domain::Error;
 
 /// Seconds after which a caller may ask again.
@@ -47,7 +47,8 @@ impl<E> Gate<E> {
         self.behind.set(behind).ok();
     }
 
-    fn closed(&self, path: &str) -> Response {
+    fn closed(&self, request: &Request) -> Response {
+        let path = request.uri().path();
         if path == "/healthz" {
             return Json(json!({ "status": "alive" })).into_response();
         }
@@ -61,17 +62,22 @@ impl<E> Gate<E> {
                 json!({ "status": "not ready", "log": false, "views": false, "detail": detail });
             Json(body).with_status(unavailable).into_response()
         } else {
-            refusal(path)
+            refusal(request)
         };
         answer.with_header(RETRY_AFTER, RETRY_AFTER_S).into_response()
     }
 }
 
 /// In the words of the surface that was asked.
-fn refusal(path: &str) -> Response {
+fn refusal(request: &Request) -> Response {
+    let path = request.uri().path();
     let error = Error::Unavailable("the server is starting; try again");
     if path.starts_with("/bot/v1") {
         aerochat::refusal(error)
+    } else if path.starts_with("/api/v1/chat") {
+        chat::refusal(request, error)
+    } else if path.starts_with("/api/v1") {
+        chataibot::refusal(error)
     } else if path.starts_with("/live/v1") {
         live::refusal(error)
     } else {
@@ -85,7 +91,7 @@ impl<E: Endpoint> Endpoint for Gate<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         match self.behind.get() {
             Some(behind) => Ok(behind.call(request).await?.into_response()),
-            None => Ok(self.closed(request.uri().path())),
+            None => Ok(self.closed(&request)),
         }
     }
 }

@@ -5,6 +5,10 @@
 
 pub mod aerochat;
 mod allow;
+pub mod aloochat;
+mod chat;
+pub mod chataibot;
+mod client;
 mod direct;
 mod docs;
 mod dress;
@@ -12,10 +16,14 @@ mod event_stream;
 mod fields;
 pub mod gate;
 mod health;
+mod json_array;
+mod key;
 mod limited;
 pub mod live;
 mod observe;
 mod pages;
+mod upload;
+pub mod widget;
 
 pub use docs::{asyncapi, documents};
 
@@ -39,6 +47,8 @@ pub struct Settings {
 pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
     let routes = Route::new()
         .nest("/bot/v1", aerochat::endpoint(app))
+        .nest("/api/v1/chat", chat::endpoint(app, settings.trusted_proxies))
+        .nest("/api/v1", chataibot::endpoint(app))
         .nest("/live/v1", live::endpoint(app, settings.trusted_proxies))
         .nest("/docs", docs::endpoint())
         .nest("/web", pages::files())

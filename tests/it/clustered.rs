@@ -6,9 +6,17 @@
 
 #[path = "aerochat/mod.rs"]
 mod aerochat;
+#[path = "aloochat/mod.rs"]
+mod aloochat;
+#[path = "chataibot/mod.rs"]
+mod chataibot;
 #[path = "live/mod.rs"]
 mod live;
+#[path = "surfaces/mod.rs"]
+mod surfaces;
 #[path = "tenants/mod.rs"]
 mod tenants;
+#[path = "widget/mod.rs"]
+mod widget;
 
 use crate::harness::site::Clustered as Site;

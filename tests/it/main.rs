@@ -4,7 +4,9 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod aerochat;
+mod aloochat;
 mod analytics;
+mod chataibot;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
@@ -18,6 +20,8 @@ mod harness;
 mod layers;
 mod live;
 mod smoke;
+mod surfaces;
 mod tenants;
+mod widget;
 
 use harness::site::Embedded as Site;

@@ -23,11 +23,9 @@ use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
+use crate::surface::key;
 
 pub(super) struct Messages;
-
-/// The longest `Idempotency-Key`.
-const MAX_KEY: usize = 255;
 
 #[derive(ApiResponse)]
 enum SentResponse {
@@ -63,7 +61,7 @@ impl Messages {
         body: Json<SendMessageIn>,
     ) -> std::result::Result<SentResponse, Failure> {
         let asked = Asked::try_from(body.0)?;
-        let key_given = checked_key(idempotency_key.0)?;
+        let idempotency = key::idempotency_key(idempotency_key.0, "aerochat")?;
         let to = match asked.conversation {
             Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
             None => To::New(Opening::default()),
@@ -76,7 +74,7 @@ impl Messages {
             channel: Channel::Api,
             context: Vec::new(),
             attachments: Vec::new(),
-            idempotency_key: key_given.map(|key| ("aerochat", key)),
+            idempotency_key: idempotency,
             streaming,
         };
         let sent = send_message(&app, key.tenant(), command).await?;
@@ -124,15 +122,6 @@ impl Messages {
         let size = usize::try_from(limit).unwrap_or(100);
         let found = read_conversation::messages(&app, account, id, skip, size).await?;
         Ok(Listed::Messages(Direct(MessagesOut::new(&found, page, limit))))
-    }
-}
-
-fn checked_key(key: Option<String>) -> Result<Option<String>> {
-    match key {
-        Some(key) if key.is_empty() || key.len() > MAX_KEY => {
-            Err(Error::invalid("Idempotency-Key", format!("must have 1 to {MAX_KEY} characters")))
-        }
-        key => Ok(key),
     }
 }
 

@@ -8,10 +8,10 @@ use crate::app::read_conversation::Page;
 use crate::app::send_message::Sent;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
-use crate::domain::event::Event;
 use crate::domain::message::Author;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
+use crate::engine::Recorded;
 use crate::live::frame::{Direction, Message};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
@@ -256,8 +256,8 @@ pub(super) struct MessageOut {
 }
 
 impl MessageOut {
-    fn of_event(event: &Event) -> Option<Self> {
-        let message = Message::of_event(event)?;
+    fn of_entry(entry: &Recorded) -> Option<Self> {
+        let message = Message::of_event(entry.seq, &entry.event)?;
         Some(Self {
             message_id: message.message_id.to_string(),
             direction: match message.direction {
@@ -295,7 +295,7 @@ impl MessagesOut {
     pub(super) fn new(found: &Page, page: u64, limit: u64) -> Self {
         let messages = found.messages.iter();
         Self {
-            messages: messages.filter_map(|entry| MessageOut::of_event(&entry.event)).collect(),
+            messages: messages.filter_map(|entry| MessageOut::of_entry(entry)).collect(),
             paging: PagingOut {
                 page,
                 limit,

@@ -10,10 +10,14 @@ use poem_openapi::auth::{ApiKey, Bearer};
 
 use crate::app::accounts::Tenant;
 use crate::app::secret::LiveToken;
-use crate::app::{App, clock};
+use crate::app::{App, clock, visitors};
 use crate::domain::account::KeyKind;
 use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
+use crate::surface::client;
+
+/// What a conversation may be called by who can open only one.
+const CURRENT: &str = "current";
 
 /// A credential that was found good.
 #[derive(Clone)]
@@ -34,7 +38,8 @@ pub(super) struct Address(pub(super) Option<IpAddr>);
 #[oai(ty = "api_key", key_name = "X-AeroChat-API-Key", key_in = "header", checker = "by_key")]
 pub(super) struct AerochatKey(Caller);
 
-/// A live token, from `POST /tokens`.
+/// A live token, from `POST /tokens` or as a widget's `conversation_token`; or your account's token
+/// on ChatAIBot, only from your server.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", checker = "by_bearer")]
 pub(super) struct LiveBearer(Caller);
@@ -44,10 +49,23 @@ pub(super) struct LiveBearer(Caller);
 #[oai(ty = "api_key", key_name = "token", key_in = "query", checker = "by_key")]
 pub(super) struct LiveQuery(Caller);
 
+/// Your account's token on Aloo; only from your server.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "x-api-token", key_in = "header", checker = "by_key")]
+pub(super) struct AlooToken(Caller);
+
+/// A site key, with the visitor's token in `X-Visitor-Token` (or `visitor_token` in the query):
+/// opens that visitor's own conversation.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "X-Site-Key", key_in = "header", checker = "by_key")]
+pub(super) struct SiteKey(Caller);
+
 /// Any of the credentials.
 #[derive(SecurityScheme)]
 pub(super) enum Credential {
     AerochatKey(AerochatKey),
+    AlooToken(AlooToken),
+    SiteKey(SiteKey),
     LiveBearer(LiveBearer),
     LiveQuery(LiveQuery),
 }
@@ -64,6 +82,8 @@ impl Credential {
     pub(super) fn caller(&self) -> &Caller {
         match self {
             Self::AerochatKey(AerochatKey(caller))
+            | Self::AlooToken(AlooToken(caller))
+            | Self::SiteKey(SiteKey(caller))
             | Self::LiveBearer(LiveBearer(caller))
             | Self::LiveQuery(LiveQuery(caller)) => caller,
         }
@@ -74,6 +94,9 @@ impl Caller {
     /// The conversation that a path names, if this caller may know of it.
     pub(super) fn conversation(&self, id: &str) -> Result<ConversationId> {
         const UNKNOWN: Error = Error::NotFound("conversation");
+        if id == CURRENT {
+            return self.only.ok_or(UNKNOWN);
+        }
         let id = id.parse().map_err(|_| UNKNOWN)?;
         match self.only {
             Some(only) if only != id => Err(UNKNOWN),
@@ -83,29 +106,45 @@ impl Caller {
 }
 
 /// Looks for a credential and keeps what it opens with the request.
-pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) {
-    let address = Address(address(request, trusted_proxies));
+///
+/// # Errors
+/// [`Error::Forbidden`] for a page that the account does not list.
+pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) -> Result<()> {
+    let address = Address(client::address(request, trusted_proxies));
     request.set_data(address);
     match credential(app, request) {
-        Some(caller) => request.set_data(caller),
+        Some(caller) => {
+            client::check_origin(request, &caller.tenant)?;
+            request.set_data(caller);
+        }
         // A stranger's body is not waited for.
         None => drop(request.take_body()),
     }
+    Ok(())
 }
 
 fn credential(app: &App, request: &Request) -> Option<Caller> {
+    let own = |kind, key: &str| {
+        let (tenant, _) = app.accounts.by_key(kind, key)?;
+        Some(Caller { tenant, only: None, expires_at: None })
+    };
     if let Some(key) = request.header("X-AeroChat-API-Key") {
-        let (tenant, _) = app.accounts.by_key(KeyKind::Aerochat, key)?;
-        return Some(Caller { tenant, only: None, expires_at: None });
+        return own(KeyKind::Aerochat, key);
+    }
+    if let Some(token) = request.header("x-api-token") {
+        return own(KeyKind::Aloochat, token);
+    }
+    if let Some(visitor) = visitor(app, request) {
+        return Some(visitor);
     }
     let bearer = request.header(header::AUTHORIZATION);
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-    let query = request
-        .uri()
-        .query()
-        .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("token=")));
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let token = bearer.or_else(|| client::query(request, "token"))?;
+    if token.starts_with(KeyKind::Chataibot.prefix()) {
+        return own(KeyKind::Chataibot, &token);
+    }
     let secret_of = |account| Some(app.accounts.get(account)?.account.signing_secret.clone());
-    let token = LiveToken::verify(bearer.or(query)?, clock::now(), secret_of)?;
+    let token = LiveToken::verify(&token, clock::now(), secret_of)?;
     Some(Caller {
         tenant: app.accounts.get(token.account)?,
         only: Some(token.conversation),
@@ -113,17 +152,15 @@ fn credential(app: &App, request: &Request) -> Option<Caller> {
     })
 }
 
-/// The address of the client: behind `trusted` proxies, the one the outermost of them saw.
-fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
-    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
-    if trusted == 0 {
-        return peer;
-    }
-    let forwarded = request.headers().get_all("x-forwarded-for").iter();
-    let forwarded: Vec<_> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|part| part.trim().parse().ok())
-        .collect();
-    forwarded.len().checked_sub(trusted).and_then(|place| forwarded.get(place).copied()).or(peer)
+/// Who shows a site key and a visitor's token.
+fn visitor(app: &App, request: &Request) -> Option<Caller> {
+    let given = |header: &str, parameter| {
+        let header = request.header(header).map(str::to_owned);
+        header.or_else(|| client::query(request, parameter))
+    };
+    let (key, token) =
+        (given("X-Site-Key", "site_key")?, given("X-Visitor-Token", "visitor_token")?);
+    let (tenant, _) = app.accounts.by_key(KeyKind::Widget, &key)?;
+    let only = Some(visitors::conversation_of(&tenant, &token));
+    Some(Caller { tenant, only, expires_at: None })
 }

@@ -15,12 +15,13 @@ use super::wire::{MessageIn, SentOut};
 use crate::app::App;
 use crate::app::send_message::{SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
+use crate::domain::Result;
 use crate::domain::contact::Details;
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
-use crate::domain::{Error, Result};
 use crate::surface::event_stream::{self, EventStream};
+use crate::surface::key;
 
 pub(super) struct Messages;
 
@@ -84,9 +85,7 @@ pub(super) async fn send(
     text: MessageText,
     idempotency_key: Option<String>,
 ) -> Result<Sent> {
-    if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 255) {
-        return Err(Error::invalid("Idempotency-Key", "must have 1 to 255 characters"));
-    }
+    let idempotency_key = key::idempotency_key(idempotency_key, "live")?;
     let command = SendMessage {
         to: To::Conversation(conversation),
         text,
@@ -94,7 +93,7 @@ pub(super) async fn send(
         channel: Channel::Web,
         context: Vec::new(),
         attachments: Vec::new(),
-        idempotency_key: idempotency_key.map(|key| ("live", key)),
+        idempotency_key,
         streaming: true,
     };
     send_message(app, &caller.tenant, command).await

@@ -2,7 +2,8 @@
 //! stop, typing, read; tokens for browsers.
 //!
 //! *Choices*: errors are `{"error":{"type","message","fields"?}}`; a live token opens the
-//! operations of its one conversation and nothing else, and says `not_found` for others; `send`
+//! operations of its one conversation, also called `current`, and nothing else, and says
+//! `not_found` for others; pages may use it that the account lists in `allowed_origins`; `send`
 //! answers 201 when the message is kept and does not wait for the reply, which comes on the feed;
 //! `stop` answers whether there was a reply to stop.
 
@@ -18,10 +19,12 @@ mod wire;
 
 use std::sync::Arc;
 
+use poem::http::header;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use super::allow::Table;
+use super::client;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use crate::app::App;
 use crate::server::body::limit_body;
@@ -61,11 +64,24 @@ pub fn endpoint(
     let app = app.clone();
     let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).around(
         move |api, mut request: Request| {
-            caller::find(&app, &mut request, trusted_proxies);
-            async move { api.call(request).await.map(IntoResponse::into_response) }
+            let found = caller::find(&app, &mut request, trusted_proxies);
+            async move {
+                match found {
+                    Ok(()) => api.call(request).await.map(IntoResponse::into_response),
+                    Err(error) => Ok(error::costume(error)),
+                }
+            }
         },
     );
-    Dressed::new(api, error::costume, allow)
+    Dressed::new(api, error::costume, allow).around(async |api, request: Request| {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut response = match client::preflight(&request) {
+            Some(answer) => answer,
+            None => api.call(request).await?,
+        };
+        client::let_read(&mut response, origin);
+        Ok(response)
+    })
 }
 
 /// Names a result as poem-openapi's handlers need it.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
+use poem::http::HeaderValue;
 use poem::web::Data;
 use poem::{Request, Response, handler};
 use serde::Deserialize;
@@ -23,7 +24,8 @@ use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
 use crate::live::frame::Frame;
 use crate::server::socket::{CloseCode, Message, Socket};
-use crate::server::websocket::{Config, same_origin, upgrade};
+use crate::server::websocket::{Config, upgrade};
+use crate::surface::client;
 
 /// Conversations one connection may follow.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -46,11 +48,8 @@ struct Command {
 pub(super) async fn open(request: &Request, app: Data<&Arc<App>>) -> poem::Result<Response> {
     let caller = request.data::<Caller>().cloned();
     let caller = caller.ok_or_else(|| super::error::Failure::from(UNAUTHORIZED))?;
-    let origins = caller.tenant.account.settings.allowed_origins.clone();
-    let welcome = |origin: &poem::http::HeaderValue| {
-        same_origin(request, origin)
-            || origin.to_str().is_ok_and(|origin| origins.iter().any(|known| known == origin))
-    };
+    let tenant = caller.tenant.clone();
+    let welcome = |origin: &HeaderValue| client::is_welcome(request, &tenant, origin);
     let app = (*app).clone();
     let talk = |socket| async move { Connection::new(app, caller).run(socket).await };
     Ok(upgrade(request, Config::default(), welcome, talk)?)

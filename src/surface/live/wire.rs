@@ -69,7 +69,7 @@ pub(super) struct ConversationOut {
 
 impl ConversationOut {
     pub(super) fn new(state: &Conversation, messages: &[Recorded], reply: Snapshot) -> Self {
-        let shown = messages.iter().filter_map(|entry| Message::of_event(&entry.event));
+        let shown = messages.iter().filter_map(|entry| Message::of_event(entry.seq, &entry.event));
         Self {
             conversation_id: state.id.to_string(),
             contact_id: state.contact_id.to_string(),

@@ -18,11 +18,17 @@ use serde_json::Value;
 struct Account {
     id: String,
     key: String,
+    credentials: Value,
 }
 
 impl Account {
-    fn read(credentials: &Value) -> Self {
+    fn read(credentials: Value) -> Self {
         let read = |name: &str| credentials[name].as_str().expect("a credential").to_owned();
-        Self { id: read("account_id"), key: read("aerochat_api_key") }
+        Self { id: read("account_id"), key: read("aerochat_api_key"), credentials }
+    }
+
+    /// A credential by its name in `credentials.json`.
+    fn credential(&self, name: &str) -> &str {
+        self.credentials[name].as_str().unwrap_or_else(|| panic!("no credential {name}"))
     }
 }

@@ -114,6 +114,15 @@ impl Site {
         &self.accounts[account].key
     }
 
+    /// A credential of the first account by its name in `credentials.json`.
+    pub fn credential(&self, name: &str) -> &str {
+        self.credential_of(0, name)
+    }
+
+    pub fn credential_of(&self, account: usize, name: &str) -> &str {
+        self.accounts[account].credential(name)
+    }
+
     /// A caller with the first account's key.
     pub fn client(&self) -> Client {
         self.client_with(self.key())
@@ -264,7 +273,7 @@ impl Nodes {
         let made = self.run(|app| async move {
             administration::create_account(&app, new).await.expect("made")
         });
-        Account::read(&made.await.as_json())
+        Account::read(made.await.as_json())
     }
 
     /// Awaits that every node knows what was administered: it knows a key that was issued after.

@@ -27,7 +27,7 @@ impl Site {
         let server = Server::open(dir.path(), &[]).await;
         let text = std::fs::read_to_string(dir.path().join("credentials.json"));
         let credentials = serde_json::from_str(&text.expect("credentials")).expect("JSON");
-        Self { server, accounts: vec![Account::read(&credentials)], dir }
+        Self { server, accounts: vec![Account::read(credentials)], dir }
     }
 
     /// With one account, made with these flags of `parlor account create`.
@@ -56,7 +56,7 @@ impl Site {
         for name in names {
             let create = [&["account", "create", "--name", name], flags].concat();
             let credentials = command(dir.path(), &create).await;
-            accounts.push(Account::read(&serde_json::from_str(&credentials).expect("JSON")));
+            accounts.push(Account::read(serde_json::from_str(&credentials).expect("JSON")));
         }
         if let Some(definition) = bot {
             let file = dir.path().join("bot.json");
@@ -74,6 +74,15 @@ impl Site {
 
     pub fn key_of(&self, account: usize) -> &str {
         &self.accounts[account].key
+    }
+
+    /// A credential of the first account by its name in `credentials.json`.
+    pub fn credential(&self, name: &str) -> &str {
+        self.credential_of(0, name)
+    }
+
+    pub fn credential_of(&self, account: usize, name: &str) -> &str {
+        self.accounts[account].credential(name)
     }
 
     /// A caller with the first account's key.

@@ -1,0 +1,53 @@
+//! Visitors of the widget (seed 003): known by a token of their own making.
+//!
+//! A visitor's conversation and contact follow from the account and the token, so that two nodes
+//! that are told of the same visitor at once speak of the same conversation, and the fold lets one
+//! of them begin it. The token opens the conversation: it is a secret and stands nowhere in the log.
+
+use super::accounts::Tenant;
+use super::clock;
+use super::secret::{self, LiveToken};
+use crate::domain::ids::{ContactId, ConversationId, Id};
+
+/// The longest token, in bytes.
+pub const TOKEN_MAX: usize = 255;
+
+/// A visitor as a token tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visitor {
+    pub conversation: ConversationId,
+    pub contact: ContactId,
+}
+
+impl Visitor {
+    /// The visitor of an account who made this token.
+    pub fn of_token(tenant: &Tenant, token: &str) -> Self {
+        Self {
+            conversation: derived(tenant, "widget conversation", token),
+            contact: derived(tenant, "widget contact", token),
+        }
+    }
+}
+
+/// The conversation that a visitor's token opens. A live token opens its own, so that a
+/// conversation which was begun elsewhere can be gone on with in the widget.
+pub fn conversation_of(tenant: &Tenant, token: &str) -> ConversationId {
+    live(tenant, token).unwrap_or_else(|| Visitor::of_token(tenant, token).conversation)
+}
+
+/// The conversation of a live token of this account; none for any other text.
+pub fn live(tenant: &Tenant, token: &str) -> Option<ConversationId> {
+    let account = &tenant.account;
+    let secret_of = |id| (id == account.id).then(|| account.signing_secret.clone());
+    LiveToken::verify(token, clock::now(), secret_of).map(|token| token.conversation)
+}
+
+/// The contact that a caller of an account knows by an id of its own (seed 002).
+pub fn contact_of_external_id(tenant: &Tenant, external_id: &str) -> ContactId {
+    derived(tenant, "external contact", external_id)
+}
+
+/// An id that follows from a name given outside, and tells nothing of it.
+fn derived<I: Id>(tenant: &Tenant, kind: &str, name: &str) -> I {
+    I::from_uuid(secret::derived(&tenant.account.signing_secret, kind, name))
+}

@@ -1,0 +1,205 @@
+//! `parlor bot`: drafts, versions, and which of them answers.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::Failure;
+use super::administer::{At, chosen, with_app};
+use crate::app::{App, administration};
+use crate::bot::Bot;
+use crate::domain::account::Account;
+use crate::domain::bot::Definition;
+use crate::domain::event::BotVersion;
+use crate::domain::ids::{AccountId, BotId};
+
+/// Which bot of which account.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    #[command(flatten)]
+    at: At,
+    /// `ac_…`; the only account where there is one
+    #[arg(long)]
+    account: Option<String>,
+    /// `bot_…`; the one that answers where no bot is named
+    #[arg(long)]
+    bot: Option<String>,
+}
+
+/// `parlor bot …`
+#[derive(Debug, Subcommand)]
+pub enum BotCommand {
+    /// List the bots, their versions, and which answers
+    List {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Check a definition (JSON) without keeping it
+    Check {
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Keep a definition as a bot's draft
+    Draft {
+        #[command(flatten)]
+        which: Which,
+        #[arg(long)]
+        file: PathBuf,
+        /// Of a new bot
+        #[arg(long, conflicts_with = "bot")]
+        new: bool,
+    },
+    /// Print a definition, without its secrets
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// The draft where it is not given
+        #[arg(long)]
+        version: Option<u32>,
+    },
+    /// Make the draft, or a definition, the version that new conversations get
+    Deploy {
+        #[command(flatten)]
+        which: Which,
+        /// A definition to draft first
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Make an earlier version answer new conversations again
+    RollBack {
+        #[command(flatten)]
+        which: Which,
+        #[arg(long)]
+        to: u32,
+    },
+    /// Take a bot out of service for new conversations
+    Withdraw {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Does what `parlor bot …` says.
+///
+/// # Errors
+/// Whatever kept it from being done, in words for the operator.
+pub async fn run(command: BotCommand) -> Result<(), Failure> {
+    match command {
+        BotCommand::List { which } => {
+            with(which, async |app, account, _| list(&app, account)).await
+        }
+        BotCommand::Check { file } => {
+            Bot::compile(&read(&file)?)?;
+            println!("{} is a bot", file.display());
+            Ok(())
+        }
+        BotCommand::Draft { which, file, new } => {
+            let definition = read(&file)?;
+            with(which, async |app, account, bot| {
+                let bot = bot.filter(|_| !new);
+                let bot = administration::draft_bot(&app, account, bot, definition).await?;
+                println!("{bot} has this draft now; `parlor bot deploy` makes it answer");
+                Ok(())
+            })
+            .await
+        }
+        BotCommand::Show { which, version } => {
+            with(which, async |app, account, bot| show(&app, account, bot, version)).await
+        }
+        BotCommand::Deploy { which, file } => {
+            let definition = file.as_deref().map(read).transpose()?;
+            with(which, async |app, account, bot| {
+                let bot = match definition {
+                    Some(new) => administration::draft_bot(&app, account, bot, new).await?,
+                    None => bot.ok_or(NO_BOT)?,
+                };
+                let deployed = administration::deploy_bot(&app, account, bot).await?;
+                println!("version {} answers now", deployed.version);
+                Ok(())
+            })
+            .await
+        }
+        BotCommand::RollBack { which, to } => {
+            with(which, async |app, account, bot| {
+                let version = BotVersion { bot_id: bot.ok_or(NO_BOT)?, version: to };
+                administration::roll_back_bot(&app, account, version).await?;
+                println!("version {to} answers now");
+                Ok(())
+            })
+            .await
+        }
+        BotCommand::Withdraw { which } => {
+            with(which, async |app, account, bot| {
+                let bot = bot.ok_or(NO_BOT)?;
+                administration::withdraw_bot(&app, account, bot).await?;
+                println!("{bot} begins no more conversations");
+                Ok(())
+            })
+            .await
+        }
+    }
+}
+
+const NO_BOT: &str = "there is no such bot; see `parlor bot list`";
+
+async fn with<F>(
+    which: Which,
+    act: impl FnOnce(std::sync::Arc<App>, AccountId, Option<BotId>) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    with_app(&which.at, async |app| {
+        let account = chosen(&app, which.account.as_deref())?;
+        let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+        let bot = match &which.bot {
+            Some(id) => Some(id.parse()?),
+            None => default_bot(&tenant.account),
+        };
+        act(app, account, bot).await
+    })
+    .await
+}
+
+/// The bot that answers, or the only one there is.
+fn default_bot(account: &Account) -> Option<BotId> {
+    let only = || account.bots.keys().next().filter(|_| account.bots.len() == 1).copied();
+    account.default_bot().map(|version| version.bot_id).or_else(only)
+}
+
+fn read(file: &Path) -> Result<Definition, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let definition = serde_json::from_str(&text);
+    Ok(definition
+        .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?)
+}
+
+fn list(app: &App, account: AccountId) -> Result<(), Failure> {
+    let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+    let default = default_bot(&tenant.account);
+    for (id, bot) in &tenant.account.bots {
+        let versions: Vec<_> = bot.versions.keys().map(u32::to_string).collect();
+        let deployed = bot.deployed.map_or("none".to_owned(), |version| version.to_string());
+        let draft = if bot.draft.is_some() { "  a draft" } else { "" };
+        let answers = if Some(*id) == default { "  answers where none is named" } else { "" };
+        println!("{id}  versions {}  deployed {deployed}{draft}{answers}", versions.join(", "));
+    }
+    Ok(())
+}
+
+fn show(
+    app: &App,
+    account: AccountId,
+    bot: Option<BotId>,
+    version: Option<u32>,
+) -> Result<(), Failure> {
+    let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+    let bot = bot.and_then(|bot| tenant.account.bots.get(&bot)).ok_or(NO_BOT)?;
+    let definition = match version {
+        Some(version) => bot.versions.get(&version).ok_or("there is no such version")?,
+        None => bot.draft.as_ref().ok_or("there is no draft; name a --version")?,
+    };
+    println!("{}", serde_json::to_string_pretty(&**definition)?);
+    Ok(())
+}

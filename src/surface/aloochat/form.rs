@@ -1,0 +1,129 @@
+//! What is asked of an agent: a form with a query or audio (seed 004, *Agent Chat*).
+
+use poem::Request;
+use poem_openapi::registry::MetaSchema;
+use serde::Deserialize;
+
+use super::agent_key::AgentKey;
+use crate::domain::message::{Said, Side};
+use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
+use crate::domain::{Error, Result};
+use crate::surface::upload::{Fields, FormBody, FormFile, described, described_file};
+
+/// The largest audio, in bytes.
+const AUDIO_MAX: u64 = 25 * 1024 * 1024;
+/// Messages told of before the turn, and their characters in all.
+const CONTEXT_MAX: usize = 100;
+const CONTEXT_MAX_CHARS: usize = 50_000;
+
+/// Whether a request brings a form, which is read as a stream.
+pub(super) fn is_form(request: &Request) -> bool {
+    let path = request.uri().path();
+    path.ends_with("/agent/chat") || path.ends_with("/agent/stream")
+}
+
+/// The form's fields.
+pub(super) struct AgentFields;
+
+impl Fields for AgentFields {
+    fn schema() -> MetaSchema {
+        let mut schema = MetaSchema::new("object");
+        schema.required = vec!["agent_key"];
+        schema.properties = vec![
+            ("agent_key", described("`agent:<uuid>:<voice|chat>:<region>`")),
+            ("query", described("The user's message; either this or `audio`.")),
+            ("audio", described_file("Speech: wav, mp3, ogg, webm or m4a, at most 25 MiB.")),
+            (
+                "messages",
+                described("A JSON list of `{\"role\",\"content\"}`: what was said before."),
+            ),
+            ("conversation_id", described("Continues a conversation.")),
+            ("deployment_id", described("A version of the agent.")),
+        ];
+        schema
+    }
+}
+
+/// A form as it comes.
+pub(super) type AgentForm = FormBody<AgentFields>;
+
+/// A checked form.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) agent: AgentKey,
+    pub(super) said: Spoken,
+    pub(super) context: Vec<Said>,
+    pub(super) conversation: Option<String>,
+    pub(super) deployment: Option<String>,
+}
+
+/// What the user says.
+#[derive(Debug)]
+pub(super) enum Spoken {
+    Text(MessageText),
+    Audio(FormFile),
+}
+
+impl Asked {
+    /// Reads and checks a form.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`].
+    pub(super) async fn read(form: AgentForm) -> Result<Self> {
+        let mut form = form.read("audio", AUDIO_MAX).await?;
+        let agent = form.text("agent_key").ok_or(Error::invalid("agent_key", "is required"))?;
+        let agent = agent.parse().map_err(|_| Error::invalid("agent_key", "is malformed"))?;
+        let said = match (form.text("query"), form.file.take()) {
+            (Some(query), None) => Spoken::Text(text("query", &query)?),
+            (None, Some(audio)) if audio.size > 0 => Spoken::Audio(audio),
+            (None, Some(_)) => return Err(Error::invalid("audio", "must not be empty")),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("query", "and audio cannot both be given"));
+            }
+            (None, None) => return Err(Error::invalid("query", "or audio is required")),
+        };
+        let context = form.text("messages").map_or(Ok(Vec::new()), |given| context(&given))?;
+        let (conversation, deployment) = (form.text("conversation_id"), form.text("deployment_id"));
+        Ok(Self { agent, said, context, conversation, deployment })
+    }
+}
+
+/// What was said, as a message.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that says nothing, [`Error::TooLong`].
+pub(super) fn text(field: &'static str, given: &str) -> Result<MessageText> {
+    let actual = given.chars().count();
+    if actual > MESSAGE_MAX_CHARS {
+        return Err(Error::TooLong { field, max: MESSAGE_MAX_CHARS, actual });
+    }
+    given.parse().map_err(|fault| Error::invalid(field, format!("{fault}")))
+}
+
+#[derive(Deserialize)]
+struct Before {
+    role: String,
+    content: String,
+}
+
+fn context(given: &str) -> Result<Vec<Said>> {
+    let malformed = |problem| Error::invalid("messages", problem);
+    let list: Vec<Before> = serde_json::from_str(given)
+        .map_err(|_| malformed("must be a JSON list of objects with role and content"))?;
+    if list.len() > CONTEXT_MAX {
+        return Err(malformed("must have at most 100 messages"));
+    }
+    let chars: usize = list.iter().map(|message| message.content.chars().count()).sum();
+    if chars > CONTEXT_MAX_CHARS {
+        return Err(malformed("must have at most 50,000 characters in all"));
+    }
+    let said = list.into_iter().map(|message| {
+        let by = match message.role.as_str() {
+            "user" => Side::Customer,
+            "assistant" | "agent" | "system" => Side::Business,
+            _ => return Err(malformed("must have the roles user, assistant or system")),
+        };
+        Ok(Said { by, text: message.content })
+    });
+    said.collect()
+}

@@ -1,0 +1,62 @@
+//! One path, two owners: `/api/v1/chat` belongs to the widget (seed 003) and to Aloo (seed 004). The
+//! credential decides.
+
+use std::sync::Arc;
+
+use poem::http::header;
+use poem::{Endpoint, Request, Response, Result};
+
+use super::{aloochat, client, widget};
+use crate::app::App;
+use crate::domain::Error;
+
+/// Both surfaces behind one path.
+struct Chat<W, A> {
+    widget: W,
+    aloochat: A,
+}
+
+/// Everything under `/api/v1/chat`.
+pub(super) fn endpoint(
+    app: &Arc<App>,
+    trusted_proxies: usize,
+) -> impl Endpoint<Output = Response> + use<> {
+    Chat { widget: widget::endpoint(app, trusted_proxies), aloochat: aloochat::endpoint(app) }
+}
+
+/// Whose a request is: a token of Aloo's decides, else a site key, else the path where only the
+/// widget has it. What is left gets Aloo's 401, which readers of both can read.
+fn is_widgets(request: &Request) -> bool {
+    if request.headers().contains_key(aloochat::TOKEN_HEADER) {
+        return false;
+    }
+    let path = request.original_uri().path();
+    widget::site_key(request).is_some() || path.ends_with("/config") || path.contains("/files")
+}
+
+/// A failure that comes before the surfaces are there, dressed as the right one's.
+pub(super) fn refusal(request: &Request, error: Error) -> Response {
+    if is_widgets(request) { widget::refusal(error) } else { aloochat::refusal(error) }
+}
+
+impl<W, A> Endpoint for Chat<W, A>
+where
+    W: Endpoint<Output = Response>,
+    A: Endpoint<Output = Response>,
+{
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if let Some(mut answer) = client::preflight(&request) {
+            client::let_read(&mut answer, request.headers().get(header::ORIGIN).cloned());
+            return Ok(answer);
+        }
+        if !is_widgets(&request) {
+            return self.aloochat.call(request).await;
+        }
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut response = self.widget.call(request).await?;
+        client::let_read(&mut response, origin);
+        Ok(response)
+    }
+}

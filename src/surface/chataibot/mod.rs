@@ -1,0 +1,105 @@
+//! ChatAIBot, `/api/v1/conversations` and `/api/v1/conversation/{id}/messages` (seed 002): a bot's
+//! flow behind somebody else's own widget.
+//!
+//! *Choices*, where the seed says nothing: the reply comes on the live feed, at `live_url`, which
+//! carries a token for a day; all faulty fields are named in one sentence; `channel`, `from.type`
+//! and `user.type` may be left out; variables are texts, numbers or booleans, and are kept as text;
+//! `contact.name`, `contact.email` and `contact.phone` are the contact's own and change it; a
+//! `file` is an http(s) URL; a message that is too long is 413.
+
+mod conversations;
+mod error;
+mod wire;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use poem::http::header;
+use poem::{Endpoint, EndpointExt, Request, Response, Result};
+use poem_openapi::auth::Bearer;
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
+
+use super::allow::Table;
+use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::limited;
+use crate::app::App;
+use crate::app::accounts::Tenant;
+use crate::app::limits::Caller;
+use crate::domain::Error;
+use crate::domain::account::KeyKind;
+use crate::server::body::limit_body;
+
+/// Who calls: found before anything else is looked at.
+#[derive(Clone)]
+struct Account(Arc<Tenant>);
+
+/// Your account's token; keep it on your server.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", checker = "caller")]
+struct Token(Account);
+
+async fn caller(request: &Request, _: Bearer) -> Option<Account> {
+    request.data::<Account>().cloned()
+}
+
+impl Token {
+    fn tenant(&self) -> &Tenant {
+        &self.0.0
+    }
+}
+
+/// The service and its document.
+pub fn service() -> OpenApiService<impl OpenApi, ()> {
+    OpenApiService::new(conversations::Conversations, "ChatAIBot", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Use the chatbot logic with your own chat widget: start a conversation with a deployed \
+             bot, send what the visitor answers. What the bot says comes on the live feed. Errors \
+             are `{\"ok\":false,\"error\":{\"code\",\"message\"}}`.",
+        )
+        .url_prefix("/api/v1")
+        .server("/")
+}
+
+/// A failure that comes before the surface is there, dressed as its own.
+pub(super) fn refusal(error: Error) -> Response {
+    error::costume(error)
+}
+
+/// The surface, dressed.
+pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
+    let service = service();
+    let allow = Table::of_document(&service.spec());
+    let app = app.clone();
+    let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
+    let dressed = Dressed::new(api, error::costume, allow);
+    dressed.around(move |api, request| {
+        let app = app.clone();
+        async move { metered(&app, &api, request).await }
+    })
+}
+
+/// Finds the caller and counts the call against the account's limit, if it has one.
+async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let token = request.header(header::AUTHORIZATION);
+    let token = token.and_then(|value| value.strip_prefix("Bearer "));
+    let found = token.and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
+    let Some((tenant, key)) = found else {
+        // A stranger's body is not waited for.
+        request.take_body();
+        return api.call(request).await;
+    };
+    let limit = tenant.account.settings.limits.chataibot.and_then(NonZeroU32::new);
+    request.set_data(Account(tenant));
+    let Some(limit) = limit else { return api.call(request).await };
+    let caller = Caller(format!("chataibot {key}"));
+    let allowance = app.limits.check(&*app.engine, &caller, limit).await;
+    let mut response = match allowance.retry_after_s {
+        Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
+        None => api.call(request).await?,
+    };
+    limited::tell(&mut response, &allowance);
+    Ok(response)
+}

@@ -1,0 +1,103 @@
+//! Where a request comes from: its address, and the page whose script sent it.
+//!
+//! No surface uses cookies, so a page may send whatever it likes; what an account allows is checked
+//! when the request comes. The CORS headers therefore let every page read its answer, also that it
+//! was refused.
+
+use std::net::IpAddr;
+
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{IntoResponse, Request, Response};
+
+use crate::app::accounts::Tenant;
+use crate::domain::{Error, Result};
+use crate::server::websocket::same_origin;
+
+/// Headers that scripts may send.
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, Range, X-Request-Id, \
+     X-Site-Key, X-Visitor-Token",
+);
+/// Headers that scripts may read.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, \
+     RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id",
+);
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
+/// Seconds for which a browser need not ask again.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// The address of the client: behind `trusted` proxies, the one the outermost of them saw.
+pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
+    if trusted == 0 {
+        return peer;
+    }
+    let forwarded = request.headers().get_all("x-forwarded-for").iter();
+    let forwarded: Vec<_> = forwarded
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|part| part.trim().parse().ok())
+        .collect();
+    forwarded.len().checked_sub(trusted).and_then(|place| forwarded.get(place).copied()).or(peer)
+}
+
+/// Where this request was sent to, as a URL without a path: by its `Host`, and by the scheme that a
+/// proxy says it was sent with.
+pub(super) fn own_origin(request: &Request) -> String {
+    let https = request.header("x-forwarded-proto").is_some_and(|scheme| scheme.trim() == "https");
+    let host = request.header(header::HOST).unwrap_or("localhost");
+    format!("{}://{host}", if https { "https" } else { "http" })
+}
+
+/// The value of a parameter in the query, decoded.
+pub(super) fn query(request: &Request, name: &str) -> Option<String> {
+    let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
+    pairs.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
+/// Whether a page may call for this account; who sends no Origin is no page.
+///
+/// # Errors
+/// [`Error::Forbidden`] where the account does not list the page's origin.
+pub(super) fn check_origin(request: &Request, tenant: &Tenant) -> Result<()> {
+    let origin = request.headers().get(header::ORIGIN);
+    if origin.is_none_or(|origin| is_welcome(request, tenant, origin)) {
+        return Ok(());
+    }
+    Err(Error::Forbidden("Origin not allowed"))
+}
+
+/// Whether an account lists an origin, or it is our own.
+pub(super) fn is_welcome(request: &Request, tenant: &Tenant, origin: &HeaderValue) -> bool {
+    let listed = |origin: &str| {
+        let known = &tenant.account.settings.allowed_origins;
+        known.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
+    };
+    same_origin(request, origin) || origin.to_str().is_ok_and(listed)
+}
+
+/// A page's wish to know whether it may send a request, and the answer to it.
+pub(super) fn preflight(request: &Request) -> Option<Response> {
+    let asks = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    asks.then(|| {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        response
+    })
+}
+
+/// Lets the page read the answer.
+pub(super) fn let_read(response: &mut Response, origin: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+}

@@ -1,0 +1,64 @@
+//! The widget, `/api/v1/chat` with a site key (seed 003): what a page's visitors may do.
+//!
+//! *Choices*, where the seed says nothing: times have nanoseconds, of which those below the
+//! millisecond tell messages of one instant apart, so that `since` loses nothing; a message's
+//! `activity_id` is its place in the log; malformed JSON is 400; an unlisted page gets 403 `Origin
+//! not allowed`; with `Prefer: respond-async` (RFC 7240) a conversation is answered before its
+//! bot is, and `auto_reply` is null, as it is when the bot takes longer than ten seconds; a live
+//! token is taken as the visitor token of its conversation; `Idempotency-Key` as elsewhere.
+
+mod conversations;
+mod error;
+mod files;
+mod history;
+mod limits;
+mod visitor;
+mod wire;
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, Response};
+use poem_openapi::{OpenApi, OpenApiService};
+
+pub(super) use visitor::shown as site_key;
+
+use super::allow::Table;
+use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use crate::app::App;
+use crate::domain::Error;
+use crate::server::body::limit_body;
+
+/// The service and its document.
+pub fn service() -> OpenApiService<impl OpenApi, ()> {
+    let apis = (conversations::Conversations, files::Files);
+    OpenApiService::new(apis, "Chat widget", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Power the chat widget: a visitor's conversation, opened by the site key and a token of \
+             the visitor's own making. Errors are `{\"error\": \"…\"}`. The same path serves Aloo's \
+             API for requests with `x-api-token`.",
+        )
+        .url_prefix("/api/v1/chat")
+        .server("/")
+}
+
+/// A failure that comes before the surface is there, dressed as its own.
+pub(super) fn refusal(error: Error) -> Response {
+    error::costume(error)
+}
+
+/// The surface, dressed.
+pub fn endpoint(
+    app: &Arc<App>,
+    trusted_proxies: usize,
+) -> impl Endpoint<Output = Response> + use<> {
+    let service = service();
+    let allow = Table::of_document(&service.spec());
+    let app = app.clone();
+    // Uploads have limits of their own.
+    let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE).except(files::is_upload));
+    let dressed = Dressed::new(api, error::costume, allow);
+    dressed.around(move |api, request| {
+        let app = app.clone();
+        async move { limits::metered(&app, &api, request, trusted_proxies).await }
+    })
+}

@@ -1,0 +1,117 @@
+//! *Conversation Management*: create, list, get, update, delete, history.
+
+use serde_json::{Value, json};
+
+use super::Site;
+use super::stage::{CONVERSATIONS, agent_id, ask, developer, patch, text};
+
+#[tokio::test]
+async fn a_conversation_is_created_as_the_page_shows() {
+    let site = Site::start().await;
+    let body = json!({ "agent_id": agent_id(&site), "title": "Customer Support Chat" });
+    let created = developer(&site).post(CONVERSATIONS, &body).await;
+    let conversation = created.expect(201);
+    let names: Vec<_> = conversation.as_object().expect("an object").keys().collect();
+    let documented =
+        ["id", "agent_id", "deployment_id", "title", "created_at", "updated_at", "status"];
+    assert_eq!(names, documented);
+    assert!(text(&conversation, "id").starts_with("conv_"));
+    assert_eq!(conversation["agent_id"], agent_id(&site));
+    assert_eq!(conversation["title"], "Customer Support Chat");
+    assert_eq!(conversation["status"], "active");
+    assert_eq!(created.header("RateLimit-Limit"), "100");
+    let body = json!({
+        "agent_id": agent_id(&site),
+        "deployment_id": conversation["deployment_id"],
+        "title": "Customer Support Chat"
+    });
+    developer(&site).post(CONVERSATIONS, &body).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_list_is_newest_first_in_pages_and_has_everyones() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let mut made = Vec::new();
+    for number in 0..5 {
+        let body = json!({ "title": format!("Number {number}") });
+        let created = developer.post(CONVERSATIONS, &body).await.expect(201);
+        made.push(text(&created, "id").to_owned());
+    }
+    let said = site.client().say(None, "Hello").await;
+    made.push(text(&said, "conversation_id").replacen("cv_", "conv_", 1));
+    made.reverse();
+    let (mut listed, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("{CONVERSATIONS}?limit=2{cursor}");
+        let page = developer.get(&path).await.expect(200);
+        let ids = page["conversations"].as_array().expect("a list").iter();
+        listed.extend(ids.map(|one| text(one, "id").to_owned()));
+        match &page["next_cursor"] {
+            Value::String(next) => cursor = format!("&cursor={next}"),
+            other => {
+                assert_eq!(other, &Value::Null);
+                break;
+            }
+        }
+    }
+    assert_eq!(listed, made);
+    let default = developer.get(&format!("{CONVERSATIONS}?limit=20")).await.expect(200);
+    assert_eq!(default["conversations"].as_array().map(Vec::len), Some(6));
+    assert_eq!(default["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_conversation_is_changed() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let created = developer.post(CONVERSATIONS, &json!({})).await.expect(201);
+    assert_eq!(created["title"], Value::Null);
+    let path = format!("{CONVERSATIONS}/{}", text(&created, "id"));
+    let renamed = patch(&developer, &path, &json!({ "title": "Billing" })).await.expect(200);
+    assert_eq!(renamed["title"], "Billing");
+    assert_eq!(developer.get(&path).await.expect(200), renamed);
+    let resolved = patch(&developer, &path, &json!({ "status": "resolved" })).await.expect(200);
+    assert_eq!((&resolved["status"], &resolved["title"]), (&json!("resolved"), &json!("Billing")));
+    let again = patch(&developer, &path, &json!({ "status": "active" })).await.expect(200);
+    assert_eq!(again["status"], "active");
+    for wrong in [json!({ "title": "" }), json!({ "title": 7 }), json!({ "status": "escalated" })] {
+        patch(&developer, &path, &wrong).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_gone_on_every_surface() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let chat = ask(&developer, &site, "How can I pay?").await;
+    let id = text(&chat, "conversation_id");
+    let path = format!("{CONVERSATIONS}/{id}");
+    let deleted = developer.raw("DELETE", &path, "", "").await;
+    assert_eq!((deleted.status, deleted.text.as_str()), (204, ""));
+    developer.get(&path).await.expect(404);
+    developer.get(&format!("{path}/messages")).await.expect(404);
+    developer.raw("DELETE", &path, "", "").await.expect(404);
+    let ours = id.replacen("conv_", "cv_", 1);
+    site.client().get(&format!("/bot/v1/conversations/{ours}/messages")).await.expect(404);
+    site.client().get(&format!("/live/v1/conversations/{ours}/events")).await.expect(404);
+    let more = json!({ "message": "Hello?", "conversation_id": ours });
+    site.client().post("/bot/v1/conversations/messages", &more).await.expect(404);
+    let listed = developer.get(CONVERSATIONS).await.expect(200);
+    assert_eq!(listed["conversations"], json!([]));
+}
+
+#[tokio::test]
+async fn the_history_comes_in_pages_oldest_first() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let chat = ask(&developer, &site, "How can I pay?").await;
+    let path = format!("{CONVERSATIONS}/{}/messages", text(&chat, "conversation_id"));
+    let first = developer.get(&format!("{path}?limit=1")).await.expect(200);
+    assert_eq!(first["messages"][0]["content"], "How can I pay?");
+    assert_eq!(first["messages"][0]["role"], "user");
+    let next = text(&first, "next_cursor");
+    let second = developer.get(&format!("{path}?limit=1&cursor={next}")).await.expect(200);
+    assert_eq!(second["messages"][0]["content"], chat["agent_response_text"]);
+    assert_eq!(second["next_cursor"], Value::Null);
+}

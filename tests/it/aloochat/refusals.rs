@@ -1,0 +1,131 @@
+//! `{"error","message","statusCode"}`.
+
+use serde_json::json;
+
+use super::Site;
+use super::stage::{
+    CHAT, CONVERSATIONS, STREAM, developer, fields_of, form, recording, send, text,
+};
+use crate::harness::http::Answer;
+
+fn assert_refused(answer: &Answer, status: u16, error: &str) -> String {
+    let body = answer.expect(status);
+    assert_eq!(body["error"], error, "{body}");
+    assert_eq!(body["statusCode"], status, "{body}");
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(3));
+    text(&body, "message").to_owned()
+}
+
+#[tokio::test]
+async fn a_malformed_agent_key_is_refused_in_the_pages_words() {
+    let site = Site::start().await;
+    for key in ["agent:1:voice:us-east-1", "nonsense", "agent:123e4567-e89b-12d3-a456-426614174000"]
+    {
+        let form = fields_of(&[("agent_key", key), ("query", "Hello")]);
+        let message =
+            assert_refused(&send(&developer(&site), CHAT, form).await, 400, "ValidationError");
+        assert_eq!(message, "Invalid agent_key format");
+    }
+    let unknown = "agent:123e4567-e89b-12d3-a456-426614174000:voice:us-east-1";
+    let form = fields_of(&[("agent_key", unknown), ("query", "Hello")]);
+    assert_refused(&send(&developer(&site), CHAT, form).await, 404, "NotFound");
+}
+
+#[tokio::test]
+async fn a_form_must_ask_one_thing() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    for path in [CHAT, STREAM] {
+        let nothing = form(&site, &[]);
+        assert_refused(&send(&developer, path, nothing).await, 400, "ValidationError");
+        let both = form(&site, &[("query", "Hi")]).part("audio", recording(b"RIFF", "a.wav"));
+        assert_refused(&send(&developer, path, both).await, 400, "ValidationError");
+        let no_key = fields_of(&[("query", "Hello")]);
+        assert_refused(&send(&developer, path, no_key).await, 400, "ValidationError");
+        let json = developer.post(path, &json!({ "query": "Hello" })).await;
+        assert_refused(&json, 400, "ValidationError");
+        let broken =
+            developer.raw("POST", path, "multipart/form-data; boundary=x", "--x\r\n").await;
+        assert_refused(&broken, 400, "ValidationError");
+    }
+    for messages in ["{}", "[1]", r#"[{"role":"robot","content":"x"}]"#, "nonsense"] {
+        let form = form(&site, &[("query", "Hi"), ("messages", messages)]);
+        assert_refused(&send(&developer, CHAT, form).await, 400, "ValidationError");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let long = form(&site, &[("query", &"x".repeat(10_001))]);
+    assert_refused(&send(&developer, CHAT, long).await, 413, "PayloadTooLarge");
+    let audio = vec![0; 25 * 1024 * 1024 + 1];
+    let large = form(&site, &[]).part("audio", recording(&audio, "a.wav"));
+    assert_refused(&send(&developer, CHAT, large).await, 413, "PayloadTooLarge");
+}
+
+#[tokio::test]
+async fn audio_without_an_endpoint_for_it_is_refused_and_says_so() {
+    let site = Site::start().await;
+    let wav = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0";
+    let spoken = form(&site, &[]).part("audio", recording(wav, "a.wav"));
+    let message =
+        assert_refused(&send(&developer(&site), CHAT, spoken).await, 400, "ValidationError");
+    assert!(message.contains("transcription"), "{message}");
+}
+
+#[tokio::test]
+async fn strangers_and_what_is_not_there() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    assert_refused(&site.stranger().get(CONVERSATIONS).await, 401, "Unauthorized");
+    let wrong = site.stranger().with("x-api-token", "aloo_nobody");
+    assert_refused(&wrong.get(CONVERSATIONS).await, 401, "Unauthorized");
+    // A token decides, whatever else is shown.
+    let both = wrong.with("X-Site-Key", site.credential("widget_site_key"));
+    assert_refused(&both.get(CONVERSATIONS).await, 401, "Unauthorized");
+    for path in ["conv_1", "cv_1", "nonsense"] {
+        let answer = developer.get(&format!("{CONVERSATIONS}/{path}")).await;
+        assert_refused(&answer, 404, "NotFound");
+    }
+    for body in [json!({ "agent_id": "nonsense" }), json!({ "deployment_id": "nonsense" })] {
+        assert_refused(&developer.post(CONVERSATIONS, &body).await, 404, "NotFound");
+    }
+    assert_refused(
+        &developer.post(CONVERSATIONS, &json!({ "title": 7 })).await,
+        400,
+        "ValidationError",
+    );
+    assert_refused(
+        &developer.get(&format!("{CONVERSATIONS}?limit=0")).await,
+        400,
+        "ValidationError",
+    );
+    assert_refused(
+        &developer.get(&format!("{CONVERSATIONS}?limit=101")).await,
+        400,
+        "ValidationError",
+    );
+    assert_refused(
+        &developer.get(&format!("{CONVERSATIONS}?cursor=x")).await,
+        400,
+        "ValidationError",
+    );
+    assert_refused(&developer.get(CHAT).await, 405, "MethodNotAllowed");
+}
+
+#[tokio::test]
+async fn thirty_streams_a_minute() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    for number in 0..30u32 {
+        let answer = send(&developer, STREAM, fields_of(&[])).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.header("RateLimit-Remaining"), (29 - number).to_string());
+    }
+    let refused = send(&developer, STREAM, fields_of(&[])).await;
+    assert_refused(&refused, 429, "RateLimitExceeded");
+    assert!(!refused.header("Retry-After").is_empty());
+    assert_eq!(developer.get(CONVERSATIONS).await.status, 200, "others are counted by themselves");
+}

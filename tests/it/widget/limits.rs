@@ -1,0 +1,41 @@
+//! How often a visitor may call, by what is asked for.
+
+use serde_json::json;
+
+use super::Site;
+use super::stage::{CREATE, assert_refused, create, messages_of, page};
+
+#[tokio::test]
+async fn five_conversations_a_minute_and_then_too_many() {
+    let site = Site::start().await;
+    let page = page(&site);
+    for number in 0..5u32 {
+        let answer = create(&page, &format!("v-{number}"), "Hello").await;
+        answer.expect(201);
+        assert_eq!(answer.header("RateLimit-Limit"), "5");
+        assert_eq!(answer.header("RateLimit-Remaining"), (4 - number).to_string());
+    }
+    let refused = create(&page, "v-5", "Hello").await;
+    assert_refused(&refused, 429, "Too many requests");
+    let wait: u64 = refused.header("Retry-After").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    // What else a visitor may do is counted by itself.
+    let read = page.get(&messages_of("v-0")).await;
+    read.expect(200);
+    assert_eq!(read.header("RateLimit-Limit"), "60");
+    let sent = page.post(&messages_of("v-0"), &json!({ "message": "How can I pay?" })).await;
+    sent.expect(201);
+    assert_eq!(sent.header("RateLimit-Limit"), "20");
+    let config = page.get("/api/v1/chat/config").await;
+    assert_eq!(config.header("RateLimit-Limit"), "60");
+}
+
+#[tokio::test]
+async fn a_faulty_request_counts_too() {
+    let site = Site::start().await;
+    let page = page(&site);
+    for _ in 0..5 {
+        page.post(CREATE, &json!({})).await.expect(422);
+    }
+    assert_refused(&page.post(CREATE, &json!({})).await, 429, "Too many requests");
+}

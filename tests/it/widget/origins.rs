@@ -1,0 +1,66 @@
+//! Which pages may use a site key (CORS).
+
+use reqwest::Method;
+
+use super::Site;
+use super::stage::{CREATE, assert_refused, create, messages_of, page};
+
+const SHOP: &str = "https://shop.example";
+
+async fn listing(origins: &str) -> Site {
+    let mut site = Site::start().await;
+    let settings = format!(r#"{{"allowed_origins":{origins}}}"#);
+    site.run(&["account", "set", "--settings", &settings]).await;
+    site
+}
+
+#[tokio::test]
+async fn a_page_that_is_listed_may_and_another_may_not() {
+    let site = listing(r#"["https://shop.example"]"#).await;
+    let shop = page(&site).with("Origin", SHOP);
+    let created = create(&shop, "v-1", "Hello").await;
+    let token = created.expect(201)["conversation_token"].as_str().expect("a token").to_owned();
+    assert_eq!(created.header("Access-Control-Allow-Origin"), SHOP);
+    assert!(created.header("Access-Control-Expose-Headers").contains("Retry-After"));
+    assert!(created.header("Vary").contains("Origin"));
+    let other = page(&site).with("Origin", "https://evil.example");
+    let refused = other.get(&messages_of("v-1")).await;
+    assert_refused(&refused, 403, "Origin not allowed");
+    for opaque in ["null", "https://shop.example.evil.example", "http://shop.example"] {
+        let other = page(&site).with("Origin", opaque);
+        assert_refused(&other.get(&messages_of("v-1")).await, 403, "Origin not allowed");
+    }
+    // The live feed follows.
+    let reader = site.stranger().with("Authorization", &format!("Bearer {token}"));
+    let path = "/live/v1/conversations/current";
+    let read = reader.with("Origin", SHOP).get(path).await;
+    read.expect(200);
+    assert_eq!(read.header("Access-Control-Allow-Origin"), SHOP);
+    reader.with("Origin", "https://evil.example").get(path).await.expect(403);
+    // Our own pages need not be listed.
+    let own = format!("http://{}", site.one().address());
+    site.one()
+        .stranger()
+        .with("X-Site-Key", site.credential("widget_site_key"))
+        .with("Origin", &own)
+        .get(&messages_of("v-1"))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn a_page_is_told_what_it_may_send() {
+    let site = Site::start().await;
+    for path in [CREATE, "/api/v1/chat/config", "/live/v1/conversations/current/messages"] {
+        let stranger = site.stranger().with("Origin", SHOP);
+        let asked = stranger
+            .request(Method::OPTIONS, path)
+            .header("Access-Control-Request-Method", "POST")
+            .header("Access-Control-Request-Headers", "x-site-key,content-type");
+        let answer = stranger.try_send(asked).await.expect("an answer");
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), SHOP);
+        assert!(answer.header("Access-Control-Allow-Headers").contains("X-Site-Key"));
+        assert!(answer.header("Access-Control-Allow-Methods").contains("POST"));
+    }
+}
