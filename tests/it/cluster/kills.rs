@@ -28,7 +28,7 @@ const NODES: usize = 3;
 /// After this a cluster whose services are there must be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long nobody else gets the key that a killed node has claimed, and a while more.
-const ABANDONED: Duration = Duration::from_secs(330);
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// What is killed at the same moment.
 #[derive(Debug, Clone, Copy, Default)]
