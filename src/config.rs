@@ -5,11 +5,14 @@
 //! `--data-dir`, `PARLOR_DATA_DIR`, `data_dir = …`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What keeps the log and the views.
@@ -74,6 +77,13 @@ pub struct Config {
     pub log: String,
     /// Logs as JSON, one object per line.
     pub log_json: bool,
+    /// Networks that bots, webhooks and transcription may call although they are not public.
+    #[serde(deserialize_with = "list")]
+    pub allow_networks: Vec<IpNet>,
+    /// Who writes down what is said in recordings: an address that speaks as OpenAI's.
+    pub transcription_url: Option<String>,
+    pub transcription_key: Option<String>,
+    pub transcription_model: String,
     /// Where traces go (OTLP over HTTP); none sends none. `OTEL_EXPORTER_OTLP_ENDPOINT` sets it too.
     pub otlp_endpoint: Option<String>,
 }
@@ -104,6 +114,10 @@ impl Default for Config {
             drain_s: 10,
             log: "info,fjall=warn,lsm_tree=warn,scylla=off,librdkafka=error".into(),
             log_json: false,
+            allow_networks: Vec::new(),
+            transcription_url: None,
+            transcription_key: None,
+            transcription_model: "whisper-1".into(),
             otlp_endpoint: None,
         }
     }
@@ -215,23 +229,47 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip)]
     pub log_json: bool,
+    /// A network that bots may call although it is not public; may be given again
+    #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_networks: Option<Vec<IpNet>>,
+    /// Who writes down what is said in recordings, such as https://api.openai.com/v1
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcription_url: Option<String>,
+    /// Its key; better given as PARLOR_TRANSCRIPTION_KEY
+    #[arg(long, value_name = "KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcription_key: Option<String>,
+    /// The model it is asked for [default: whisper-1]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcription_model: Option<String>,
 }
 
 /// A list, or text with commas: variables have no lists.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
         Text(String),
         List(Vec<String>),
     }
-    Ok(match Either::deserialize(deserializer)? {
+    let list: Vec<String> = match Either::deserialize(deserializer)? {
         Either::Text(text) => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             parts.map(str::to_owned).collect()
         }
         Either::List(list) => list,
-    })
+    };
+    let parsed = |text: &String| {
+        text.parse().map_err(|error| serde::de::Error::custom(format_args!("{text:?}: {error}")))
+    };
+    list.iter().map(parsed).collect()
 }
 
 /// A table, or `name=value` in a list.
@@ -313,8 +351,17 @@ impl Config {
 }
 
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 6] =
-    ["topic_prefix", "cql_user", "cql_password", "keyspace", "search", "otlp_endpoint"];
+const TEXTS: [&str; 9] = [
+    "topic_prefix",
+    "cql_user",
+    "cql_password",
+    "keyspace",
+    "search",
+    "transcription_url",
+    "transcription_key",
+    "transcription_model",
+    "otlp_endpoint",
+];
 
 /// A variable's text; none when it is empty or not set.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
@@ -348,6 +395,10 @@ fn names() -> Vec<&'static str> {
         "drain_s",
         "log",
         "log_json",
+        "allow_networks",
+        "transcription_url",
+        "transcription_key",
+        "transcription_model",
         "otlp_endpoint",
     ]
 }
@@ -383,5 +434,17 @@ mod tests {
         assert_eq!(config.listen.port(), 1234);
         assert!(!config.demo);
         assert_eq!(config.cache_mib, Config::default().cache_mib);
+    }
+
+    #[test]
+    fn networks_are_read_and_anything_else_is_refused() {
+        let network = |text: &str| {
+            let list =
+                serde_json::from_value::<Config>(serde_json::json!({ "allow_networks": text }));
+            list.map(|config| config.allow_networks.len())
+        };
+        assert_eq!(network("127.0.0.0/8, fd00::/8").unwrap(), 2);
+        let error = network("10.0.0.1").expect_err("an address is no network").to_string();
+        assert!(error.contains("10.0.0.1"), "{error}");
     }
 }

@@ -1,14 +1,286 @@
-//! Calls to what accounts name: bots' upstreams, steps of flows, speech to text.
+//! The guarded way out: calls to what accounts name, such as bots' upstreams and steps of flows.
+//!
+//! Accounts must not reach what only this machine can: addresses that are not public are refused
+//! unless the setting `allow_networks` has them. What a name resolves to is judged at the moment of
+//! connecting, so that a name that changes its mind gains nothing; a literal address is judged before,
+//! since HTTP clients ask no resolver about one. Redirects are not followed and proxies not used.
+//! Every answer is read up to a bound.
+
+mod address;
+pub mod audio;
+pub mod event_stream;
+pub mod transcription;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No call takes longer, whatever its own time limits say.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
+const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// How much of a refusal's body is told.
+const EXCERPT: usize = 300;
 
 /// The way out; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Outside {
-    http: reqwest::Client,
+    http: Result<Client, Arc<str>>,
+    allowed: Arc<[IpNet]>,
+}
+
+/// Why a call has failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("{0:?} is not a URL of http or https with a host")]
+    Url(String),
+    #[error(
+        "{host} is at {address}, which is not public: the setting allow_networks does not have it"
+    )]
+    Refused { host: String, address: IpAddr },
+    /// Nothing was answered; the call may not even have arrived.
+    #[error("no answer from {host}: {problem}")]
+    Unreachable { host: String, problem: String },
+    #[error("{0} took too long")]
+    TimedOut(&'static str),
+    /// The body is for whoever tries a bot out; it may repeat what people wrote, so no log has it.
+    #[error("answered {status}")]
+    Status { status: u16, body: String, retry_after: Option<Duration> },
+    #[error("the answer is larger than {max} bytes")]
+    TooLarge { max: usize },
+    #[error("the answer broke off: {0}")]
+    Broken(String),
+    #[error("the answer is not understood: {0}")]
+    Malformed(String),
+}
+
+impl Error {
+    /// Whether the same call may do better a moment later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Status { status, .. } => *status == 429 || (500..600).contains(status),
+            Self::Url(_)
+            | Self::Refused { .. }
+            | Self::TimedOut(_)
+            | Self::TooLarge { .. }
+            | Self::Broken(_)
+            | Self::Malformed(_) => false,
+        }
+    }
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Outside {
-    /// The HTTP client; it keeps connections.
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
+    /// The way to public addresses and those of `allowed`.
+    pub fn new(allowed: Vec<IpNet>) -> Self {
+        let allowed: Arc<[IpNet]> = allowed.into();
+        let client = || {
+            Client::builder()
+                .dns_resolver(Arc::new(Guard { allowed: allowed.clone() }))
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TOTAL_TIMEOUT)
+                .pool_idle_timeout(IDLE_CONNECTION)
+                .tcp_nodelay(true)
+                .user_agent(concat!("parlor/", env!("CARGO_PKG_VERSION")))
+        };
+        let http = client().build().or_else(|error| {
+            // Without the system's certificates https cannot be, and http still can.
+            tracing::warn!(error = %causes(&error), "TLS upstreams cannot be verified");
+            client().tls_certs_only([]).build()
+        });
+        Self { http: http.map_err(|error| causes(&error).into()), allowed }
+    }
+
+    /// Begins a call.
+    ///
+    /// # Errors
+    /// [`Error::Url`], or [`Error::Refused`] for a literal address that is not allowed.
+    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {
+        let url = checked(url)?;
+        let host = url.host_str().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if let Ok(address) = literal
+            && !address::may_be_called(address, &self.allowed)
+        {
+            return Err(Error::Refused { host: host.to_owned(), address });
+        }
+        match &self.http {
+            Ok(http) => Ok(http.request(method, url)),
+            Err(problem) => {
+                let (host, problem) = (host.to_owned(), problem.to_string());
+                Err(Error::Unreachable { host, problem })
+            }
+        }
+    }
+}
+
+/// Whether a text is a URL that can be called.
+pub fn is_url(text: &str) -> bool {
+    checked(text).is_ok()
+}
+
+fn checked(text: &str) -> Result<Url, Error> {
+    let url = Url::parse(text).map_err(|_| Error::Url(text.to_owned()))?;
+    let known = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+    if known { Ok(url) } else { Err(Error::Url(text.to_owned())) }
+}
+
+/// Sends a call and awaits the head of a good answer.
+///
+/// # Errors
+/// As [`Error`]; any status but 2xx is one.
+pub async fn send(request: RequestBuilder) -> Result<Response, Error> {
+    let response = request.send().await.map_err(|error| not_sent(&error))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let body = match tokio::time::timeout(CONNECT_TIMEOUT, read(response, 16 * 1024)).await {
+        Ok(Ok(body)) => String::from_utf8_lossy(&body).trim().chars().take(EXCERPT).collect(),
+        Ok(Err(_)) | Err(_) => String::new(),
+    };
+    let retry_after = retry_after.map(Duration::from_secs);
+    Err(Error::Status { status: status.as_u16(), body, retry_after })
+}
+
+/// Reads an answer's body, of at most `max` bytes.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Broken`].
+pub async fn read(response: Response, max: usize) -> Result<Vec<u8>, Error> {
+    if response.content_length().is_some_and(|length| length > max as u64) {
+        return Err(Error::TooLarge { max });
+    }
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        if body.len() + chunk.len() > max {
+            return Err(Error::TooLarge { max });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn broken(error: &reqwest::Error) -> Error {
+    if error.is_timeout() { Error::TimedOut("the answer") } else { Error::Broken(causes(error)) }
+}
+
+fn not_sent(error: &reqwest::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(refused) = one.downcast_ref::<Error>() {
+            return refused.clone();
+        }
+        cause = one.source();
+    }
+    if error.is_timeout() && !error.is_connect() {
+        return Error::TimedOut("the answer");
+    }
+    let host = error.url().and_then(|url| url.host_str()).unwrap_or("the host").to_owned();
+    Error::Unreachable { host, problem: causes(error) }
+}
+
+/// An error with what led to it, without the URL: that may hold secrets.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+/// Resolves names, and keeps to itself what must not be called.
+#[derive(Debug)]
+struct Guard {
+    allowed: Arc<[IpNet]>,
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allowed = self.allowed.clone();
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let first = found.first().map(SocketAddr::ip);
+            let kept: Vec<_> = found
+                .into_iter()
+                .filter(|found| address::may_be_called(found.ip(), &allowed))
+                .collect();
+            match (kept.is_empty(), first) {
+                (true, Some(address)) => Err(Error::Refused { host, address }.into()),
+                _ => Ok(Box::new(kept.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(outside: &Outside, url: &str) -> Option<IpAddr> {
+        match outside.request(Method::GET, url) {
+            Err(Error::Refused { address, .. }) => Some(address),
+            Err(error) => panic!("{url}: {error}"),
+            Ok(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_literal_address_is_judged_in_every_spelling() {
+        let outside = Outside::default();
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f.0.0.1:80/",
+            "http://[::1]:9000/x",
+            "http://[::ffff:127.0.0.1]/",
+            "http://169.254.169.254/latest/meta-data",
+            "https://10.1.2.3/",
+        ] {
+            assert!(refused(&outside, url).is_some(), "{url}");
+        }
+        assert_eq!(refused(&outside, "https://1.1.1.1/"), None);
+        let home = Outside::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        assert_eq!(refused(&home, "http://[::ffff:127.0.0.1]/"), None);
+        assert!(refused(&home, "http://[::1]/").is_some());
+    }
+
+    #[test]
+    fn only_http_is_spoken() {
+        for url in ["", "x", "ftp://example.com/", "file:///etc/passwd", "http://", "/v1"] {
+            let refused = Outside::default().request(Method::GET, url).map(drop);
+            assert_eq!(refused, Err(Error::Url(url.to_owned())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_by_what_it_resolves_to() {
+        let call = Outside::default().request(Method::GET, "http://localhost:9/").unwrap();
+        let error = send(call).await.expect_err("refused");
+        assert!(
+            matches!(&error, Error::Refused { host, address } if host == "localhost" && address.is_loopback()),
+            "{error}"
+        );
+        assert!(error.to_string().contains("allow_networks"), "{error}");
     }
 }

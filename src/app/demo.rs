@@ -2,7 +2,7 @@
 
 use super::App;
 use super::administration::{Credentials, NewAccount, create_account};
-use crate::bot::faq;
+use crate::bot::{faq, flow};
 use crate::domain::account::{Agent, Settings};
 use crate::domain::bot::Definition;
 use crate::domain::{Error, Result};
@@ -27,7 +27,7 @@ pub fn account(name: &str) -> Result<NewAccount> {
             ..Settings::default()
         },
         agent: Some(Agent { name: "Sarah".parse().map_err(|_| Error::Internal)?, available: true }),
-        bots: vec![Definition::Faq(definition)],
+        bots: vec![Definition::Faq(definition), Definition::Flow(flow::demo())],
     })
 }
 

@@ -27,6 +27,7 @@ use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
 use crate::live::hub::Hub;
 use crate::outside::Outside;
+use crate::outside::transcription::Transcriber;
 
 /// Everything the use cases share; one per process.
 pub struct App {
@@ -37,6 +38,8 @@ pub struct App {
     pub turns: turns::Turns,
     pub idempotency: idempotency::InFlight,
     pub outside: Outside,
+    /// Who writes down what is said in recordings; none where nobody does.
+    pub transcriber: Option<Transcriber>,
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -71,6 +74,8 @@ impl App {
         engine: Arc<dyn Engine>,
         accounts: Arc<accounts::Accounts>,
         hub: Arc<Hub>,
+        outside: Outside,
+        transcriber: Option<Transcriber>,
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
         if let Some(relay) = engine.relay() {
@@ -83,7 +88,8 @@ impl App {
             limits: limits::Limits::default(),
             turns: turns::Turns::default(),
             idempotency: idempotency::InFlight::default(),
-            outside: Outside::default(),
+            outside,
+            transcriber,
         }))
     }
 }

@@ -4,6 +4,13 @@
 //! accounts; `app::answer_turn` carries out what it says.
 
 pub mod faq;
+pub mod faults;
+pub mod flow;
+pub mod llm;
+pub mod remote;
+mod scope;
+mod template;
+mod upstream;
 
 use std::time::Duration;
 
@@ -16,8 +23,12 @@ use crate::domain::language::Language;
 use crate::domain::message::Said;
 use crate::domain::time::Timestamp;
 use crate::domain::variables::Variables;
-use crate::outside::Outside;
+use crate::outside::{self, Outside};
 use faq::{Faq, Outcome};
+use faults::{Fault, Faults};
+use flow::Flow;
+use llm::Llm;
+use remote::Remote;
 
 /// What a bot is asked.
 #[derive(Debug, Clone)]
@@ -84,13 +95,25 @@ pub enum Step {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the definition is not valid: {0}")]
-    Definition(#[from] faq::DefinitionError),
+    Definition(#[from] Faults),
+    #[error("the upstream failed: {0}")]
+    Upstream(#[from] outside::Error),
+}
+
+impl From<faq::DefinitionError> for Error {
+    fn from(error: faq::DefinitionError) -> Self {
+        let faq::DefinitionError { place, problem } = error;
+        Self::Definition(Faults(vec![Fault { place, problem }]))
+    }
 }
 
 /// A bot that is ready to answer.
 #[derive(Debug)]
 pub enum Bot {
     Faq(Box<Faq>),
+    Flow(Flow),
+    Llm(Box<Llm>),
+    Remote(Box<Remote>),
 }
 
 /// A whole answer that needs no waiting.
@@ -104,10 +127,15 @@ impl Bot {
     /// Makes a bot of its definition.
     ///
     /// # Errors
-    /// When the definition breaks its bounds; the error names the place.
+    /// When the definition breaks its bounds; the error names the places.
     pub fn compile(definition: &Definition) -> Result<Self, Error> {
         match definition {
             Definition::Faq(definition) => Ok(Self::Faq(Box::new(Faq::compile(definition)?))),
+            Definition::Flow(definition) => Ok(Self::Flow(Flow::compile(definition)?)),
+            Definition::Llm(definition) => Ok(Self::Llm(Box::new(Llm::compile(definition)?))),
+            Definition::Remote(definition) => {
+                Ok(Self::Remote(Box::new(Remote::compile(definition)?)))
+            }
         }
     }
 
@@ -115,6 +143,9 @@ impl Bot {
     pub fn default_language(&self) -> Language {
         match self {
             Self::Faq(faq) => faq.default_language(),
+            Self::Flow(flow) => flow.default_language(),
+            Self::Llm(llm) => llm.default_language(),
+            Self::Remote(remote) => remote.default_language(),
         }
     }
 
@@ -122,6 +153,9 @@ impl Bot {
     pub fn wants(&self) -> Wants {
         match self {
             Self::Faq(_) => Wants::Nothing,
+            Self::Flow(_) => Wants::Variables,
+            Self::Llm(llm) => llm.wants(),
+            Self::Remote(remote) => remote.wants(),
         }
     }
 
@@ -129,6 +163,9 @@ impl Bot {
     pub fn name(&self) -> &str {
         match self {
             Self::Faq(faq) => faq.name(),
+            Self::Flow(flow) => flow.name(),
+            Self::Llm(llm) => llm.name(),
+            Self::Remote(remote) => remote.name(),
         }
     }
 
@@ -136,6 +173,7 @@ impl Bot {
     pub fn answer_at_once(&self, turn: &Turn<'_>) -> Option<(Language, Answer<'_>)> {
         match self {
             Self::Faq(faq) => Some(answer_of(faq, turn)),
+            Self::Flow(_) | Self::Llm(_) | Self::Remote(_) => None,
         }
     }
 
@@ -143,7 +181,7 @@ impl Bot {
     pub fn answer(
         &self,
         turn: &Turn<'_>,
-        _outside: &Outside,
+        outside: &Outside,
     ) -> BoxStream<'static, Result<Step, Error>> {
         match self {
             Self::Faq(faq) => {
@@ -158,6 +196,9 @@ impl Bot {
                 };
                 paced(steps, Duration::from_millis(faq.pace_ms()))
             }
+            Self::Flow(flow) => flow.answer(turn, outside),
+            Self::Llm(llm) => llm.answer(turn, outside),
+            Self::Remote(remote) => remote.answer(turn, outside),
         }
     }
 }

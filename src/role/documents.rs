@@ -11,6 +11,7 @@ fn files() -> Vec<(String, String)> {
     let mut files: Vec<_> =
         documents.map(|document| (format!("{}.json", document.name), document.json)).collect();
     files.push(("asyncapi.yaml".to_owned(), surface::asyncapi()));
+    files.push(("bot.schema.json".to_owned(), surface::bot_schema()));
     files
 }
 

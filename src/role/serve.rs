@@ -19,6 +19,8 @@ use crate::config::{Config, EngineKind};
 use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
 use crate::live::hub::Hub;
+use crate::outside::Outside;
+use crate::outside::transcription::Transcriber;
 use crate::process::{takeover, upkeep};
 use crate::server::accept::{self, Limits};
 use crate::surface::{self, gate::Gate};
@@ -38,7 +40,13 @@ pub async fn open(config: &Config, projects: bool) -> Result<Arc<App>, Failure> 
         EngineKind::Embedded => Arc::new(open_embedded(config, watchers).await?),
         EngineKind::Cluster => super::cluster::open(config, watchers, projects).await?,
     };
-    Ok(App::open(engine, accounts, hub).await?)
+    let networks = config.allow_networks.clone();
+    // Reading the system's certificates blocks.
+    let outside = tokio::task::spawn_blocking(move || Outside::new(networks)).await?;
+    let transcriber = config.transcription_url.as_deref().map(|url| {
+        Transcriber::new(url, config.transcription_key.clone(), &config.transcription_model)
+    });
+    Ok(App::open(engine, accounts, hub, outside, transcriber).await?)
 }
 
 async fn open_embedded(config: &Config, watchers: Arc<Watchers>) -> Result<Embedded, Failure> {

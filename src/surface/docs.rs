@@ -7,10 +7,18 @@ use poem::{IntoEndpoint, IntoResponse, Response, Route, get};
 use serde_json::{Value, json};
 
 use super::{aerochat, aloochat, chataibot, live, widget};
+use crate::domain::bot::Definition;
 
 mod async_document;
 
 pub use async_document::asyncapi;
+
+/// The JSON Schema of bots' definitions, as text that ends in a newline.
+pub fn bot_schema() -> String {
+    let mut schema = schemars::schema_for!(Definition).to_value();
+    schema["title"] = "A bot's definition".into();
+    pretty(&schema)
+}
 
 /// A surface's generated document.
 pub struct Document {
@@ -73,7 +81,11 @@ fn finished(spec: &str) -> String {
             }
         }
     }
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    pretty(&document)
+}
+
+fn pretty(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -84,6 +96,12 @@ pub(super) fn endpoint() -> impl IntoEndpoint {
     route = route.at(
         "/asyncapi.yaml",
         get(make_sync(|_| Response::builder().content_type("application/yaml").body(asyncapi()))),
+    );
+    route = route.at(
+        "/bot.schema.json",
+        get(make_sync(|_| {
+            Response::builder().content_type("application/schema+json").body(bot_schema())
+        })),
     );
     for document in documents() {
         let json = document.json.clone();

@@ -25,7 +25,7 @@ mod pages;
 mod upload;
 pub mod widget;
 
-pub use docs::{asyncapi, documents};
+pub use docs::{asyncapi, bot_schema, documents};
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ mod projections;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use parlor::surface::{asyncapi, documents};
+use parlor::surface::{asyncapi, bot_schema, documents};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -85,6 +85,7 @@ fn the_checked_in_documents_are_what_the_code_says() {
     let mut files: Vec<_> =
         documents().into_iter().map(|one| (format!("{}.json", one.name), one.json)).collect();
     files.push(("asyncapi.yaml".to_owned(), asyncapi()));
+    files.push(("bot.schema.json".to_owned(), bot_schema()));
     let names: BTreeSet<_> = files.iter().map(|(name, _)| name.clone()).collect();
     for (name, text) in files {
         let written = std::fs::read_to_string(Path::new(ROOT).join("openapi").join(&name));

@@ -1,6 +1,10 @@
 //! Bots as data: what an account deploys and what the log keeps of it.
 
 pub mod faq;
+pub mod flow;
+pub mod llm;
+pub mod remote;
+mod secrets;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,4 +14,19 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Definition {
     Faq(faq::Definition),
+    Flow(flow::Definition),
+    Llm(llm::Definition),
+    Remote(remote::Definition),
+}
+
+impl Definition {
+    /// The name its bot goes by.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Faq(definition) => &definition.name,
+            Self::Flow(definition) => &definition.name,
+            Self::Llm(definition) => &definition.name,
+            Self::Remote(definition) => &definition.name,
+        }
+    }
 }

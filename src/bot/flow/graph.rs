@@ -1,0 +1,94 @@
+//! A flow made ready: steps by number, texts and patterns read.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::super::template::Template;
+use super::answers::Check;
+use crate::domain::bot::flow::{Method, Test};
+use crate::domain::language::Language;
+
+/// The number of a step.
+pub(super) type Place = usize;
+
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) name: String,
+    pub(super) language: Language,
+    pub(super) pace_ms: u64,
+    pub(super) start: Place,
+    pub(super) nodes: Vec<Node>,
+    pub(super) places: BTreeMap<String, Place>,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) id: String,
+    pub(super) step: Step,
+}
+
+/// A text by language; always in the default one.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) by_language: BTreeMap<Language, Template>,
+}
+
+#[derive(Debug)]
+pub(super) enum Step {
+    Say { text: Words, next: Place },
+    Ask { text: Words, variable: String, check: Check, retry: Retry, next: Place },
+    Buttons { text: Words, options: Vec<Choice>, variable: Option<String>, retry: Retry },
+    Branch { conditions: Vec<Condition>, otherwise: Place },
+    Set { variable: String, value: Template, next: Place },
+    Http(Box<Call>),
+    HandOver { text: Option<Words> },
+    End { text: Option<Words>, resolve: bool },
+}
+
+/// What happens to an answer that is none.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) text: Option<Words>,
+    pub(super) most: u32,
+    pub(super) then: Option<Place>,
+}
+
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) label: Words,
+    pub(super) value: Option<String>,
+    pub(super) next: Place,
+}
+
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) variable: String,
+    pub(super) test: Test,
+    pub(super) value: Template,
+    pub(super) pattern: Option<Regex>,
+    pub(super) next: Place,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: Template,
+    pub(super) headers: Vec<(String, Template)>,
+    pub(super) body: Option<Body>,
+    pub(super) timeout_ms: u64,
+    /// Variables and pointers.
+    pub(super) save: Vec<(String, String)>,
+    pub(super) next: Place,
+    pub(super) on_error: Place,
+}
+
+/// JSON whose texts are templates.
+#[derive(Debug)]
+pub(super) enum Body {
+    Text(Template),
+    List(Vec<Body>),
+    Object(Vec<(String, Body)>),
+    Other(Value),
+}

@@ -1,0 +1,122 @@
+//! The flow bot: a graph of steps that a conversation walks through, one question at a time.
+//!
+//! A definition is read and checked whole when it is compiled (`compile`, `shape`), so that what runs
+//! cannot go wrong in its form. A turn is a pure function of the graph, the position, the variables,
+//! the message and its time (`run`); only calls to HTTP endpoints (`calls`) leave it, here. Where a
+//! conversation stands is one text, `step` or `step#2` after two answers that were none.
+
+mod answers;
+mod calls;
+mod compile;
+mod demo;
+mod graph;
+mod run;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::time::Instant;
+
+use self::graph::Graph;
+use self::run::{Action, Pause, Run};
+use super::faults::Faults;
+use super::{Error, Step, Turn, faq};
+use crate::domain::bot::flow::Definition;
+use crate::domain::language::Language;
+use crate::outside::Outside;
+
+pub use self::demo::demo;
+
+/// What all calls of a turn may take: a bot must not be silent for longer.
+const CALLS_TIMEOUT: Duration = Duration::from_secs(28);
+
+/// A flow that is ready to answer.
+#[derive(Debug)]
+pub struct Flow {
+    graph: Arc<Graph>,
+}
+
+impl Flow {
+    /// Makes a flow of its definition.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn compile(definition: &Definition) -> Result<Self, Faults> {
+        Ok(Self { graph: Arc::new(compile::compile(definition)?) })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.graph.name
+    }
+
+    pub fn default_language(&self) -> Language {
+        self.graph.language
+    }
+
+    /// One turn, as it is made.
+    pub(super) fn answer(
+        &self,
+        turn: &Turn<'_>,
+        outside: &Outside,
+    ) -> BoxStream<'static, Result<Step, Error>> {
+        let mut run = Run::new(self.graph.clone(), turn);
+        let background = turn.background;
+        let (mut actions, mut pause) =
+            run.start(background.position.as_deref(), turn.text, &background.attachments);
+        let pace = Duration::from_millis(self.graph.pace_ms);
+        let (graph, outside) = (self.graph.clone(), outside.clone());
+        async_stream::stream! {
+            let mut left = CALLS_TIMEOUT;
+            // When the next piece may come.
+            let mut next = Instant::now();
+            loop {
+                for action in actions {
+                    match action {
+                        Action::Text(text) => {
+                            for piece in faq::pieces(&text) {
+                                if !pace.is_zero() {
+                                    tokio::time::sleep_until(next).await;
+                                    next = Instant::now() + pace;
+                                }
+                                yield Ok(Step::Text(piece.to_owned()));
+                            }
+                        }
+                        Action::Buttons(labels) => yield Ok(Step::Buttons(labels)),
+                        Action::Set { name, value } => yield Ok(Step::Variable { name, value }),
+                    }
+                }
+                (actions, pause) = match pause {
+                    Pause::Wait(position) => {
+                        yield Ok(Step::Position(position));
+                        return;
+                    }
+                    Pause::HandOver => {
+                        yield Ok(Step::HandOver);
+                        return;
+                    }
+                    Pause::Over { resolve } => {
+                        if resolve {
+                            yield Ok(Step::Resolve);
+                        }
+                        return;
+                    }
+                    Pause::Call(place, request) => {
+                        let began = Instant::now();
+                        let answer = calls::send(&outside, *request, left).await;
+                        left = left.saturating_sub(began.elapsed());
+                        if let Err(error) = &answer {
+                            let step = graph.nodes.get(place).map(|node| node.id.as_str());
+                            tracing::warn!(%error, step, "a call of a flow failed");
+                        }
+                        run.resume(place, answer.as_ref().ok())
+                    }
+                };
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,256 @@
+//! What an endpoint answers: JSON, or events; pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::upstream::REPLY_MAX_CHARS;
+use super::super::{Step, faq};
+use crate::domain::variables::{COUNT_MAX, Variables};
+use crate::outside::Error;
+use crate::outside::event_stream::Event;
+
+const BUTTONS_MAX: usize = 20;
+const BUTTON_MAX_CHARS: usize = 80;
+const INTENT_MAX_CHARS: usize = 64;
+
+/// An answer as JSON.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    text: Option<String>,
+    intent: Option<String>,
+    buttons: Vec<String>,
+    variables: BTreeMap<String, String>,
+    hand_over: bool,
+    resolve: bool,
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Intent {
+    intent: String,
+}
+
+#[derive(Deserialize)]
+struct Variable {
+    name: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Buttons {
+    buttons: Vec<String>,
+}
+
+fn malformed(problem: impl Into<String>) -> Error {
+    Error::Malformed(problem.into())
+}
+
+/// The steps of a whole answer.
+pub(super) fn steps_of(body: &[u8]) -> Result<Vec<Step>, Error> {
+    let answer: Answer = serde_json::from_slice(body)
+        .map_err(|error| malformed(format!("no answer as JSON: {error}")))?;
+    let mut listener = Listener::default();
+    let mut steps = Vec::new();
+    if let Some(intent) = answer.intent.filter(|intent| !intent.is_empty()) {
+        steps.extend(listener.intent(&intent));
+    }
+    for (name, value) in answer.variables {
+        steps.push(listener.variable(name, value)?);
+    }
+    if let Some(text) = answer.text.filter(|text| !text.is_empty()) {
+        listener.count(&text)?;
+        steps.extend(faq::pieces(&text).map(|piece| Step::Text(piece.to_owned())));
+    }
+    if !answer.buttons.is_empty() {
+        steps.push(listener.buttons(answer.buttons)?);
+    }
+    if answer.hand_over {
+        steps.push(Step::HandOver);
+    } else if answer.resolve {
+        steps.push(Step::Resolve);
+    } else if listener.characters == 0 {
+        return Err(malformed("neither a text, hand_over nor resolve"));
+    }
+    Ok(steps)
+}
+
+/// What has come of a streamed answer.
+#[derive(Debug, Default)]
+pub(super) struct Listener {
+    characters: usize,
+    variables: usize,
+    has_intent: bool,
+    has_buttons: bool,
+    done: bool,
+}
+
+impl Listener {
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes an event; one of another name is nothing to us.
+    pub(super) fn take(&mut self, event: &Event) -> Result<Option<Step>, Error> {
+        Ok(match event.name.as_str() {
+            "chunk" => {
+                let Chunk { text } = read(event)?;
+                self.count(&text)?;
+                (!text.is_empty()).then_some(Step::Text(text))
+            }
+            "intent" => {
+                let Intent { intent } = read(event)?;
+                self.intent(&intent)
+            }
+            "variable" => {
+                let Variable { name, value } = read(event)?;
+                Some(self.variable(name, value)?)
+            }
+            "buttons" => {
+                let Buttons { buttons } = read(event)?;
+                Some(self.buttons(buttons)?)
+            }
+            "hand_over" => {
+                self.done = true;
+                Some(Step::HandOver)
+            }
+            "resolve" => {
+                self.done = true;
+                Some(Step::Resolve)
+            }
+            "end" if self.characters == 0 => return Err(malformed("it ended without a text")),
+            "end" => {
+                self.done = true;
+                None
+            }
+            "error" => return Err(Error::Broken("the endpoint says error".to_owned())),
+            _ => None,
+        })
+    }
+
+    fn count(&mut self, text: &str) -> Result<(), Error> {
+        self.characters += text.chars().count();
+        if self.characters > REPLY_MAX_CHARS {
+            return Err(Error::TooLarge { max: REPLY_MAX_CHARS });
+        }
+        Ok(())
+    }
+
+    /// At most one, before any text.
+    fn intent(&mut self, intent: &str) -> Option<Step> {
+        let first = !std::mem::replace(&mut self.has_intent, true) && self.characters == 0;
+        first.then(|| Step::Intent(intent.chars().take(INTENT_MAX_CHARS).collect()))
+    }
+
+    fn variable(&mut self, name: String, value: String) -> Result<Step, Error> {
+        self.variables += 1;
+        if !Variables::is_name(&name) {
+            let name: String = name.chars().take(80).collect();
+            return Err(malformed(format!("{name:?} is no variable")));
+        }
+        if self.variables > COUNT_MAX {
+            return Err(malformed(format!("more than {COUNT_MAX} variables")));
+        }
+        Ok(Step::Variable { name, value })
+    }
+
+    fn buttons(&mut self, buttons: Vec<String>) -> Result<Step, Error> {
+        let fits =
+            |label: &String| !label.trim().is_empty() && label.chars().count() <= BUTTON_MAX_CHARS;
+        let once = !std::mem::replace(&mut self.has_buttons, true);
+        if !once || buttons.is_empty() || buttons.len() > BUTTONS_MAX || !buttons.iter().all(fits) {
+            let problem = format!(
+                "buttons come once, 1 to {BUTTONS_MAX} labels of 1 to {BUTTON_MAX_CHARS} characters"
+            );
+            return Err(malformed(problem));
+        }
+        Ok(Step::Buttons(buttons))
+    }
+}
+
+fn read<T: DeserializeOwned>(event: &Event) -> Result<T, Error> {
+    serde_json::from_str(&event.data)
+        .map_err(|error| malformed(format!("event {:?}: {error}", event.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event(name: &str, data: &str) -> Event {
+        Event { name: name.to_owned(), data: data.to_owned() }
+    }
+
+    fn text(steps: &[Step]) -> String {
+        let texts = steps.iter().filter_map(|step| match step {
+            Step::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn an_answer_as_json_has_everything() {
+        let body = br#"{"text": "All is well. Goodbye.", "intent": "status", "buttons": ["Ok"],
+            "variables": {"conversation.a": "b"}, "resolve": true, "extra": 1}"#;
+        let steps = steps_of(body).unwrap();
+        assert_eq!(text(&steps), "All is well. Goodbye.");
+        assert_eq!(steps.first(), Some(&Step::Intent("status".into())));
+        assert_eq!(steps.last(), Some(&Step::Resolve));
+        assert!(steps.contains(&Step::Buttons(vec!["Ok".into()])));
+        assert_eq!(steps_of(br#"{"hand_over": true}"#), Ok(vec![Step::HandOver]));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_an_error() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"text": 3}"#,
+            r#"{"text": ""}"#,
+            r#"{"text": "a", "variables": {"x": "y"}}"#,
+            r#"{"text": "a", "buttons": [""]}"#,
+        ] {
+            assert!(matches!(steps_of(body.as_bytes()), Err(Error::Malformed(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_streamed_answer_is_taken_event_by_event() {
+        let mut listener = Listener::default();
+        let mut steps = Vec::new();
+        for (name, data) in [
+            ("intent", r#"{"intent":"status"}"#),
+            ("ping", "whatever"),
+            ("chunk", r#"{"text":"All is "}"#),
+            ("intent", r#"{"intent":"late"}"#),
+            ("chunk", r#"{"text":"well."}"#),
+            ("variable", r#"{"name":"contact.plan","value":"pro"}"#),
+            ("end", ""),
+        ] {
+            assert!(!listener.is_done());
+            steps.extend(listener.take(&event(name, data)).unwrap());
+        }
+        assert!(listener.is_done());
+        assert_eq!(text(&steps), "All is well.");
+        assert_eq!(steps.len(), 4);
+        assert!(Listener::default().take(&event("end", "")).is_err(), "nothing was said");
+        assert!(Listener::default().take(&event("error", "{}")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_is_survived(name in "chunk|intent|variable|buttons|end|x", data in "\\PC{0,60}") {
+            let _ = Listener::default().take(&event(&name, &data));
+            let _ = steps_of(data.as_bytes());
+        }
+    }
+}

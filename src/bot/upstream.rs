@@ -1,0 +1,147 @@
+//! What calls to a bot's upstream share: repetition before anything was answered, and time limits.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures_util::{Stream, StreamExt};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::{Instant, timeout_at};
+
+use super::faults::Found;
+use crate::outside::event_stream::{self, Event};
+use crate::outside::{self, Error};
+
+/// The longest reply, in characters.
+pub(super) const REPLY_MAX_CHARS: usize = 32_000;
+/// The largest answer that is not streamed, in bytes.
+pub(super) const ANSWER_MAX: usize = 1 << 20;
+/// The largest event of a stream, in bytes.
+pub(super) const EVENT_MAX: usize = 256 * 1024;
+/// Events without a word in a row, such as those of a model that thinks.
+const SILENT_MAX: usize = 100_000;
+const NAME_MAX: usize = 80;
+
+/// How long is waited, and how often asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) first: Duration,
+    pub(super) idle: Duration,
+    pub(super) total: Duration,
+    pub(super) retries: usize,
+}
+
+impl Limits {
+    /// Reads limits in milliseconds.
+    pub(super) fn read(found: &mut Found, [first, idle, total]: [u64; 3], retries: usize) -> Self {
+        found.number("first_chunk_timeout_ms", first, 100, 28_000);
+        found.number("idle_timeout_ms", idle, 100, 28_000);
+        found.number("total_timeout_ms", total, 100, 280_000);
+        found.number("retries", retries as u64, 0, 5);
+        let [first, idle, total] = [first, idle, total].map(Duration::from_millis);
+        Self { first, idle, total, retries }
+    }
+}
+
+/// What all definitions with an upstream must keep to.
+pub(super) fn check(
+    found: &mut Found,
+    name: &str,
+    (place, url): (&str, &str),
+    headers: &BTreeMap<String, String>,
+) {
+    found.text("name", name, NAME_MAX);
+    if !outside::is_url(url) || url.len() > 2_000 {
+        found.add(place, "is no URL of http or https");
+    }
+    found.headers("headers", headers.iter());
+}
+
+/// An answer on its way.
+pub(super) struct Call {
+    limits: Limits,
+    began: Instant,
+    /// Something was said: the limit between two pieces holds.
+    said: bool,
+    silent: usize,
+}
+
+impl Call {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, began: Instant::now(), said: false, silent: 0 }
+    }
+
+    /// Sends until there is an answer: what may pass is tried again, as soon as the upstream allows.
+    pub(super) async fn send(
+        &self,
+        request: impl Fn() -> Result<RequestBuilder, Error>,
+    ) -> Result<Response, Error> {
+        let until = self.deadline();
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(4))
+            .with_max_times(self.limits.retries)
+            .with_jitter();
+        let work = (|| async { outside::send(request()?).await })
+            .retry(pauses)
+            .when(Error::is_passing)
+            .adjust(|error, pause| {
+                let Error::Status { retry_after: Some(after), .. } = error else { return pause };
+                let pause = pause?.max(*after);
+                // Too late is never: what the upstream has said is told then.
+                (Instant::now() + pause < until).then_some(pause)
+            });
+        timeout_at(until, work).await.map_err(|_| self.too_slow())?
+    }
+
+    /// The next event of a stream; none at its end.
+    pub(super) async fn next(&mut self, events: &mut Events) -> Result<Option<Event>, Error> {
+        self.silent += 1;
+        if self.silent > SILENT_MAX {
+            return Err(self.too_slow());
+        }
+        match timeout_at(self.deadline(), events.next()).await {
+            Ok(event) => event.transpose(),
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    /// Reads an answer that is not streamed.
+    pub(super) async fn read(&self, response: Response) -> Result<Vec<u8>, Error> {
+        let body = timeout_at(self.deadline(), outside::read(response, ANSWER_MAX)).await;
+        body.map_err(|_| self.too_slow())?
+    }
+
+    pub(super) fn said(&mut self) {
+        self.said = true;
+        self.silent = 0;
+    }
+
+    fn deadline(&self) -> Instant {
+        let end = self.began + self.limits.total;
+        let next = if self.said {
+            Instant::now() + self.limits.idle
+        } else {
+            self.began + self.limits.first
+        };
+        next.min(end)
+    }
+
+    fn too_slow(&self) -> Error {
+        Error::TimedOut(if self.said { "the rest of the answer" } else { "the answer" })
+    }
+}
+
+/// An answer's events.
+pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Event, Error>> + Send>>;
+
+pub(super) fn events(response: Response) -> Events {
+    event_stream::events(response, EVENT_MAX).boxed()
+}
+
+/// Whether an answer says that it is JSON.
+pub(super) fn is_json(response: &Response) -> bool {
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().ends_with("json"))
+}
