@@ -1,6 +1,6 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
-//! `cargo bench --bench load -- send` (or `stream`, `idle`, `history`, `recover`, and of a cluster
+//! `cargo bench --bench load -- send` (or `stream`, `upstream`, `idle`, `history`, `recover`, and of a cluster
 //! `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`).
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
@@ -25,6 +25,7 @@ mod send;
 mod server;
 mod story;
 mod stream;
+mod upstream;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -55,6 +56,8 @@ enum What {
     Send(send::Options),
     /// Answers streamed at a pace to many readers.
     Stream(stream::Options),
+    /// A model's answer to many readers, beside the model itself.
+    Upstream(upstream::Options),
     /// Memory of idle connections.
     Idle(idle::Options),
     /// Pages of a conversation's messages.
@@ -119,6 +122,7 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
     match what {
         What::Send(options) => send::run(setting, &options).await,
         What::Stream(options) => stream::run(setting, &options).await,
+        What::Upstream(options) => upstream::run(setting, &options).await,
         What::Idle(options) => idle::run(setting, &options).await,
         What::History(options) => history::run(setting, &options).await,
         What::Recover(options) => recover::run(setting, &options).await,
@@ -147,7 +151,7 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
 }
 
 /// The command lines of `all`.
-const FULL: &[&[&str]] = &[&["send"], &["stream"], &["idle"], &["history"], &["recover"]];
+const FULL: &[&[&str]] = &[&["send"], &["stream"], &["upstream"], &["idle"], &["history"], &["recover"]];
 
 /// Those of them that need `tests/services/services.sh fetch` to have been run.
 const CLUSTER_FULL: &[&[&str]] = if cfg!(feature = "cluster") {
@@ -160,6 +164,7 @@ const CLUSTER_FULL: &[&[&str]] = if cfg!(feature = "cluster") {
 const QUICK: &[&[&str]] = &[
     &["send", "--clients", "1,256", "--seconds", "1", "--rounds", "1"],
     &["stream", "--streams", "1,100", "--seconds", "2", "--rounds", "1"],
+    &["upstream", "--readers", "100", "--seconds", "2", "--rounds", "1"],
     &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],

@@ -150,11 +150,20 @@ impl Server {
     /// If it does not start, is not ready within two minutes, or left no credentials. The end of
     /// what it said is part of the message.
     pub(crate) fn start(setting: &Setting, data: &Path) -> io::Result<Self> {
+        Self::start_with(setting, data, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub(crate) fn start_with(setting: &Setting, data: &Path, flags: &[&str]) -> io::Result<Self> {
         fs::create_dir_all(data)?;
         let address = free_address()?;
         let log = data.with_extension("log");
         let mut command = setting.command();
         command.arg("serve").arg("--data-dir").arg(data).arg("--listen").arg(address.to_string());
+        command.args(flags);
         let began = Instant::now();
         let process = Process::launch(command, address, &log)?;
         let ready_after = began.elapsed();

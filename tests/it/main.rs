@@ -7,6 +7,7 @@ mod aerochat;
 mod aloochat;
 mod analytics;
 mod chataibot;
+mod bots;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]

@@ -12,6 +12,7 @@ pub mod server;
 pub mod services;
 pub mod site;
 pub mod socket;
+pub mod upstream;
 pub mod wait;
 
 mod setting;

@@ -1,0 +1,10 @@
+//! Bots that call out, against upstreams that speak their protocols: the real server in front, a real
+//! connection behind.
+
+mod documented;
+mod flow;
+mod guard;
+mod llm;
+mod remote;
+mod speech;
+mod stage;

@@ -1,0 +1,55 @@
+//! Speech to text against an endpoint that takes recordings as OpenAI's does.
+
+use parlor::outside::transcription::{RECORDING_MAX, Transcriber};
+use parlor::outside::{Error, Outside};
+use serde_json::json;
+
+use crate::harness::upstream::{Answer, Upstream};
+
+fn home() -> Outside {
+    Outside::new(vec!["127.0.0.0/8".parse().expect("a network")])
+}
+
+#[tokio::test]
+async fn a_recording_is_sent_as_a_form_and_its_words_come_back() {
+    let upstream = Upstream::start(|_, _| Answer::json(200, &json!({ "text": " Hello there. " }))).await;
+    let transcriber = Transcriber::new(&upstream.url("/v1"), Some("sk-test".into()), "whisper-1");
+    let bytes = b"RIFF....WAVEfmt recorded".to_vec();
+    let text = transcriber.transcribe(&home(), "note.wav", "audio/wav", bytes).await;
+    assert_eq!(text, Ok("Hello there.".to_owned()));
+    let request = upstream.request(0).await;
+    assert_eq!(request.path, "/v1/audio/transcriptions");
+    assert_eq!(request.header("authorization"), "Bearer sk-test");
+    assert!(request.header("content-type").starts_with("multipart/form-data; boundary="));
+    let body = request.text();
+    for part in [
+        "name=\"model\"",
+        "whisper-1",
+        "name=\"file\"; filename=\"note.wav\"",
+        "Content-Type: audio/wav",
+        "RIFF....WAVEfmt recorded",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_told() {
+    let upstream = Upstream::start(|number, _| match number {
+        0 => Answer::json(413, &json!({ "error": "too long" })),
+        1 => Answer::json(200, &json!({ "words": [] })),
+        _ => Answer::json(200, &json!({ "text": "x".repeat(2_000_000) })),
+    })
+    .await;
+    let transcriber = Transcriber::new(&upstream.url("/v1"), None, "whisper-1");
+    let heard = async |outside: &Outside, bytes: usize| {
+        let sound = vec![0; bytes];
+        transcriber.transcribe(outside, "a.wav", "audio/wav", sound).await.expect_err("an error")
+    };
+    assert!(matches!(heard(&home(), 1).await, Error::Status { status: 413, .. }));
+    assert!(matches!(heard(&home(), 1).await, Error::Malformed(_)));
+    assert!(matches!(heard(&home(), 1).await, Error::TooLarge { .. }));
+    assert!(matches!(heard(&home(), RECORDING_MAX + 1).await, Error::TooLarge { .. }));
+    assert!(matches!(heard(&Outside::default(), 1).await, Error::Refused { .. }));
+    assert_eq!(upstream.asked().len(), 3);
+}

@@ -1,0 +1,127 @@
+//! Where these tests play: a server that may call this machine, with an account that a bot answers
+//! for.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::feed::SseEvent;
+use crate::harness::wait::eventually;
+use crate::harness::{Client, Server};
+
+/// This machine is no public address.
+pub const HOME: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
+
+pub struct Stage {
+    pub server: Server,
+    key: String,
+    dir: TempDir,
+}
+
+impl Stage {
+    /// With a bot, and nobody to hand over to.
+    pub async fn with_bot(definition: &Value) -> Self {
+        Self::made(definition, &["--no-agent"], &HOME).await
+    }
+
+    /// With a bot, and a person who is available.
+    pub async fn with_person(definition: &Value) -> Self {
+        Self::made(definition, &[], &HOME).await
+    }
+
+    pub async fn made(definition: &Value, account: &[&str], flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let create = [&["account", "create", "--name", "Demo"], account].concat();
+        let (done, said) = Server::command(dir.path(), &create).await;
+        assert!(done, "{said}");
+        let credentials: Value = serde_json::from_str(&said).expect("JSON");
+        let key = credentials["aerochat_api_key"].as_str().expect("a key").to_owned();
+        deploy(&dir, definition).await;
+        Self { server: Server::open(dir.path(), flags).await, key, dir }
+    }
+
+    /// Deploys another version while the server is down.
+    pub async fn deploy(&mut self, definition: &Value) {
+        self.server.terminate().await;
+        deploy(&self.dir, definition).await;
+        self.server.restart().await;
+    }
+
+    /// A caller with the account's AeroChat key.
+    pub fn client(&self) -> Client {
+        self.server.client_with(&self.key)
+    }
+
+    /// An empty conversation, and a caller with its token.
+    pub async fn conversation(&self) -> Thread {
+        let (id, client) = self.server.stranger().demo().await;
+        Thread { id, client }
+    }
+
+    /// Sends a message on AeroChat; the reply, which must come.
+    pub async fn ask(&self, conversation: Option<&str>, text: &str) -> Value {
+        self.client().say(conversation, text).await
+    }
+}
+
+async fn deploy(dir: &TempDir, definition: &Value) {
+    let file = dir.path().join("bot.json");
+    std::fs::write(&file, definition.to_string()).expect("written");
+    let file = file.to_str().expect("a path in UTF-8");
+    let (done, said) = Server::command(dir.path(), &["bot", "deploy", "--file", file]).await;
+    assert!(done, "{said}");
+}
+
+/// A conversation on the live feed.
+pub struct Thread {
+    pub id: String,
+    pub client: Client,
+}
+
+impl Thread {
+    pub fn path(&self, rest: &str) -> String {
+        format!("/live/v1/conversations/{}{rest}", self.id)
+    }
+
+    /// Sends a message without waiting for what comes of it.
+    pub async fn send(&self, text: &str) -> Value {
+        let body = json!({ "text": text });
+        self.client.post(&self.path("/messages"), &body).await.expect(201)
+    }
+
+    /// Sends a message and reads its turn to the end.
+    pub async fn turn(&self, text: &str) -> Vec<SseEvent> {
+        let body = json!({ "text": text });
+        self.client.stream(&self.path("/messages"), Some(&body)).await.rest().await
+    }
+
+    /// The text that a turn is answered with; fails where it is not answered.
+    pub async fn answer(&self, text: &str) -> String {
+        let frames = self.turn(text).await;
+        let message = frames.iter().find(|frame| frame.name == "message.outbound");
+        let message = message.unwrap_or_else(|| panic!("no answer: {frames:#?}"));
+        message.data["data"]["text"].as_str().expect("a text").to_owned()
+    }
+
+    /// All that is stored.
+    pub async fn events(&self) -> Vec<Value> {
+        let page = self.client.get(&self.path("/events?limit=500")).await.expect(200);
+        page["events"].as_array().expect("frames").clone()
+    }
+
+    /// The first stored event of this type, which must come.
+    pub async fn event(&self, kind: &str) -> Value {
+        let found = async || self.events().await.into_iter().find(|event| event["type"] == kind);
+        eventually(&format!("{kind} is stored"), found).await
+    }
+}
+
+/// The names of frames, in order.
+pub fn names(events: &[SseEvent]) -> Vec<&str> {
+    events.iter().map(|event| event.name.as_str()).collect()
+}
+
+/// The texts of the chunks among frames.
+pub fn chunks(events: &[SseEvent]) -> Vec<&str> {
+    let chunks = events.iter().filter(|event| event.name == "reply.chunk");
+    chunks.map(|event| event.data["data"]["text"].as_str().expect("a text")).collect()
+}
