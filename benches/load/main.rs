@@ -151,7 +151,8 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
 }
 
 /// The command lines of `all`.
-const FULL: &[&[&str]] = &[&["send"], &["stream"], &["upstream"], &["idle"], &["history"], &["recover"]];
+const FULL: &[&[&str]] =
+    &[&["send"], &["stream"], &["upstream"], &["idle"], &["history"], &["recover"]];
 
 /// Those of them that need `tests/services/services.sh fetch` to have been run.
 const CLUSTER_FULL: &[&[&str]] = if cfg!(feature = "cluster") {

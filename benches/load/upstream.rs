@@ -90,7 +90,14 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     }
     let of = |side: &[Round], figure: fn(&Round) -> f64| median(side.iter().map(figure).collect());
     let mut table = Table::new([
-        "read", "pieces", "took p50 ms", "p99 ms", "max ms", "first p50 ms", "p99 ms", "server CPU s/1k",
+        "read",
+        "pieces",
+        "took p50 ms",
+        "p99 ms",
+        "max ms",
+        "first p50 ms",
+        "p99 ms",
+        "server CPU s/1k",
     ]);
     for (name, side) in [("through the bot", &through), ("upstream itself", &direct)] {
         table.row(vec![
@@ -220,7 +227,9 @@ async fn tell(mut stream: TcpStream, pieces: usize, pace: Duration) -> io::Resul
     stream.set_nodelay(true)?;
     let mut asked = Vec::new();
     let is_whole = |asked: &[u8]| {
-        let Some(head) = asked.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+        let Some(head) = asked.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return false;
+        };
         let text = String::from_utf8_lossy(&asked[..head]).to_lowercase();
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);

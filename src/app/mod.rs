@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod read_conversation;
 pub mod secret;
 pub mod send_message;
+pub mod speech;
 pub mod stop_reply;
 pub mod turn_feed;
 pub mod turns;

@@ -87,11 +87,9 @@ impl Remote {
                 let mut events = upstream::events(response);
                 let mut listener = Listener::default();
                 while !listener.is_done() {
-                    let Some(event) = call.next(&mut events).await? else {
-                        Err(outside::Error::Broken("there was no event: end".to_owned()))?;
-                        return;
-                    };
-                    for step in listener.take(&event)? {
+                    let event = call.next(&mut events).await?;
+                    let event = event.ok_or_else(cut)?;
+                    if let Some(step) = listener.take(&event)? {
                         call.said();
                         yield step;
                     }
@@ -100,6 +98,10 @@ impl Remote {
         }
         .boxed()
     }
+}
+
+fn cut() -> outside::Error {
+    outside::Error::Broken("there was no event: end".to_owned())
 }
 
 /// What is asked, as it is sent each time.

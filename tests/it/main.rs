@@ -6,8 +6,8 @@
 mod aerochat;
 mod aloochat;
 mod analytics;
-mod chataibot;
 mod bots;
+mod chataibot;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]

@@ -168,6 +168,10 @@ impl Compiler<'_> {
         if text.chars().count() > TEXT_MAX {
             self.found.add(place, format!("has more than {TEXT_MAX} characters"));
         }
+        self.read(place, text)
+    }
+
+    fn read(&mut self, place: &str, text: &str) -> Template {
         Template::parse(text).unwrap_or_else(|problem| {
             self.found.add(place, problem);
             Template::default()
@@ -184,7 +188,7 @@ impl Compiler<'_> {
         match text {
             Text::Plain(text) => {
                 self.found.text(place, text, most);
-                words.by_language.insert(default, self.template(place, text));
+                words.by_language.insert(default, self.read(place, text));
             }
             Text::Translated(texts) => {
                 if !texts.contains_key(&default) {
@@ -197,7 +201,7 @@ impl Compiler<'_> {
                 for (language, text) in texts {
                     let place = format!("{place}.{language}");
                     self.found.text(&place, text, most);
-                    words.by_language.insert(*language, self.template(&place, text));
+                    words.by_language.insert(*language, self.read(&place, text));
                 }
             }
         }

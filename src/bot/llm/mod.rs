@@ -115,9 +115,8 @@ impl Llm {
                 }
             } else {
                 let mut events = upstream::events(response);
-                while !answer.is_done()
-                    && let Some(event) = call.next(&mut events).await?
-                {
+                while !answer.is_done() {
+                    let Some(event) = call.next(&mut events).await? else { break };
                     if let Some(text) = answer.take(&event.data)? {
                         call.said();
                         yield Step::Text(text);

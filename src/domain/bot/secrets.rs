@@ -26,7 +26,7 @@ impl Definition {
             known.insert(place, secret.clone());
         });
         self.secrets(|place, secret| {
-            if secret == HIDDEN
+            if secret.as_str() == HIDDEN
                 && let Some(before) = known.get(&place)
             {
                 secret.clone_from(before);

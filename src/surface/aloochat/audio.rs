@@ -1,6 +1,7 @@
 //! Speech in: turned into text before anything else happens.
 
-use crate::app::App;
+use super::form::text;
+use crate::app::{App, speech};
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
 use crate::surface::upload::FormFile;
@@ -8,8 +9,17 @@ use crate::surface::upload::FormFile;
 /// What was said in a recording.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what is no recording that we know, and where no endpoint is configured;
-/// [`Error::Unavailable`] when that fails.
-pub(super) async fn transcribed(_app: &App, _audio: FormFile) -> Result<MessageText> {
-    Err(Error::invalid("audio", "cannot be taken: no transcription endpoint is configured"))
+/// [`Error::Invalid`] for what is no recording that we know, for one in which nothing is said, and
+/// where no endpoint is configured; [`Error::Unavailable`] when that fails.
+pub(super) async fn transcribed(app: &App, file: FormFile) -> Result<MessageText> {
+    if !speech::is_understood(app) {
+        let problem = "cannot be taken: no transcription endpoint is configured";
+        return Err(Error::invalid("audio", problem));
+    }
+    let name = file.filename.clone();
+    let said = speech::transcribed(app, &name, file.bytes().await?).await?;
+    if said.is_empty() {
+        return Err(Error::invalid("audio", "says nothing"));
+    }
+    text("audio", &said)
 }

@@ -91,8 +91,10 @@ async fn a_conversation_stays_on_the_version_it_began_with() {
         all.as_object_mut().expect("steps").extend(steps.as_object().expect("steps").clone());
         json!({ "kind": "flow", "name": "Desk", "start": "ask", "steps": all })
     };
-    let first = flow("One?", json!({ "end": { "type": "end", "text": "One: {{conversation.a}}." } }));
-    let second = flow("Two?", json!({ "end": { "type": "end", "text": "Two: {{conversation.a}}." } }));
+    let first =
+        flow("One?", json!({ "end": { "type": "end", "text": "One: {{conversation.a}}." } }));
+    let second =
+        flow("Two?", json!({ "end": { "type": "end", "text": "Two: {{conversation.a}}." } }));
     let mut stage = Stage::with_bot(&first).await;
     let sent = stage.ask(None, "hi").await;
     let old = sent["conversation_id"].as_str().expect("an id");

@@ -10,7 +10,9 @@ use crate::harness::wait::eventually;
 async fn a_bot_reaches_no_address_that_is_not_public() {
     let upstream = Upstream::start(|_, _| Answer::json(200, &json!({ "text": "in" }))).await;
     let port = upstream.port();
-    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "169.254.169.254"] {
+    for host in
+        ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "169.254.169.254"]
+    {
         let url = format!("http://{host}:{port}/");
         let definition = json!({ "kind": "remote", "name": "Spy", "url": url });
         let stage = Stage::made(&definition, &["--no-agent"], &[]).await;

@@ -29,7 +29,8 @@ async fn an_answer_is_shown_as_it_is_streamed() {
     let upstream = Upstream::start(move |_, _| {
         let event = "data: {\"choices\":[{\"delta\":{\"content\":\"caf\u{e9} \u{1f600}\"}}]}\n\n";
         // Cut inside of a character.
-        let (first, second) = event.as_bytes().split_at(event.find('\u{1f600}').expect("there") + 2);
+        let (first, second) =
+            event.as_bytes().split_at(event.find('\u{1f600}').expect("there") + 2);
         Answer::events(vec![
             Piece::text(": hello\n\n"),
             Piece::delta("Hello, "),
@@ -151,8 +152,11 @@ async fn an_upstream_that_does_not_answer_is_not_waited_for() {
 #[tokio::test]
 async fn an_answer_may_come_whole_and_may_be_cut_by_its_limit() {
     let upstream = Upstream::start(|number, _| match number {
-        0 => Answer::json(200, &json!({ "choices": [{ "message": { "content": "All at once." },
-            "finish_reason": "stop" }] })),
+        0 => Answer::json(
+            200,
+            &json!({ "choices": [{ "message": { "content": "All at once." },
+            "finish_reason": "stop" }] }),
+        ),
         _ => Answer::events(vec![Piece::delta("And so"), Piece::finish("length"), Piece::done()]),
     })
     .await;

@@ -20,8 +20,11 @@ fn definition(upstream: &Upstream) -> Value {
 #[tokio::test]
 async fn an_endpoint_is_told_what_is_known_and_what_it_says_is_kept() {
     let upstream = Upstream::start(|_, _| {
-        Answer::json(200, &json!({ "text": "It was sent.", "intent": "order_status",
-            "buttons": ["Thanks"], "variables": { "conversation.state": "sent" } }))
+        Answer::json(
+            200,
+            &json!({ "text": "It was sent.", "intent": "order_status",
+            "buttons": ["Thanks"], "variables": { "conversation.state": "sent" } }),
+        )
     })
     .await;
     let stage = Stage::with_bot(&definition(&upstream)).await;
@@ -44,7 +47,8 @@ async fn an_endpoint_is_told_what_is_known_and_what_it_says_is_kept() {
             { "by": "business", "text": "It was sent." }])
     );
     let signature = request.header("parlor-signature");
-    let (at, digest) = signature.strip_prefix("t=").and_then(|s| s.split_once(",v1=")).expect("one");
+    let (at, digest) =
+        signature.strip_prefix("t=").and_then(|s| s.split_once(",v1=")).expect("one");
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     mac.update(format!("{at}.{}", request.text()).as_bytes());
     let expected: String =

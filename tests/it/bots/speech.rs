@@ -12,7 +12,8 @@ fn home() -> Outside {
 
 #[tokio::test]
 async fn a_recording_is_sent_as_a_form_and_its_words_come_back() {
-    let upstream = Upstream::start(|_, _| Answer::json(200, &json!({ "text": " Hello there. " }))).await;
+    let upstream =
+        Upstream::start(|_, _| Answer::json(200, &json!({ "text": " Hello there. " }))).await;
     let transcriber = Transcriber::new(&upstream.url("/v1"), Some("sk-test".into()), "whisper-1");
     let bytes = b"RIFF....WAVEfmt recorded".to_vec();
     let text = transcriber.transcribe(&home(), "note.wav", "audio/wav", bytes).await;

@@ -62,7 +62,13 @@ async fn our_own_page_names_no_other_origin_at_all() {
     let server = Server::start().await;
     let index = server.stranger().get("/docs").await;
     assert!(!index.text.contains("http://") && !index.text.contains("https://"), "{}", index.text);
-    for link in ["/docs/aerochat", "/docs/live", "/docs/aerochat.json", "/docs/asyncapi.yaml"] {
+    for link in [
+        "/docs/aerochat",
+        "/docs/live",
+        "/docs/aerochat.json",
+        "/docs/asyncapi.yaml",
+        "/docs/bot.schema.json",
+    ] {
         assert!(index.text.contains(&format!("\"{link}\"")), "the index leads to {link}");
         assert_eq!(server.stranger().get(link).await.status, 200, "{link} is there");
     }
@@ -88,6 +94,9 @@ async fn the_documents_are_served_as_they_are_checked_in() {
     let served = client.get("/docs/asyncapi.yaml").await;
     assert!(served.header("content-type").starts_with("application/yaml"));
     assert!(served.text == parlor::surface::asyncapi(), "served as it is generated");
+    let served = client.get("/docs/bot.schema.json").await;
+    assert!(served.header("content-type").starts_with("application/schema+json"));
+    assert!(served.text == parlor::surface::bot_schema(), "served as it is generated");
 }
 
 #[tokio::test]

@@ -42,9 +42,16 @@ impl Request {
 /// What is answered.
 #[derive(Clone)]
 pub enum Answer {
-    Whole { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    Whole {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    },
     /// 200, chunk by chunk.
-    Pieces { content_type: &'static str, pieces: Vec<Piece> },
+    Pieces {
+        content_type: &'static str,
+        pieces: Vec<Piece>,
+    },
     /// Nothing, until the caller goes.
     Never,
 }
@@ -119,9 +126,7 @@ impl Drop for Upstream {
 
 impl Upstream {
     /// Answers the requests, counted from zero, as `script` says.
-    pub async fn start(
-        script: impl Fn(usize, &Request) -> Answer + Send + Sync + 'static,
-    ) -> Self {
+    pub async fn start(script: impl Fn(usize, &Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (asked, left) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(AtomicUsize::new(0)));
