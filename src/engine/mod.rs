@@ -20,7 +20,8 @@ use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
-use crate::projection::{claims, totals::Totals, turns_due};
+use crate::domain::time::Timestamp;
+use crate::projection::{claims, conversations, totals::Totals, turns_due};
 
 /// Why an engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +151,17 @@ pub trait Views: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Recorded>>;
 
+    /// Up to `limit` conversations of an account that are not deleted, newest first: those that began
+    /// before `before`, where it says one. Of those of one moment the order is always the same, and
+    /// `before` has its place in it. Costs no more deep in the list than at its start. A row may be
+    /// found a moment before its conversation, and a moment after.
+    async fn conversations(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<conversations::Row>>;
+
     /// What an idempotency key was used for; rows older than [`claims::KEPT`] may be gone.
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>>;
 
@@ -165,7 +177,7 @@ pub trait Views: Send + Sync {
     async fn totals(&self, account: AccountId) -> Result<Totals>;
 
     /// Forgets claims that were made before `before`; none where they forget themselves in time.
-    async fn expire_claims(&self, before: crate::domain::time::Timestamp) -> Result<u64>;
+    async fn expire_claims(&self, before: Timestamp) -> Result<u64>;
 }
 
 /// How far search may trail the views while the index keeps up; [`Search::lag`] says whether it does.

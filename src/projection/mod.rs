@@ -5,6 +5,8 @@
 //! the newest wins, which is what both engines see to.
 
 pub mod claims;
+pub mod conversation_days;
+pub mod conversations;
 pub mod pages;
 pub mod timeline;
 pub mod totals;
@@ -40,6 +42,7 @@ pub struct Changes {
     pub turns: Vec<turns_due::Change>,
     pub claim: Option<claims::Row>,
     pub total: Option<totals::Change>,
+    pub listed: Option<conversations::Change>,
 }
 
 /// Folds an event into its states and says what else changes.
@@ -64,6 +67,7 @@ pub fn project<S: States>(
             changes.turns = turns_due::project(&before, after);
             changes.claim = claims::project(event);
             changes.total = totals::project(event);
+            changes.listed = after.and_then(|state| conversations::project(event, state));
         }
     }
     if let Some(id) = event.body.contact() {

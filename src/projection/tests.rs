@@ -1,12 +1,13 @@
 //! The rows of every view are a function of the log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::conversation::tests::story::{Story, message};
 use crate::domain::event::Idempotency;
+use crate::domain::time::Timestamp;
 
 /// Views in memory, filled as an engine fills them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +19,8 @@ struct Rows {
     turns_due: BTreeMap<Seq, turns_due::Row>,
     claims: BTreeMap<String, claims::Row>,
     totals: HashMap<AccountId, totals::Totals>,
+    listed: BTreeSet<(AccountId, Timestamp, ConversationId)>,
+    days: BTreeSet<conversation_days::Row>,
 }
 
 impl States for Rows {
@@ -62,6 +65,18 @@ impl Rows {
         if let Some(row) = changes.claim {
             self.claims.insert(row.key.clone(), row);
         }
+        self.days.extend(changes.listed.as_ref().and_then(conversation_days::project));
+        match changes.listed {
+            Some(conversations::Change::Began(row)) => {
+                let key = (row.account, row.at, row.conversation);
+                assert!(self.listed.insert(key), "listed twice");
+            }
+            Some(conversations::Change::Deleted(row)) => {
+                let key = (row.account, row.at, row.conversation);
+                assert!(self.listed.remove(&key), "removed what is not there");
+            }
+            None => {}
+        }
         if let Some(change) = changes.total {
             self.totals.entry(change.account).or_default().add(change);
         }
@@ -97,6 +112,8 @@ fn event(s: &Story, kind: u8, number: u64) -> Event {
         16 => s.resolved(),
         17 => s.reopened(),
         18 => with_claim(s.inbound(number), &format!("key {number}")),
+        // Rarely, since nothing happens afterwards.
+        20 if number == 0 => s.deleted(),
         _ => s.read(number),
     }
 }
@@ -110,7 +127,7 @@ fn with_claim(mut event: Event, key: &str) -> Event {
 
 /// The log of two conversations of two accounts.
 fn log() -> impl Strategy<Value = Vec<Event>> {
-    let one = (0..2usize, 0..20u8, 0..6u64);
+    let one = (0..2usize, 0..21u8, 0..6u64);
     prop::collection::vec(one, 1..120).prop_map(|all| {
         let stories = [Story::numbered(1), Story::numbered(2)];
         let begun = stories.iter().flat_map(|s| [s.created(), s.started()]);
@@ -150,6 +167,23 @@ proptest! {
             owed.sort_by_key(|row| row.seq);
             prop_assert_eq!(rows.turns_due.values().copied().collect::<Vec<_>>(), owed);
         }
+    }
+
+    #[test]
+    fn the_conversations_that_are_listed_are_those_that_are_not_deleted(events in log()) {
+        let mut rows = Rows::default();
+        for (seq, event) in (1..).zip(&events) {
+            rows.apply(Seq::new(seq), event);
+            let there = rows.conversations.values().flatten().filter(|state| !state.deleted);
+            let expected: BTreeSet<_> =
+                there.map(|state| (state.account, state.created_at, state.id)).collect();
+            prop_assert_eq!(&rows.listed, &expected);
+        }
+        let days = rows.conversations.values().flatten().map(|state| conversation_days::Row {
+            account: state.account,
+            day: conversation_days::day_of(state.created_at),
+        });
+        prop_assert_eq!(rows.days, days.collect::<BTreeSet<_>>());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::cql::{Commit, ConversationRows, Done};
+use super::cql::{Commit, ConversationRows, Done, Listed};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Effect, Why};
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
@@ -169,6 +169,7 @@ impl Cache {
                     }
                 }
             }
+            commit.listed.extend(changes.listed.map(|change| Listed { change, at: *seq }));
             commit.kept.extend(changes.claim);
             let counted = changes.total.or_else(|| {
                 stood.contains(&place).then(|| projection::totals::project(event)).flatten()

@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
-use crate::projection::{claims, totals::Totals, turns_due};
+use crate::projection::{claims, conversations, totals::Totals, turns_due};
 
 /// How long a caller waits for the nodes to agree on its limit.
 const QUOTA_TIMEOUT: Duration = Duration::from_secs(3);
@@ -67,6 +67,15 @@ impl Views for Cluster {
         limit: usize,
     ) -> Result<Vec<Recorded>> {
         self.core.cql.messages(account, conversation, skip, limit).await
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<conversations::Row>> {
+        self.core.cql.conversations(account, before, limit).await
     }
 
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {

@@ -36,6 +36,22 @@ pub(super) fn in_conversation(account: AccountId, id: ConversationId, number: u6
     key
 }
 
+/// `account · milliseconds · conversation`, by the time that conversations began.
+pub(super) fn began(account: AccountId, at: Timestamp, id: ConversationId) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..16].copy_from_slice(&account.bytes());
+    key[16..24].copy_from_slice(&millis(at).to_be_bytes());
+    key[24..].copy_from_slice(&id.bytes());
+    key
+}
+
+/// Reads back what follows the account in a key made by [`began`].
+pub(super) fn read_began(key: &[u8]) -> Option<(Timestamp, ConversationId)> {
+    let at = u64::from_be_bytes(key.get(16..24)?.try_into().ok()?);
+    let id = uuid::Uuid::from_slice(key.get(24..)?).ok()?;
+    Some((Timestamp::from_millis(i64::try_from(at).ok()?), ConversationId::from_uuid(id)))
+}
+
 /// `account · SHA-256 in hex`.
 pub(super) fn claim(account: AccountId, key: &str) -> Vec<u8> {
     [&account.bytes()[..], key.as_bytes()].concat()
@@ -43,8 +59,11 @@ pub(super) fn claim(account: AccountId, key: &str) -> Vec<u8> {
 
 /// `milliseconds · claim key`, to find what has expired.
 pub(super) fn claim_by_time(at: Timestamp, claim: &[u8]) -> Vec<u8> {
-    let millis = u64::try_from(at.millis()).unwrap_or(0);
-    [&millis.to_be_bytes()[..], claim].concat()
+    [&millis(at).to_be_bytes()[..], claim].concat()
+}
+
+fn millis(at: Timestamp) -> u64 {
+    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 fn pair(account: AccountId, id: [u8; 16]) -> [u8; 32] {

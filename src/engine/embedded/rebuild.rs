@@ -53,7 +53,7 @@ pub(super) fn catch_up(store: &Store) -> Result<u64> {
     Ok(applied)
 }
 
-fn views(store: &Store) -> [(&'static str, &Keyspace); 8] {
+fn views(store: &Store) -> [(&'static str, &Keyspace); 9] {
     [
         ("conversations", &store.conversations),
         ("contacts", &store.contacts),
@@ -63,6 +63,7 @@ fn views(store: &Store) -> [(&'static str, &Keyspace); 8] {
         ("claims", &store.claims),
         ("claims_by_time", &store.claims_by_time),
         ("totals", &store.totals),
+        ("conversations_by_time", &store.conversations_by_time),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::de::DeserializeOwned;
 
-use super::keys;
+use super::{format, keys};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
@@ -13,10 +13,8 @@ use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
 use crate::projection::totals::Totals;
 
-/// The layout's version; a directory of another version is refused.
-const FORMAT: u64 = 1;
 /// Where `format` and the checkpoint stand in `meta`.
-const FORMAT_KEY: &str = "format";
+pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const CHECKPOINT_KEY: &str = "checkpoint/events";
 
 /// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
@@ -37,6 +35,7 @@ pub(super) struct Store {
     pub(super) claims: Keyspace,
     pub(super) claims_by_time: Keyspace,
     pub(super) totals: Keyspace,
+    pub(super) conversations_by_time: Keyspace,
     pub(super) meta: Keyspace,
 }
 
@@ -45,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Locked`] while another process has it, [`Error::Storage`] when it cannot be read
-    /// or is of another format.
+    /// or is of a newer format.
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self> {
         let db = Database::builder(dir)
             .cache_size(cache_bytes)
@@ -70,20 +69,12 @@ impl Store {
             claims: keyspace("claims")?,
             claims_by_time: keyspace("claims_by_time")?,
             totals: keyspace("totals")?,
+            conversations_by_time: keyspace("conversations_by_time")?,
             meta: keyspace("meta")?,
             db,
         };
-        match store.number(&store.meta, FORMAT_KEY)? {
-            Some(FORMAT) => Ok(store),
-            None => {
-                store.meta.insert(FORMAT_KEY, FORMAT.to_be_bytes()).map_err(storage)?;
-                Ok(store)
-            }
-            Some(other) => Err(Error::Storage(format!(
-                "{} is of format {other}; this parlor reads format {FORMAT}",
-                dir.display()
-            ))),
-        }
+        format::bring_up(&store, dir)?;
+        Ok(store)
     }
 
     /// The log of a topic.
@@ -123,7 +114,7 @@ impl Store {
         Ok(row(&self.totals, &account.bytes())?.unwrap_or_default())
     }
 
-    fn number(&self, keyspace: &Keyspace, key: &str) -> Result<Option<u64>> {
+    pub(super) fn number(&self, keyspace: &Keyspace, key: &str) -> Result<Option<u64>> {
         let Some(value) = keyspace.get(key).map_err(storage)? else { return Ok(None) };
         let bytes = (*value).try_into().map_err(|_| Error::Storage(format!("{key} is damaged")))?;
         Ok(Some(u64::from_be_bytes(bytes)))

@@ -1,18 +1,19 @@
 //! The embedded engine's answers to queries.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::keys;
 use super::log::{Embedded, recorded};
 use super::store::{parse, row, storage};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::engine::{Recorded, Result, Views};
+use crate::engine::{Error, Recorded, Result, Views};
 use crate::projection::pages::BLOCK;
-use crate::projection::{claims, is_message, totals::Totals, turns_due};
+use crate::projection::{claims, conversations, is_message, totals::Totals, turns_due};
 
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
@@ -66,6 +67,27 @@ impl Views for Embedded {
             .skip(skip)
             .take(limit)
             .collect()
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<conversations::Row>> {
+        let store = self.store()?;
+        let (first, last) = (ConversationId::from_uuid(Uuid::nil()), Uuid::max());
+        let last = (Timestamp::from_millis(i64::MAX), ConversationId::from_uuid(last));
+        let (at, id) = before.unwrap_or(last);
+        let from = keys::began(account, Timestamp::from_millis(0), first);
+        let rows = store.conversations_by_time.range(from..keys::began(account, at, id)).rev();
+        let row = |guard: fjall::Guard| {
+            let found = keys::read_began(&guard.key().map_err(storage)?);
+            let damaged = || Error::Storage("a key of conversations_by_time is malformed".into());
+            let (at, conversation) = found.ok_or_else(damaged)?;
+            Ok(conversations::Row { account, conversation, at })
+        };
+        rows.take(limit).map(row).collect()
     }
 
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {

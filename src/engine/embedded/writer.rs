@@ -20,7 +20,7 @@ use crate::domain::conversation::Effect;
 use crate::domain::event::{Body, Event};
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::{self, claims, turns_due};
+use crate::projection::{self, claims, conversations, turns_due};
 
 /// A batch ends at so many events or bytes, so that latency and memory stay bounded.
 const MAX_BATCH_EVENTS: usize = 2_048;
@@ -267,6 +267,17 @@ pub(super) fn project_into(
         let key = keys::claim(claim.account, &claim.key);
         batch.insert(&store.claims_by_time, keys::claim_by_time(claim.at, &key), []);
         batch.insert(&store.claims, key, json(&claim)?);
+    }
+    match changes.listed {
+        Some(conversations::Change::Began(row)) => {
+            let key = keys::began(row.account, row.at, row.conversation);
+            batch.insert(&store.conversations_by_time, key, []);
+        }
+        Some(conversations::Change::Deleted(row)) => {
+            let key = keys::began(row.account, row.at, row.conversation);
+            batch.remove(&store.conversations_by_time, key.as_slice());
+        }
+        None => {}
     }
     if let Some(total) = changes.total {
         states.count(total)?;

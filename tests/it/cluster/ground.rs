@@ -66,6 +66,8 @@ pub async fn happens(engine: &Cluster, thread: &Thread) -> usize {
         // Made in the order in which it happens: times must not run backwards.
         3 => vec![thread.assigned(), thread.inbound("hello").1],
         4 => vec![inbound, thread.assigned(), thread.reply(message, "too late")],
+        // What comes after it is discarded.
+        6 if rand::random_ratio(1, 20) => vec![thread.deleted()],
         5 => vec![thread.inbound_with_key(&rand::random::<u64>().to_string()).1],
         _ => vec![inbound, thread.reply(message, "hi"), thread.read(message)],
     };

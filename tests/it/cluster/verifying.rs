@@ -123,6 +123,12 @@ async fn verifying_names_what_was_changed_by_hand() {
             ("inbound", json!(77)),
             ("log_partition", json!(7)),
         ),
+        (
+            "conversations",
+            &["account", "day", "began", "conversation"],
+            ("seq", json!(7)),
+            ("began", json!(5)),
+        ),
     ];
     for (table, key, change, another) in rows {
         let row = Row { table, key, columns: hand.finds(table).await, change, another };
@@ -143,6 +149,18 @@ async fn verifying_names_what_was_changed_by_hand() {
         hand.does(&format!("DELETE FROM ks.{table} WHERE {}", row.at(&too_many))).await;
         clean(&settings).await;
     }
+    let day = hand.finds("conversation_days").await;
+    let (account, number) = (day["account"].as_str().expect("a text"), &day["day"]);
+    let at = |day: &Value| format!("WHERE account = {account} AND day = {day}");
+    hand.does(&format!("DELETE FROM ks.conversation_days {}", at(number))).await;
+    let difference = hand.is_found_out("conversation_days", "a missing day").await;
+    assert!(difference.contains("found no such row"), "{difference}");
+    hand.puts("conversation_days", &day).await;
+    hand.puts("conversation_days", &json!({ "account": account, "day": 7 })).await;
+    let difference = hand.is_found_out("conversation_days", "a day too many").await;
+    assert!(difference.contains("expected no such row"), "{difference}");
+    hand.does(&format!("DELETE FROM ks.conversation_days {}", at(&json!(7)))).await;
+    clean(&settings).await;
     let columns = hand.finds("timeline").await;
     let of = |column: &str| columns[column].as_str().expect("a text").to_owned();
     let at = format!("account = {} AND conversation = {}", of("account"), of("conversation"));

@@ -12,7 +12,7 @@ use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
 use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
-use parlor::projection::{States, project};
+use parlor::projection::{States, conversation_days, project};
 
 use super::events::examples;
 
@@ -70,6 +70,9 @@ fn changed(memory: &mut Memory, seq: Seq, event: &Event) -> Vec<&'static str> {
     note("turns_due", !changes.turns.is_empty());
     note("claims", changes.claim.is_some());
     note("totals", changes.total.is_some());
+    note("conversations", changes.listed.is_some());
+    let day = changes.listed.as_ref().and_then(conversation_days::project);
+    note("conversation_days", day.is_some());
     let differs = |id| placeless(before.contacts.get(&id)) != placeless(memory.contacts.get(&id));
     note("contacts", event.body.contact().is_some_and(differs));
     views

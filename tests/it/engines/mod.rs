@@ -63,6 +63,8 @@ macro_rules! contract {
                     a_turn_is_due_until_it_is_answered,
                     turns_that_are_due_are_paged_in_order,
                     totals_count_what_was_applied,
+                    conversations_are_listed_newest_first_from_anywhere,
+                    a_conversation_is_listed_until_it_is_deleted,
                     states_are_the_fold_of_the_log;
                 accounts:
                     nothing_of_one_account_is_found_by_another,

@@ -12,7 +12,7 @@ use super::reopening::{everything, populate};
 use super::samples::Thread;
 
 /// The views that a planted row is looked for in.
-const VIEWS: [&str; 8] = [
+const VIEWS: [&str; 9] = [
     "conversations",
     "contacts",
     "timeline",
@@ -21,6 +21,7 @@ const VIEWS: [&str; 8] = [
     "claims",
     "claims_by_time",
     "totals",
+    "conversations_by_time",
 ];
 
 /// A directory with conversations of every kind, which nobody has open, and how many events.
@@ -91,6 +92,41 @@ async fn a_rebuild_mends_every_view() {
     assert_eq!(verify(place.0.path()).expect("verified").1, None);
     let engine = open(&place).await;
     assert!(everything(&*engine, &threads).await == before, "a rebuild has not mended all");
+}
+
+#[tokio::test]
+async fn a_directory_of_the_first_format_is_brought_up_when_it_is_opened() {
+    let bench = Bench::<Directory>::make().await;
+    let threads = populate(&*bench.engine).await;
+    bench.engine.append(vec![threads[0].deleted()]).await.expect("appended");
+    let before = everything(&*bench.engine, &threads).await;
+    bench.engine.close().await;
+    let place = bench.place;
+    drop(bench.engine);
+    tamper(place.0.path(), "conversations_by_time", |rows| rows.clear().expect("cleared"));
+    tamper(place.0.path(), "meta", |meta| {
+        meta.insert("format", 1_u64.to_be_bytes()).expect("inserted");
+    });
+    let engine = open(&place).await;
+    assert!(everything(&*engine, &threads).await == before, "the list is not what it was");
+    engine.close().await;
+    drop(engine);
+    assert_eq!(verify(place.0.path()).expect("verified").1, None);
+}
+
+#[tokio::test]
+async fn a_directory_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let (place, ..) = closed().await;
+    let format = |format: u64| {
+        tamper(place.0.path(), "meta", |meta| {
+            meta.insert("format", format.to_be_bytes()).expect("inserted");
+        });
+    };
+    format(3);
+    let refused = place.open(Arc::new(Seen::default())).await.err().expect("refused").to_string();
+    assert!(refused.ends_with("is of format 3; this parlor reads formats up to 2"), "{refused}");
+    format(2);
+    assert_eq!(verify(place.0.path()).expect("verified").1, None);
 }
 
 #[tokio::test]

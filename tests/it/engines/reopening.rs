@@ -28,7 +28,9 @@ pub async fn everything(engine: &dyn Engine, threads: &[Thread]) -> String {
         let timeline = engine.timeline(account, id, Seq::START, 10_000).await.expect("readable");
         let messages = engine.messages(account, id, 50, 10_000).await.expect("readable");
         let (claim, totals) = (engine.claim(account, "key").await, engine.totals(account).await);
+        let list = engine.conversations(account, None, 100).await.expect("readable");
         all.push(format!("{state:?} {contact:?} {timeline:?} {messages:?} {claim:?} {totals:?}"));
+        all.push(format!("{list:?}"));
     }
     for partition in 0..engine.partitions(Topic::Events) {
         all.push(format!("{:?}", engine.turns_due(partition, Seq::START, 10_000).await));

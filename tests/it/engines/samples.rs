@@ -3,9 +3,9 @@
 use parlor::app::clock;
 use parlor::domain::account::Settings;
 use parlor::domain::event::{
-    AccountCreated, Body, ContactCreated, ConversationAssigned, ConversationEscalated,
-    ConversationRead, ConversationResolved, ConversationStarted, Event, Idempotency,
-    MessageInbound, MessageOutbound, Reader, SettingsChanged,
+    AccountCreated, Body, ContactCreated, ConversationAssigned, ConversationDeleted,
+    ConversationEscalated, ConversationRead, ConversationResolved, ConversationStarted, Event,
+    Idempotency, MessageInbound, MessageOutbound, Reader, SettingsChanged,
 };
 use parlor::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
 use parlor::domain::language::Language;
@@ -162,6 +162,10 @@ impl Thread {
             contact_id: self.contact,
             contact_name: "Jane".parse().expect("a name"),
         }))
+    }
+
+    pub fn deleted(&self) -> Event {
+        self.event(Body::ConversationDeleted(ConversationDeleted { conversation_id: self.id }))
     }
 
     pub fn read(&self, message_id: MessageId) -> Event {

@@ -1,4 +1,4 @@
-//! Claims, turns that are due, totals and states.
+//! Claims, turns that are due, totals, lists and states.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::{Error, Topic};
+use parlor::projection::conversations;
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -160,6 +161,79 @@ pub async fn totals_count_what_was_applied<P: Place>() {
     engine.append(vec![unknown.inbound("to nobody").1]).await.expect("appended");
     let totals = engine.totals(thread.account).await.expect("readable");
     assert_eq!((totals.inbound, totals.outbound), (10, 10));
+}
+
+/// Conversations of one account, a few of which began at the same moment, on several days; newest
+/// first.
+async fn begun_over_days(
+    bench: &Bench<impl Place>,
+    days: u32,
+) -> (Thread, Vec<conversations::Row>) {
+    let one = Thread::new();
+    let mut all = Vec::new();
+    for number in 0..days * 3 {
+        let thread = Thread { account: one.account, ..Thread::new() };
+        // Every other day, three of which two are at once, and on both sides of midnight.
+        let midnight = Timestamp::from_millis(1_750_032_000_000).plus(DAY * 2 * (number / 3));
+        let began = [midnight, Timestamp::from_millis(midnight.millis() - 1), midnight];
+        let began = began[number as usize % 3];
+        let begin = thread.begin().into_iter().map(|event| Event { at: began, ..event });
+        bench.engine.append(begin.collect()).await.expect("appended");
+        let (account, conversation) = (thread.account, thread.id);
+        all.push(conversations::Row { account, conversation, at: began });
+    }
+    all.sort_by_key(|row| std::cmp::Reverse((row.at, row.conversation)));
+    (one, all)
+}
+
+pub async fn conversations_are_listed_newest_first_from_anywhere<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let (thread, all) = begun_over_days(&bench, 20).await;
+    Thread::begun(&**engine).await;
+    let list = |before, limit| engine.conversations(thread.account, before, limit);
+    assert_eq!(list(None, 1_000).await.expect("readable"), all);
+    assert_eq!(list(None, 0).await.expect("readable"), []);
+    for limit in [1, 2, 7] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = list(before, limit).await.expect("readable");
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            before = Some((last.at, last.conversation));
+            found.extend(page);
+        }
+        assert_eq!(found, all, "{limit} at a time");
+    }
+    let (at, id) = (all[30].at, Thread::new().id);
+    let older: Vec<_> = all.iter().filter(|row| row.at <= at).copied().collect();
+    let found = list(Some((at, id)), 100).await.expect("readable");
+    assert_eq!(found, older, "before one that was never there");
+}
+
+pub async fn a_conversation_is_listed_until_it_is_deleted<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    let other = Thread { account: thread.account, ..Thread::new() };
+    engine.append(other.begin()).await.expect("appended");
+    let listed = || async {
+        let found = engine.conversations(thread.account, None, 10).await.expect("readable");
+        found.iter().map(|row| row.conversation).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [other.id, thread.id]);
+    engine.append(vec![thread.inbound("hello").1, thread.resolved()]).await.expect("appended");
+    assert_eq!(listed().await, [other.id, thread.id], "whatever happens in it");
+    engine.append(vec![thread.deleted(), thread.inbound("late").1]).await.expect("appended");
+    assert_eq!(listed().await, [other.id]);
+    engine.append(thread.begin()).await.expect("appended");
+    assert_eq!(listed().await, [other.id], "what is deleted does not begin again");
+    let state = engine.conversation(thread.account, thread.id).await.expect("readable");
+    assert!(state.is_some_and(|state| state.deleted));
+    let brief = Thread { account: thread.account, ..Thread::new() };
+    let all = [brief.begin(), vec![brief.deleted()]].concat();
+    engine.append(all).await.expect("appended");
+    assert_eq!(listed().await, [other.id], "begun and deleted at once");
 }
 
 pub async fn states_are_the_fold_of_the_log<P: Place>() {

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use uuid::Uuid;
 
 use crate::domain::event::{
-    Body, ContactCreated, ContactField, ContactUpdated, ConversationAssigned,
+    Body, ContactCreated, ContactField, ContactUpdated, ConversationAssigned, ConversationDeleted,
     ConversationEscalated, ConversationRead, ConversationReopened, ConversationResolved,
     ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, Reader,
     ReplyDiscarded, ReplyFailed, ReplyStopped,
@@ -174,6 +174,11 @@ impl Story {
     pub(crate) fn reopened(&self) -> Event {
         let data = ConversationReopened { conversation_id: self.id };
         self.event(Body::ConversationReopened(data))
+    }
+
+    pub(crate) fn deleted(&self) -> Event {
+        let data = ConversationDeleted { conversation_id: self.id };
+        self.event(Body::ConversationDeleted(data))
     }
 
     pub(crate) fn read(&self, number: u64) -> Event {

@@ -10,6 +10,7 @@
 mod attempts;
 mod claims;
 mod link;
+mod listing;
 mod quotas;
 mod reads;
 mod rows;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 pub use claims::{ABANDONED, Claim};
 pub use quotas::Quota;
 pub use reads::Checkpoint;
-pub use rows::{Commit, ConversationRows, Done};
-pub use scan::{Stored, Table, of_turn};
+pub use rows::{Commit, ConversationRows, Done, Listed};
+pub use scan::{Stored, Table, of_listed, of_turn};
 pub use schema::{TABLES, migrate};
 
 use crate::engine::{Error, Result};

@@ -1,12 +1,14 @@
 //! What a commit of a partition writes.
 
+use std::collections::BTreeMap;
+
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{claims, pages, turns_due};
+use crate::projection::{claims, conversation_days, conversations, pages, turns_due};
 
 /// The rows that a stretch of one partition's log makes.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,7 @@ pub struct Commit {
     pub pages: Vec<pages::Row>,
     pub due: Vec<turns_due::Row>,
     pub done: Vec<Done>,
+    pub listed: Vec<Listed>,
     /// Claims whose messages are in the log.
     pub kept: Vec<claims::Row>,
     /// What accounts have used in this partition, as of a place in it.
@@ -38,6 +41,24 @@ pub struct Done {
     pub turn: Seq,
     /// Where it ended.
     pub at: Seq,
+}
+
+/// A conversation that is listed, or no longer, from a place in the log on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    pub change: conversations::Change,
+    pub at: Seq,
+}
+
+impl Commit {
+    /// The days on which conversations of this commit began, once each, as of the last of them.
+    pub(super) fn days(&self) -> BTreeMap<conversation_days::Row, Seq> {
+        let days = self
+            .listed
+            .iter()
+            .filter_map(|listed| Some((conversation_days::project(&listed.change)?, listed.at)));
+        days.collect()
+    }
 }
 
 /// A number as CQL has it: `bigint` has no unsigned twin.

@@ -11,12 +11,14 @@ use uuid::Uuid;
 use super::attempts::bind;
 use super::rows::unsigned;
 use super::statements::Statement;
-use super::{Commit, ConversationRows, Cql, json};
+use super::{Commit, ConversationRows, Cql, Listed, json};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::{Recorded, Result};
+use crate::projection::conversation_days::{self, day_of};
+use crate::projection::conversations::{self, Change};
 use crate::projection::{pages, totals::Totals, turns_due};
 
 /// A view that can be looked through.
@@ -29,16 +31,21 @@ pub enum Table {
     Pages,
     TurnsDue,
     Totals,
+    /// The list of conversations.
+    Listed,
+    Days,
 }
 
 impl Table {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Conversations,
         Self::Timeline,
         Self::Contacts,
         Self::Pages,
         Self::TurnsDue,
         Self::Totals,
+        Self::Listed,
+        Self::Days,
     ];
 }
 
@@ -51,6 +58,8 @@ impl Display for Table {
             Self::Pages => "pages",
             Self::TurnsDue => "turns_due",
             Self::Totals => "totals",
+            Self::Listed => "conversations",
+            Self::Days => "conversation_days",
         })
     }
 }
@@ -138,6 +147,21 @@ impl Cql {
                 })
                 .await
             }
+            Table::Listed => {
+                type Row = (Uuid, i32, i64, Uuid, Option<i64>);
+                self.stored(&all.scan_listed, from, |row: Row| {
+                    let (account, day, began, id, seq) = row;
+                    let seq = Seq::new(unsigned(seq.unwrap_or_default())?);
+                    Ok(Some(listed((AccountId::from_uuid(account), day, began, id), seq)))
+                })
+                .await
+            }
+            Table::Days => {
+                self.stored(&all.scan_days, from, |(account, day): (Uuid, i32)| {
+                    Ok(Some(day_row(AccountId::from_uuid(account), day)))
+                })
+                .await
+            }
         }
     }
 
@@ -191,11 +215,20 @@ impl Stored {
     pub fn of_total(partition: u32, account: AccountId, totals: Totals, seq: Seq) -> Self {
         total(account, partition, totals, seq)
     }
+
+    /// A conversation that is listed since the event at `seq`.
+    pub fn of_listed(row: &conversations::Row, seq: Seq) -> Self {
+        listed(began(row), seq)
+    }
+
+    pub fn of_day(row: &conversation_days::Row) -> Self {
+        day_row(row.account, row.day)
+    }
 }
 
 impl Commit {
     /// The rows that a scan finds once this is written, where no later commit replaces them. Turns
-    /// that are done take theirs away: [`Commit::removed`].
+    /// that are done and conversations that are deleted take theirs away: [`Commit::removed`].
     ///
     /// # Errors
     /// None that a commit of ours can meet.
@@ -217,12 +250,24 @@ impl Commit {
         for (account, totals, seq) in &self.totals {
             rows.push((Table::Totals, total(*account, self.partition, *totals, *seq)));
         }
+        for Listed { change, at } in &self.listed {
+            if let Change::Began(row) = change {
+                rows.push((Table::Listed, Stored::of_listed(row, *at)));
+            }
+        }
+        rows.extend(self.days().keys().map(|row| (Table::Days, Stored::of_day(row))));
         Ok(rows)
     }
 
-    /// The keys of [`Table::TurnsDue`] that are gone once this is written.
-    pub fn removed(&self) -> Vec<String> {
-        self.done.iter().map(|done| of_turn(self.partition, done.turn)).collect()
+    /// The keys of the rows that are gone once this is written.
+    pub fn removed(&self) -> Vec<(Table, String)> {
+        let done = self.done.iter();
+        let done = done.map(|done| (Table::TurnsDue, of_turn(self.partition, done.turn)));
+        let deleted = self.listed.iter().filter_map(|listed| match &listed.change {
+            Change::Deleted(row) => Some((Table::Listed, of_listed(row))),
+            Change::Began(_) => None,
+        });
+        done.chain(deleted).collect()
     }
 }
 
@@ -248,6 +293,30 @@ fn total(account: AccountId, partition: impl Display, totals: Totals, seq: Seq) 
     let Totals { inbound, outbound } = totals;
     let value = format!("{inbound} inbound, {outbound} outbound");
     Stored { key: format!("{account}/{partition}"), value, seq }
+}
+
+/// Account, day, time and conversation.
+type Began = (AccountId, i32, i64, Uuid);
+
+fn began(row: &conversations::Row) -> Began {
+    (row.account, day_of(row.at), row.at.millis(), row.conversation.uuid())
+}
+
+fn key_of_listed((account, day, began, id): Began) -> String {
+    format!("{account}/{day}/{began}/{}", ConversationId::from_uuid(id))
+}
+
+fn listed(key: Began, seq: Seq) -> Stored {
+    Stored { key: key_of_listed(key), value: format!("since {seq}"), seq }
+}
+
+fn day_row(account: AccountId, day: i32) -> Stored {
+    Stored { key: format!("{account}/{day}"), value: "some".into(), seq: Seq::START }
+}
+
+/// The key of a conversation in the list.
+pub fn of_listed(row: &conversations::Row) -> String {
+    key_of_listed(began(row))
 }
 
 fn of_conversation(account: Uuid, id: Uuid) -> String {

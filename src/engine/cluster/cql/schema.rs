@@ -37,6 +37,8 @@ tables!(
     "timeline",
     "contacts",
     "pages",
+    "conversations",
+    "conversation_days",
     "turns_due",
     "claims",
     "totals",

@@ -74,6 +74,9 @@ statements! {
     Read claim = "SELECT claim, kept FROM ks.claims WHERE account = ? AND key_sha256 = ?";
     Read turns_due =
         "SELECT turn FROM ks.turns_due WHERE log_partition = ? AND seq > ? AND seq <= ? LIMIT ?";
+    Read listed =
+        "SELECT began, conversation FROM ks.conversations WHERE account = ? AND day = ? AND (began, conversation) < (?, ?) LIMIT ?";
+    Read days = "SELECT day FROM ks.conversation_days WHERE account = ? AND day <= ? LIMIT ?";
     Read totals = "SELECT inbound, outbound FROM ks.totals WHERE account = ?";
     Read total_of =
         "SELECT inbound, outbound, seq FROM ks.totals WHERE account = ? AND log_partition = ?";
@@ -87,6 +90,8 @@ statements! {
     Read scan_pages = "SELECT account, conversation, block, seq FROM ks.pages";
     Read scan_turns_due = "SELECT log_partition, seq, account, turn FROM ks.turns_due";
     Read scan_totals = "SELECT account, log_partition, inbound, outbound, seq FROM ks.totals";
+    Read scan_listed = "SELECT account, day, began, conversation, seq FROM ks.conversations";
+    Read scan_days = "SELECT account, day FROM ks.conversation_days";
 
     Write store_event =
         "INSERT INTO ks.timeline (account, conversation, seq, type, event) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
@@ -100,6 +105,12 @@ statements! {
         "INSERT INTO ks.turns_due (log_partition, seq, account, turn) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
     Write store_done =
         "DELETE FROM ks.turns_due USING TIMESTAMP ? WHERE log_partition = ? AND seq = ?";
+    Write store_listed =
+        "INSERT INTO ks.conversations (account, day, began, conversation, seq) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
+    Write store_unlisted =
+        "DELETE FROM ks.conversations USING TIMESTAMP ? WHERE account = ? AND day = ? AND began = ? AND conversation = ?";
+    Write store_day =
+        "INSERT INTO ks.conversation_days (account, day) VALUES (?, ?) USING TIMESTAMP ?";
     Write store_kept =
         "UPDATE ks.claims USING TIMESTAMP ? SET claim = ?, kept = ? WHERE account = ? AND key_sha256 = ?";
     Write store_total =

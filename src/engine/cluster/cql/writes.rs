@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use super::reads::Checkpoint;
 use super::rows::{bigint, partition as number, place};
-use super::{Commit, ConversationRows, Cql, json};
+use super::{Commit, ConversationRows, Cql, Listed, json};
 use crate::domain::ids::Id;
 use crate::domain::seq::Seq;
 use crate::engine::Result;
+use crate::projection::conversation_days::day_of;
+use crate::projection::conversations::{Change, Row};
 
 /// Statements under way at a time, so that one commit does not flood the store.
 const IN_FLIGHT: usize = 64;
@@ -21,7 +23,7 @@ const BATCH_ROWS: usize = 100;
 const BATCH_BYTES: usize = 64 << 10;
 
 impl Cql {
-    /// Writes what may be seen before the events are: turns, pages, claims.
+    /// Writes what may be seen before the events are: turns, pages, claims, the list of conversations.
     ///
     /// # Errors
     /// Some of it may be written; writing all of it again is right.
@@ -42,6 +44,28 @@ impl Cql {
             let seq = place(row.seq)?;
             let values = (account, conversation, bigint(row.block)?, seq, seq);
             all.push(Box::pin(self.run(&self.statements.store_page, values)));
+        }
+        for (row, seq) in commit.days() {
+            let values = (row.account.uuid(), row.day, place(seq)?);
+            all.push(Box::pin(self.run(&self.statements.store_day, values)));
+        }
+        for Listed { change, at } in &commit.listed {
+            let at = place(*at)?;
+            let key = |row: &Row| {
+                (row.account.uuid(), day_of(row.at), row.at.millis(), row.conversation.uuid())
+            };
+            all.push(match change {
+                Change::Began(row) => {
+                    let (account, day, began, id) = key(row);
+                    let values = (account, day, began, id, at, at);
+                    Box::pin(self.run(&self.statements.store_listed, values))
+                }
+                Change::Deleted(row) => {
+                    let (account, day, began, id) = key(row);
+                    let values = (at, account, day, began, id);
+                    Box::pin(self.run(&self.statements.store_unlisted, values))
+                }
+            });
         }
         for row in &commit.kept {
             // Not a place in the log: the next message under this key may be in another partition.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
+use crate::projection::conversations::Change;
 
 /// What is stored, as the store would have it: the newest place wins.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -17,6 +18,8 @@ struct Store {
     due: BTreeMap<Seq, turns_due::Row>,
     done: std::collections::BTreeSet<Seq>,
     totals: BTreeMap<AccountId, (Totals, Seq)>,
+    /// With the place of the last that was written, and whether it is there.
+    listed: BTreeMap<ConversationKey, (Seq, bool)>,
 }
 
 impl Store {
@@ -29,6 +32,16 @@ impl Store {
         for done in &commit.done {
             self.done.insert(done.turn);
             self.due.remove(&done.turn);
+        }
+        for Listed { change, at } in &commit.listed {
+            let (row, there) = match change {
+                Change::Began(row) => (row, true),
+                Change::Deleted(row) => (row, false),
+            };
+            let key = (row.account, row.conversation);
+            if self.listed.get(&key).is_none_or(|(known, _)| known < at) {
+                self.listed.insert(key, (*at, there));
+            }
         }
         for row in &commit.pages {
             self.pages.insert(((row.account, row.conversation), row.block), row.seq);
@@ -98,7 +111,7 @@ fn empty() -> Cache {
 
 /// Events of a few conversations, as they may come.
 fn log() -> impl Strategy<Value = Vec<Recorded>> {
-    let event = (0..3usize, 0..8u8, 1..6u64);
+    let event = (0..3usize, 0..9u8, 1..6u64);
     proptest::collection::vec(event, 1..60).prop_map(|steps| {
         let stories: Vec<_> = (1..4).map(Story::numbered).collect();
         let begun = stories.iter().flat_map(|story| [story.created(), story.started()]);
@@ -109,6 +122,7 @@ fn log() -> impl Strategy<Value = Vec<Recorded>> {
                 3 | 4 => story.reply(number, "yes", false),
                 5 => story.assigned("Sarah"),
                 6 => story.resolved(),
+                7 if number == 1 => story.deleted(),
                 _ => story.stopped(number),
             }
         });
@@ -167,6 +181,11 @@ proptest! {
         prop_assert_eq!(&store.pages, &expected.pages);
         prop_assert_eq!(&store.due, &expected.due);
         prop_assert_eq!(&store.totals, &expected.totals);
+        prop_assert_eq!(&store.listed, &expected.listed);
+        let there = |(_, state): &(&ConversationKey, &Conversation)| !state.deleted;
+        let there = store.conversations.iter().filter(there).map(|(key, _)| key);
+        let listed = store.listed.iter().filter(|(_, (_, there))| *there).map(|(key, _)| key);
+        prop_assert!(listed.eq(there));
         for (told, truth) in effects.iter().zip(&whole.effects) {
             let applied = |effect: &Effect| *effect == Effect::Applied;
             prop_assert_eq!(told.as_ref().map(applied), Some(applied(truth)));

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::super::cql::{Stored, Table};
+use super::super::cql::{Stored, Table, of_listed, of_turn};
 use super::judge::Judge;
 use super::scratch::{Scratch, Spill};
 use crate::domain::contact::Contact;
@@ -13,7 +13,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{self, turns_due};
+use crate::projection::{self, conversation_days, conversations, turns_due};
 
 /// States of each kind in memory.
 const NEAR: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
@@ -90,6 +90,7 @@ impl Folding {
             let row = Stored::of_total(partition, event.account, *totals, *seq);
             rows.push((Table::Totals, row));
         }
+        let day = changes.listed.as_ref().and_then(conversation_days::project);
         for judge in judges {
             judge.comes_to(partition, *seq);
             for (table, row) in &rows {
@@ -98,10 +99,26 @@ impl Folding {
             for change in &changes.turns {
                 match change {
                     turns_due::Change::Due(row) => {
-                        judge.opens(partition, &Stored::of_turn(partition, row)?)?;
+                        let row = Stored::of_turn(partition, row)?;
+                        judge.opens(partition, Table::TurnsDue, &row)?;
                     }
-                    turns_due::Change::Done(turn) => judge.closes(partition, *turn, *seq)?,
+                    turns_due::Change::Done(turn) => {
+                        let key = of_turn(partition, *turn);
+                        judge.closes(partition, Table::TurnsDue, key, *seq)?;
+                    }
                 }
+            }
+            match &changes.listed {
+                Some(conversations::Change::Began(row)) => {
+                    judge.opens(partition, Table::Listed, &Stored::of_listed(row, *seq))?;
+                }
+                Some(conversations::Change::Deleted(row)) => {
+                    judge.closes(partition, Table::Listed, of_listed(row), *seq)?;
+                }
+                None => {}
+            }
+            if let Some(day) = &day {
+                judge.includes(partition, Table::Days, &Stored::of_day(day), *seq)?;
             }
         }
         Ok(())

@@ -4,11 +4,13 @@
 //! Rows say as of which event they stand. So they are read once, each at its own moment, and the log is
 //! folded afterwards: when it comes to the event that a row stands at, the row must be what the fold
 //! makes there. What the checkpoints told before the first row was read must be there at least; what
-//! came later may be.
+//! came later may be. Rows that go again (turns that end, conversations that are deleted) may be
+//! missing only once they went; rows that say nothing of their event stand from the first on that makes
+//! them.
 
 use std::collections::BTreeMap;
 
-use super::super::cql::{Stored, Table, of_turn};
+use super::super::cql::{Stored, Table};
 use super::found::Found;
 use crate::domain::seq::Seq;
 use crate::engine::Result;
@@ -27,9 +29,9 @@ pub(super) struct Judge {
     found: Found,
     /// Up to where each partition was in the views before they were read.
     checkpoints: Vec<Seq>,
-    /// Turns that were due then and were not found. Those that ended while the rows were read may be
+    /// Rows that stood then and were not found. Those that went while the rows were read may be
     /// missing.
-    missed: BTreeMap<String, String>,
+    missed: BTreeMap<(Table, String), String>,
     difference: Option<Difference>,
     /// Events that need not be in the views yet.
     pub(super) beyond: u64,
@@ -74,33 +76,60 @@ impl Judge {
         Ok(())
     }
 
-    /// A turn becomes due.
-    pub(super) fn opens(&mut self, partition: u32, row: &Stored) -> Result<()> {
+    /// A row comes to be that may go again.
+    pub(super) fn opens(&mut self, partition: u32, table: Table, row: &Stored) -> Result<()> {
         if self.has_judged() {
             return Ok(());
         }
-        match self.found.get(Table::TurnsDue, &row.key)? {
-            Some(found) if found.has(&row.value) => {
-                self.found.agree(Table::TurnsDue, &row.key, found)?;
+        match self.found.get(table, &row.key)? {
+            Some(found) if found.seq == row.seq && found.has(&row.value) => {
+                self.found.agree(table, &row.key, found)?;
             }
-            Some(_) => self.differs(Table::TurnsDue, &row.key, Some(&row.value)),
+            Some(_) => self.differs(table, &row.key, Some(&row.value)),
             None if self.must_have(partition, row.seq) => {
-                self.missed.insert(row.key.clone(), row.value.clone());
+                self.missed.insert((table, row.key.clone()), row.value.clone());
             }
             None => {}
         }
         Ok(())
     }
 
-    /// The turn that became due at `turn` is due no longer from `at` on.
-    pub(super) fn closes(&mut self, partition: u32, turn: Seq, at: Seq) -> Result<()> {
+    /// A row that came to be is gone from the event at `at` on.
+    pub(super) fn closes(
+        &mut self,
+        partition: u32,
+        table: Table,
+        key: String,
+        at: Seq,
+    ) -> Result<()> {
         if self.has_judged() {
             return Ok(());
         }
-        let key = of_turn(partition, turn);
-        self.missed.remove(&key);
-        if self.must_have(partition, at) && self.found.get(Table::TurnsDue, &key)?.is_some() {
-            self.differs(Table::TurnsDue, &key, None);
+        if self.must_have(partition, at) && self.found.get(table, &key)?.is_some() {
+            self.differs(table, &key, None);
+        }
+        self.missed.remove(&(table, key));
+        Ok(())
+    }
+
+    /// A row that the events of any partition may make, always the same: it is there from the one at
+    /// `at` on, or from before.
+    pub(super) fn includes(
+        &mut self,
+        partition: u32,
+        table: Table,
+        row: &Stored,
+        at: Seq,
+    ) -> Result<()> {
+        if self.has_judged() {
+            return Ok(());
+        }
+        match self.found.get(table, &row.key)? {
+            Some(found) if found.seq == row.seq && found.has(&row.value) => {
+                self.found.agree(table, &row.key, found)?;
+            }
+            None if !self.must_have(partition, at) => {}
+            Some(_) | None => self.differs(table, &row.key, Some(&row.value)),
         }
         Ok(())
     }
@@ -110,8 +139,8 @@ impl Judge {
         if self.has_judged() {
             return Ok(self.difference);
         }
-        if let Some((key, value)) = self.missed.pop_first() {
-            self.differs(Table::TurnsDue, &key, Some(&value));
+        if let Some(((table, key), value)) = self.missed.pop_first() {
+            self.differs(table, &key, Some(&value));
         } else if let Some((table, key)) = self.found.first_too_many()? {
             self.differs(table, &key, None);
         }

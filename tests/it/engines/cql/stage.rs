@@ -10,7 +10,9 @@ use parlor::domain::event::Event;
 use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
 use parlor::engine::Recorded;
-use parlor::engine::cluster::cql::{Commit, ConversationRows, Cql, Done, Settings, migrate};
+use parlor::engine::cluster::cql::{
+    Commit, ConversationRows, Cql, Done, Listed, Settings, migrate,
+};
 use parlor::projection::totals::Totals;
 use parlor::projection::{States, project, turns_due};
 use tokio::sync::OnceCell;
@@ -82,6 +84,7 @@ impl Partition {
                 timelines.entry((account, id)).or_default().push(entry);
             }
             commit.pages.extend(changes.page);
+            commit.listed.extend(changes.listed.map(|change| Listed { change, at: seq }));
             commit.kept.extend(changes.claim);
             for change in changes.turns {
                 match change {

@@ -4,9 +4,10 @@ use futures_util::TryStreamExt;
 use parlor::domain::contact::Contact;
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
+use parlor::domain::time::Timestamp;
 use parlor::engine::Recorded;
 use parlor::engine::cluster::cql::{Checkpoint, Commit, Cql, Stored, Table};
-use parlor::projection::is_message;
+use parlor::projection::{conversations, is_message};
 
 use super::stage::{Partition, open, write};
 use crate::engines::samples::{Thread, events};
@@ -66,6 +67,9 @@ async fn what_a_commit_writes_is_read() {
     assert!(cql.stands(s.account, s.id, shown[0].seq).await.expect("readable"));
     assert!(!cql.stands(s.account, s.id, Seq::new(1 << 40)).await.expect("readable"));
 
+    let listed = cql.conversations(s.account, None, 10).await.expect("readable");
+    assert_eq!(listed, [conversations::Row::of(&last.conversations[0].state)]);
+
     let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
     assert_eq!(due, last.due);
     let (account, totals, seq) = last.totals[0];
@@ -87,6 +91,7 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(cql.messages(s.account, s.id, 0, 10).await.expect("readable"), []);
     assert_eq!(cql.claim(s.account, "key").await.expect("readable"), None);
     assert_eq!(cql.totals(s.account).await.expect("readable"), Default::default());
+    assert_eq!(cql.conversations(s.account, None, 10).await.expect("readable"), []);
     let nowhere = Partition::new().number;
     assert_eq!(cql.total_of(s.account, nowhere).await.expect("readable"), None);
     assert_eq!(cql.checkpoint(nowhere).await.expect("readable"), None);
@@ -171,6 +176,44 @@ async fn commits_in_the_wrong_order_end_as_in_the_right_one() {
     assert_eq!(cql.totals(s.account).await.expect("readable"), commits[2].totals[0].1);
 }
 
+/// A node that has lost its partition writes that a conversation began after it was deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_conversation_is_not_listed_again_by_who_comes_late() {
+    let (cql, s, mut partition) = (open().await, Thread::new(), Partition::new());
+    let commits = [s.begin(), vec![s.deleted()]].map(|events| partition.commit(events));
+    for commit in commits.iter().chain(&commits) {
+        write(&cql, commit).await;
+    }
+    cql.write_before(&commits[0]).await.expect("written");
+    assert_eq!(cql.conversations(s.account, None, 10).await.expect("readable"), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_read_over_days_without_any() {
+    let (cql, one, mut partition) = (open().await, Thread::new(), Partition::new());
+    let mut expected = Vec::new();
+    // More days than are read at once, far apart, and a day with more than a page of rows.
+    for (day, count) in (0..40).map(|day| (day * 30, 1)).chain([(1_300, 250)]) {
+        for number in 0..count {
+            let s = Thread { account: one.account, ..Thread::new() };
+            let at = Timestamp::from_millis(1_600_000_000_000 + day * 86_400_000 + number);
+            let begin = s.begin().into_iter().map(|event| Event { at, ..event });
+            let commit = partition.commit(begin.collect());
+            cql.write_before(&commit).await.expect("written");
+            expected.push(conversations::Row { account: s.account, conversation: s.id, at });
+        }
+    }
+    expected.reverse();
+    let list = |before, limit| cql.conversations(one.account, before, limit);
+    assert_eq!(list(None, 1_000).await.expect("readable"), expected);
+    for place in [0, 10, 248, 249, 250, 280, 289] {
+        let row = &expected[place];
+        let page = list(Some((row.at, row.conversation)), 30).await.expect("readable");
+        let rest = &expected[place + 1..];
+        assert_eq!(page, rest[..rest.len().min(30)], "after {place}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_finds_what_commits_say_they_store() {
     let (cql, mut partition) = (open().await, Partition::new());
@@ -182,8 +225,8 @@ async fn a_scan_finds_what_commits_say_they_store() {
             for (table, row) in commit.stored().expect("ours") {
                 expected.insert((table, row.key.clone()), row);
             }
-            for key in commit.removed() {
-                expected.remove(&(Table::TurnsDue, key));
+            for gone in commit.removed() {
+                expected.remove(&gone);
             }
         }
     }

@@ -44,8 +44,8 @@ impl Partition {
             for (table, row) in commit.stored().unwrap() {
                 rows.insert((table, row.key.clone()), row);
             }
-            for key in commit.removed() {
-                rows.remove(&(Table::TurnsDue, key));
+            for gone in commit.removed() {
+                rows.remove(&gone);
             }
             views.push(rows.clone());
         }
@@ -98,7 +98,7 @@ impl Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let steps = || proptest::collection::vec((0..9u8, 1..6u64), 0..40);
+    let steps = || proptest::collection::vec((0..10u8, 1..6u64), 0..40);
     let events = |number: u128, steps: Vec<(u8, u64)>| {
         let s = Story::numbered(number);
         let step = |(kind, number): (u8, u64)| match kind {
@@ -106,7 +106,8 @@ fn case() -> impl Strategy<Value = Case> {
             4 | 5 => s.reply(number, "yes", false),
             6 => s.assigned("Sarah"),
             7 => s.resolved(),
-            _ => s.read(number),
+            8 => s.read(number),
+            _ => s.deleted(),
         };
         [s.created(), s.started()].into_iter().chain(steps.into_iter().map(step)).collect()
     };
