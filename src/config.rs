@@ -59,6 +59,11 @@ pub struct Config {
     pub keyspace: String,
     /// OpenSearch's address; none leaves conversations unindexed.
     pub search: Option<String>,
+    /// Where attachments are: `file:///dir`, a directory or `s3://bucket/prefix`. None is a folder of
+    /// the data directory, or nowhere where the engine has none.
+    pub files: Option<String>,
+    /// Mebibytes of one attachment.
+    pub max_file_mib: u64,
     /// Where to listen; port 0 takes a free one and says which.
     pub listen: SocketAddr,
     /// Makes the demo account in an empty data directory.
@@ -105,6 +110,8 @@ impl Default for Config {
             cql_password: None,
             keyspace: "parlor".into(),
             search: None,
+            files: None,
+            max_file_mib: 25,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             demo: true,
             max_connections: 20_000,
@@ -197,6 +204,15 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// Where attachments are: file:///DIR or s3://BUCKET/PREFIX [default: DATA_DIR/files; with the cluster
+    /// engine none]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
+    /// Mebibytes of one attachment [default: 25]
+    #[arg(long, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_file_mib: Option<u64>,
     /// Make no demo account
     #[arg(long)]
     #[serde(skip)]
@@ -334,6 +350,9 @@ impl Config {
         if !(1..=10_000).contains(&self.partitions) {
             return Err("partitions is from 1 to 10000".into());
         }
+        if !(1..=1_024).contains(&self.max_file_mib) {
+            return Err("max_file_mib is from 1 to 1024".into());
+        }
         if !(1..=8_000).contains(&self.generation) {
             return Err("generation is from 1 to 8000".into());
         }
@@ -351,12 +370,13 @@ impl Config {
 }
 
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "topic_prefix",
     "cql_user",
     "cql_password",
     "keyspace",
     "search",
+    "files",
     "transcription_url",
     "transcription_key",
     "transcription_model",
@@ -386,6 +406,8 @@ fn names() -> Vec<&'static str> {
         "cql_password",
         "keyspace",
         "search",
+        "files",
+        "max_file_mib",
         "listen",
         "demo",
         "max_connections",

@@ -6,6 +6,7 @@
 //! - [`domain`]: ids, events, and the folds that decide. Pure.
 //! - [`projection`]: from an event to changes of views. Pure.
 //! - [`engine`]: the ports to log and views, and the embedded engine behind them.
+//! - [`files`]: the bytes of attachments.
 //! - [`outside`]: calls to what accounts name.
 //! - [`bot`]: what answers.
 //! - [`live`]: cursors, frames, readers, and the hub that tells them what happens now.
@@ -21,6 +22,7 @@ pub mod bot;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod files;
 pub mod live;
 pub mod outside;
 pub mod process;

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod answer_turn;
+pub mod attachments;
 pub mod clock;
 pub mod demo;
 pub mod idempotency;
@@ -26,6 +27,7 @@ use crate::domain::Error;
 use crate::domain::ids::ConversationId;
 use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
+use crate::files::Files;
 use crate::live::hub::Hub;
 use crate::outside::Outside;
 use crate::outside::transcription::Transcriber;
@@ -41,6 +43,8 @@ pub struct App {
     pub outside: Outside,
     /// Who writes down what is said in recordings; none where nobody does.
     pub transcriber: Option<Transcriber>,
+    /// Where attachments are; none where the operator has not said.
+    pub files: Option<Arc<Files>>,
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -77,6 +81,7 @@ impl App {
         hub: Arc<Hub>,
         outside: Outside,
         transcriber: Option<Transcriber>,
+        files: Option<Arc<Files>>,
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
         if let Some(relay) = engine.relay() {
@@ -91,6 +96,7 @@ impl App {
             idempotency: idempotency::InFlight::default(),
             outside,
             transcriber,
+            files,
         }))
     }
 }

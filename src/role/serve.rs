@@ -18,6 +18,7 @@ use crate::app::{App, Watchers, demo};
 use crate::config::{Config, EngineKind};
 use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
+use crate::files::{self, Files};
 use crate::live::hub::Hub;
 use crate::outside::Outside;
 use crate::outside::transcription::Transcriber;
@@ -46,7 +47,27 @@ pub async fn open(config: &Config, projects: bool) -> Result<Arc<App>, Failure> 
     let transcriber = config.transcription_url.as_deref().map(|url| {
         Transcriber::new(url, config.transcription_key.clone(), &config.transcription_model)
     });
-    Ok(App::open(engine, accounts, hub, outside, transcriber).await?)
+    let files = open_files(config).await?;
+    Ok(App::open(engine, accounts, hub, outside, transcriber, files).await?)
+}
+
+/// The files where the setting says; with the embedded engine beside everything else.
+async fn open_files(config: &Config) -> Result<Option<Arc<Files>>, Failure> {
+    let own = || config.data_dir.join("files");
+    let own = (config.engine == EngineKind::Embedded).then(own);
+    let (location, limits) = (
+        config.files.clone(),
+        files::Limits {
+            file_bytes: config.max_file_mib << 20,
+            reserve_bytes: config.disk_reserve_mib << 20,
+        },
+    );
+    let open = move || match (location, own) {
+        (Some(location), _) => Files::open(&location, limits).map(Some),
+        (None, Some(dir)) => Files::in_directory(dir, limits).map(Some),
+        (None, None) => Ok(None),
+    };
+    Ok(tokio::task::spawn_blocking(open).await??.map(Arc::new))
 }
 
 async fn open_embedded(config: &Config, watchers: Arc<Watchers>) -> Result<Embedded, Failure> {

@@ -1,195 +1,269 @@
-//! Forms that may bring a file (`multipart/form-data`, RFC 7578), read as a stream.
+//! A form with a file (`multipart/form-data`), read within limits.
 //!
-//! Texts are kept in memory, within bounds; the one file goes to a temporary file without a name, so
-//! that what a request holds does not depend on what it brings. poem's own form spools whatever
-//! comes, however much.
+//! Texts are kept in memory, the file in a temporary one that has no name: nobody finds it, and it is
+//! gone with the request. poem's own extractor has no limits, so the parser beneath it is used here.
+//! That reads ahead as long as bytes come: they are handed to it one chunk at a time, and only so many
+//! before it has made something of them.
 
-use std::collections::BTreeMap;
-use std::io::SeekFrom;
-use std::marker::PhantomData;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::Stream;
-use multer::{Constraints, Multipart, SizeLimit};
-use poem::http::header;
-use poem::{Body, Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use poem::Body;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
-use tokio_util::io::ReaderStream;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::domain::{Error, Result};
 
-/// The longest text of a form, in bytes.
-const TEXT_MAX: u64 = 256 * 1024;
-/// Texts of a form.
-const TEXTS_MAX: usize = 32;
-/// How long a form may take to arrive.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Forms read at once, and how long one waits to be among them.
+static AT_ONCE: Semaphore = Semaphore::const_new(64);
+const TURN: Duration = Duration::from_secs(5);
+/// The longest silence.
+const PAUSE: Duration = Duration::from_secs(20);
+/// Fields of a form, wanted or not.
+const FIELDS: usize = 32;
+/// Bytes that the parser may hold before it has made something of them.
+const AHEAD: usize = 256 << 10;
+/// Bytes beside the file and the texts: boundaries and headers.
+const FRAME: u64 = 64 << 10;
+/// Bytes of the file handed on at once.
+const CHUNK: usize = 64 << 10;
 
-/// What a form is made of, for the documents.
-pub(super) trait Fields {
-    fn schema() -> MetaSchema;
+/// What a form may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// The names of its texts; others are passed over.
+    pub texts: &'static [&'static str],
+    /// Bytes of one text.
+    pub text_bytes: usize,
+    /// The names under which the file may stand.
+    pub files: &'static [&'static str],
+    pub file_bytes: u64,
+    /// How long the whole form may take.
+    pub deadline: Duration,
 }
 
-/// A form as it comes, not read yet.
-pub(super) struct FormBody<F> {
-    content_type: Option<String>,
-    body: Body,
-    fields: PhantomData<F>,
-}
-
-impl<F> FormBody<F> {
-    /// Reads it. The file is the field of the name `file`; it has at most `max` bytes.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for what is no form, [`Error::BodyTooLarge`], [`Error::BodyTooSlow`].
-    pub(super) async fn read(self, file: &'static str, max: u64) -> Result<Form> {
-        read(self.content_type.as_deref(), self.body, file, max).await
-    }
-}
-
-impl<'a, F: Fields> ApiExtractor<'a> for FormBody<F> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn request_meta() -> Option<MetaRequest> {
-        let schema = MetaSchemaRef::Inline(Box::new(F::schema()));
-        let content = vec![MetaMediaType { content_type: "multipart/form-data", schema }];
-        Some(MetaRequest { description: None, content, required: true })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let content_type = request.header(header::CONTENT_TYPE).map(str::to_owned);
-        Ok(Self { content_type, body: body.take()?, fields: PhantomData })
-    }
-}
-
-/// A text of a form, as the documents say it.
-pub(super) fn described(description: &'static str) -> MetaSchemaRef {
-    let schema = MetaSchema { description: Some(description), ..MetaSchema::new("string") };
-    MetaSchemaRef::Inline(Box::new(schema))
-}
-
-/// The file of a form, as the documents say it.
-pub(super) fn described_file(description: &'static str) -> MetaSchemaRef {
-    let schema = MetaSchema::new_with_format("string", "binary");
-    MetaSchemaRef::Inline(Box::new(MetaSchema { description: Some(description), ..schema }))
-}
-
-/// What a form brought.
+/// What stood in a form.
 #[derive(Debug, Default)]
-pub(super) struct Form {
-    texts: BTreeMap<String, String>,
-    pub(super) file: Option<FormFile>,
+pub struct Filled {
+    texts: Vec<(&'static str, String)>,
+    /// The first file; a second one is refused.
+    pub file: Option<Spooled>,
 }
 
-/// The file of a form, on disk until this is dropped.
+/// A file that has arrived whole.
 #[derive(Debug)]
-pub(super) struct FormFile {
-    /// As its sender calls it.
-    pub(super) filename: String,
-    /// What its sender says it is.
-    pub(super) content_type: Option<String>,
-    /// Bytes.
-    pub(super) size: u64,
+pub struct Spooled {
+    /// The field that it stood in.
+    pub field: &'static str,
+    pub filename: String,
+    /// What its sender says that it is.
+    pub declared: Option<String>,
+    pub size: u64,
     file: File,
 }
 
-impl Form {
-    /// Takes a text out; none where there is none, or an empty one.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        self.texts.remove(name).filter(|text| !text.is_empty())
+impl Filled {
+    /// The text of a field; none when it was absent or empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let found = self.texts.iter().find(|(known, _)| *known == name);
+        found.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
     }
 }
 
-impl FormFile {
-    /// Its bytes, as they are read.
-    pub(super) fn stream(
-        self,
-    ) -> impl Stream<Item = std::io::Result<bytes::Bytes>> + Send + 'static {
-        ReaderStream::with_capacity(self.file, 64 * 1024)
-    }
-
+impl Spooled {
     /// All its bytes at once.
     ///
     /// # Errors
-    /// [`Error::Internal`] when they cannot be read.
-    pub(super) async fn bytes(mut self) -> Result<Vec<u8>> {
+    /// [`Error::Unavailable`] when they cannot be read.
+    pub async fn whole(mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or_default());
+        self.file.rewind().await.map_err(broken)?;
         self.file.read_to_end(&mut bytes).await.map_err(broken)?;
         Ok(bytes)
     }
-}
 
-async fn read(
-    content_type: Option<&str>,
-    body: Body,
-    file: &'static str,
-    max: u64,
-) -> Result<Form> {
-    let boundary = multer::parse_boundary(content_type.unwrap_or_default())
-        .map_err(|_| Error::invalid("Content-Type", "must be multipart/form-data"))?;
-    let limit =
-        SizeLimit::new().whole_stream(max + TEXT_MAX * 2).per_field(TEXT_MAX).for_field(file, max);
-    let constraints = Constraints::new().size_limit(limit);
-    let stream = body.into_bytes_stream();
-    let multipart = Multipart::with_constraints(stream, boundary, constraints);
-    let reading = fields(multipart, file, max);
-    tokio::time::timeout(DEADLINE, reading).await.unwrap_or(Err(Error::BodyTooSlow))
-}
-
-async fn fields(mut multipart: Multipart<'_>, file: &'static str, max: u64) -> Result<Form> {
-    let mut form = Form::default();
-    let refused = |error: multer::Error| refusal(&error, max);
-    while let Some(field) = multipart.next_field().await.map_err(refused)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        if name == file {
-            if form.file.is_some() {
-                return Err(Error::invalid(file, "must be given once"));
+    /// Its bytes, from the beginning.
+    pub fn bytes(mut self) -> impl Stream<Item = Result<Bytes>> + Send {
+        async_stream::try_stream! {
+            self.file.rewind().await.map_err(broken)?;
+            loop {
+                let mut chunk = vec![0; CHUNK];
+                let count = self.file.read(&mut chunk).await.map_err(broken)?;
+                if count == 0 {
+                    break;
+                }
+                chunk.truncate(count);
+                yield Bytes::from(chunk);
             }
-            form.file = Some(spooled(field, max).await?);
-        } else if form.texts.len() < TEXTS_MAX {
-            form.texts.insert(name, field.text().await.map_err(refused)?);
-        } else {
-            return Err(Error::invalid("body", "has too many fields"));
         }
     }
-    Ok(form)
 }
 
-async fn spooled(mut field: multer::Field<'_>, max: u64) -> Result<FormFile> {
-    let filename = field.file_name().unwrap_or_default().to_owned();
-    let content_type = field.content_type().map(ToString::to_string);
-    let unnamed = tokio::task::spawn_blocking(tempfile::tempfile).await;
-    let mut file = File::from_std(unnamed.map_err(|_| Error::Internal)?.map_err(broken)?);
-    let mut size = 0;
-    while let Some(chunk) = field.chunk().await.map_err(|error| refusal(&error, max))? {
-        size += chunk.len() as u64;
-        file.write_all(&chunk).await.map_err(broken)?;
+impl Form {
+    /// Reads the body of a request with this `Content-Type`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the field, [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], and
+    /// [`Error::Unavailable`] when too many are read already or there is no room.
+    pub async fn read(self, content_type: Option<&str>, body: Body) -> Result<Filled> {
+        let boundary = multer::parse_boundary(content_type.unwrap_or_default())
+            .map_err(|_| Error::invalid("Content-Type", "must be multipart/form-data"))?;
+        let turn = timeout(TURN, AT_ONCE.acquire()).await;
+        let _turn = turn.ok().and_then(std::result::Result::ok).ok_or(Error::Unavailable(
+            "too many files are being uploaded at the moment; try again",
+        ))?;
+        let held = Arc::new(AtomicUsize::new(0));
+        let body = body.into_bytes_stream();
+        let body = Measured { body: Box::pin(body), held: held.clone(), pause: false };
+        let limits = SizeLimit::new().whole_stream(self.whole());
+        let form =
+            Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
+        let filled = timeout(self.deadline, self.fill(form, &held)).await;
+        filled.unwrap_or(Err(Error::BodyTooSlow))
     }
-    file.flush().await.map_err(broken)?;
-    file.seek(SeekFrom::Start(0)).await.map_err(broken)?;
-    Ok(FormFile { filename, content_type, size, file })
-}
 
-fn refusal(error: &multer::Error, max: u64) -> Error {
-    match error {
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
-            Error::BodyTooLarge { max: usize::try_from(max).unwrap_or(usize::MAX) }
+    /// Bytes of the largest form.
+    fn whole(&self) -> u64 {
+        let texts = self.text_bytes.saturating_mul(self.texts.len());
+        self.file_bytes
+            .saturating_add(u64::try_from(texts).unwrap_or(u64::MAX))
+            .saturating_add(FRAME)
+    }
+
+    async fn fill(&self, mut form: Multipart<'_>, held: &AtomicUsize) -> Result<Filled> {
+        let mut filled = Filled::default();
+        let mut fields = 0;
+        while let Some(mut field) = self.lively(form.next_field(), held).await? {
+            fields += 1;
+            if fields > FIELDS {
+                return Err(Error::invalid("body", format!("has more than {FIELDS} fields")));
+            }
+            let name = field.name().unwrap_or_default();
+            let wanted =
+                |among: &'static [&'static str]| among.iter().copied().find(|known| *known == name);
+            if let Some(name) = wanted(self.files).filter(|_| field.file_name().is_some()) {
+                if filled.file.is_some() {
+                    return Err(Error::invalid(name, "must be one file"));
+                }
+                filled.file = Some(self.spool(name, field, held).await?);
+            } else if let Some(name) = wanted(self.texts) {
+                let text = self.text(name, field, held).await?;
+                if filled.texts.iter().any(|(known, _)| *known == name) {
+                    return Err(Error::invalid(name, "must stand there once"));
+                }
+                filled.texts.push((name, text));
+            } else {
+                while self.lively(field.chunk(), held).await?.is_some() {}
+            }
         }
-        _ => Error::invalid("body", "must be a whole form (multipart/form-data)"),
+        Ok(filled)
+    }
+
+    async fn text(
+        &self,
+        name: &'static str,
+        mut field: Field<'_>,
+        held: &AtomicUsize,
+    ) -> Result<String> {
+        let mut text = Vec::new();
+        while let Some(chunk) = self.lively(field.chunk(), held).await? {
+            if text.len() + chunk.len() > self.text_bytes {
+                let problem = format!("must be at most {} bytes long", self.text_bytes);
+                return Err(Error::invalid(name, problem));
+            }
+            text.extend_from_slice(&chunk);
+        }
+        String::from_utf8(text).map_err(|_| Error::invalid(name, "must be UTF-8"))
+    }
+
+    async fn spool(
+        &self,
+        name: &'static str,
+        mut field: Field<'_>,
+        held: &AtomicUsize,
+    ) -> Result<Spooled> {
+        let filename = field.file_name().unwrap_or_default().to_owned();
+        let declared = field.content_type().map(|kind| kind.essence_str().to_owned());
+        let made = tokio::task::spawn_blocking(tempfile::tempfile).await;
+        let made = made.map_err(|_| Error::Internal)?.map_err(broken)?;
+        let (mut file, mut size) = (File::from_std(made), 0);
+        while let Some(chunk) = self.lively(field.chunk(), held).await? {
+            size += chunk.len() as u64;
+            if size > self.file_bytes {
+                return Err(self.too_large());
+            }
+            file.write_all(&chunk).await.map_err(broken)?;
+        }
+        file.flush().await.map_err(broken)?;
+        Ok(Spooled { field: name, filename, declared, size, file })
+    }
+
+    /// Waits for the next piece, and not for ever.
+    async fn lively<T>(
+        &self,
+        next: impl Future<Output = multer::Result<T>>,
+        held: &AtomicUsize,
+    ) -> Result<T> {
+        let next = timeout(PAUSE, next).await.map_err(|_| Error::BodyTooSlow)?;
+        held.store(0, Ordering::Relaxed);
+        next.map_err(|error| match error {
+            multer::Error::StreamSizeExceeded { .. } => self.too_large(),
+            multer::Error::StreamReadFailed(why) if why.is::<TooFarAhead>() => {
+                Error::invalid("body", "has a part whose headers are too long")
+            }
+            other => Error::invalid("body", format!("is not a form: {other}")),
+        })
+    }
+
+    fn too_large(&self) -> Error {
+        Error::BodyTooLarge { max: usize::try_from(self.file_bytes).unwrap_or(usize::MAX) }
     }
 }
 
-fn broken(error: std::io::Error) -> Error {
-    tracing::error!(%error, "a temporary file failed");
-    Error::Unavailable("files cannot be taken at the moment; try again later")
+/// The temporary file failed.
+fn broken(error: io::Error) -> Error {
+    tracing::error!(%error, "a temporary file for an upload failed");
+    Error::Unavailable("files are not possible at the moment; try again later")
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("too much that means nothing")]
+struct TooFarAhead;
+
+/// A body, a chunk for each time that it is asked, and no more than [`AHEAD`] before `held` is zero
+/// again.
+struct Measured<S> {
+    body: Pin<Box<S>>,
+    held: Arc<AtomicUsize>,
+    pause: bool,
+}
+
+impl<S: Stream<Item = io::Result<Bytes>>> Stream for Measured<S> {
+    type Item = std::result::Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.pause) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = std::task::ready!(self.body.as_mut().poll_next(context));
+        self.pause = next.is_some();
+        Poll::Ready(next.map(|chunk| {
+            let chunk = chunk?;
+            let held = self.held.fetch_add(chunk.len(), Ordering::Relaxed);
+            if held > AHEAD { Err(TooFarAhead.into()) } else { Ok(chunk) }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

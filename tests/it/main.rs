@@ -17,6 +17,7 @@ mod demo;
 mod documents;
 mod edge;
 mod engines;
+mod files;
 mod harness;
 mod layers;
 mod live;

@@ -1,5 +1,7 @@
 //! What is asked of an agent: a form with a query or audio (seed 004, *Agent Chat*).
 
+use std::time::Duration;
+
 use poem::Request;
 use poem_openapi::registry::MetaSchema;
 use serde::Deserialize;
@@ -8,10 +10,17 @@ use super::agent_key::AgentKey;
 use crate::domain::message::{Said, Side};
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
-use crate::surface::upload::{Fields, FormBody, FormFile, described, described_file};
+use crate::surface::form_body::{Fields, FormBody, described, described_file};
+use crate::surface::upload::{Form, Spooled};
 
-/// The largest audio, in bytes.
-const AUDIO_MAX: u64 = 25 * 1024 * 1024;
+/// What a form may have; the largest audio is 25 MiB.
+const FORM: Form = Form {
+    texts: &["agent_key", "query", "messages", "conversation_id", "deployment_id"],
+    text_bytes: 256 << 10,
+    files: &["audio"],
+    file_bytes: 25 << 20,
+    deadline: Duration::from_secs(120),
+};
 /// Messages told of before the turn, and their characters in all.
 const CONTEXT_MAX: usize = 100;
 const CONTEXT_MAX_CHARS: usize = 50_000;
@@ -61,7 +70,7 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) enum Spoken {
     Text(MessageText),
-    Audio(FormFile),
+    Audio(Spooled),
 }
 
 impl Asked {
@@ -70,11 +79,12 @@ impl Asked {
     /// # Errors
     /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`].
     pub(super) async fn read(form: AgentForm) -> Result<Self> {
-        let mut form = form.read("audio", AUDIO_MAX).await?;
+        let mut form = form.read(FORM).await?;
         let agent = form.text("agent_key").ok_or(Error::invalid("agent_key", "is required"))?;
         let agent = agent.parse().map_err(|_| Error::invalid("agent_key", "is malformed"))?;
-        let said = match (form.text("query"), form.file.take()) {
-            (Some(query), None) => Spoken::Text(text("query", &query)?),
+        let audio = form.file.take();
+        let said = match (form.text("query"), audio) {
+            (Some(query), None) => Spoken::Text(text("query", query)?),
             (None, Some(audio)) if audio.size > 0 => Spoken::Audio(audio),
             (None, Some(_)) => return Err(Error::invalid("audio", "must not be empty")),
             (Some(_), Some(_)) => {
@@ -82,8 +92,9 @@ impl Asked {
             }
             (None, None) => return Err(Error::invalid("query", "or audio is required")),
         };
-        let context = form.text("messages").map_or(Ok(Vec::new()), |given| context(&given))?;
-        let (conversation, deployment) = (form.text("conversation_id"), form.text("deployment_id"));
+        let context = form.text("messages").map_or(Ok(Vec::new()), context)?;
+        let own = |name| form.text(name).map(str::to_owned);
+        let (conversation, deployment) = (own("conversation_id"), own("deployment_id"));
         Ok(Self { agent, said, context, conversation, deployment })
     }
 }
