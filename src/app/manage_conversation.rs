@@ -107,14 +107,21 @@ pub async fn change(
     read_conversation::conversation(app, account, id).await
 }
 
-/// Deletes a conversation for good.
+/// Deletes a conversation for good, and the files that came with its messages.
 ///
 /// # Errors
 /// [`crate::domain::Error::NotFound`] for a conversation that is not this account's, or no longer.
 pub async fn delete(app: &App, account: AccountId, id: ConversationId) -> Result<()> {
     let state = read_conversation::conversation(app, account, id).await?;
     let deleted = Body::ConversationDeleted(ConversationDeleted { conversation_id: id });
-    append(app, account, state.contact_id, vec![deleted]).await
+    append(app, account, state.contact_id, vec![deleted]).await?;
+    // Nobody can ask for its files any more: what is left of them harms nobody but the disk.
+    if let Some(files) = &app.files
+        && let Err(error) = files.forget(account, id).await
+    {
+        tracing::warn!(%error, conversation = %id, "its files are not deleted");
+    }
+    Ok(())
 }
 
 async fn append(

@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::projection::is_message;
-use crate::projection::pages::BLOCK;
+pub use crate::projection::pages::BLOCK;
 
 /// A conversation of this account.
 ///

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
@@ -206,6 +206,20 @@ impl Files {
         }
     }
 
+    /// Forgets every file of a conversation. When it fails, some of them may be left.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when that is not possible now.
+    pub async fn forget(&self, account: AccountId, conversation: ConversationId) -> Result<()> {
+        let folder = Path::from_iter([account.to_string(), conversation.to_string()]);
+        let found = self.store.list(Some(&folder)).map_ok(|file| file.location).boxed();
+        let mut deleted = self.store.delete_stream(found);
+        while let Some(file) = next(&mut deleted).await? {
+            tracing::debug!(%file, "a file is deleted");
+        }
+        Ok(())
+    }
+
     /// The disk is the log's too, where the engine is embedded.
     fn check_room(&self) -> Result<()> {
         let Some(dir) = &self.dir else { return Ok(()) };
@@ -231,6 +245,16 @@ const UNAVAILABLE: Error =
 fn place(key: &str) -> Result<Path> {
     let place = Path::parse(key).ok().filter(|place| place.parts().count() == 3);
     place.ok_or(Error::NotFound("file"))
+}
+
+/// Waits for what a stream of the store has next; what is not there any more is passed over.
+async fn next<T>(items: &mut BoxStream<'_, object_store::Result<T>>) -> Result<Option<T>> {
+    loop {
+        match within(async { items.next().await.transpose() }).await {
+            Err(Error::NotFound(_)) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Waits for a step of the store; what failed is logged here, once.

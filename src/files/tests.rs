@@ -1,6 +1,7 @@
-use futures_util::{TryStreamExt as _, stream};
+use futures_util::stream;
 
 use super::*;
+use crate::domain::ids::Id as _;
 
 fn limits() -> Limits {
     Limits { file_bytes: 1 << 20, reserve_bytes: 0 }
@@ -12,7 +13,6 @@ fn files(dir: &tempfile::TempDir) -> Files {
 }
 
 fn ids() -> (AccountId, ConversationId) {
-    use crate::domain::ids::Id as _;
     let uuid = uuid::Uuid::from_u128(7);
     (AccountId::from_uuid(uuid), ConversationId::from_uuid(uuid))
 }
@@ -89,6 +89,20 @@ async fn an_empty_file_is_a_file() {
     let file = files.put(account, conversation, "", None, stream::empty()).await.unwrap();
     assert_eq!((file.filename.as_str(), file.size), ("file", 0));
     assert_eq!(whole(&files, &file.key, None).await, b"");
+}
+
+#[tokio::test]
+async fn the_files_of_a_conversation_are_forgotten_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (files, (account, conversation)) = (files(&dir), ids());
+    let other = ConversationId::from_uuid(uuid::Uuid::from_u128(77));
+    let mut keys = Vec::new();
+    for of in [conversation, other, conversation] {
+        keys.push(files.put(account, of, "a", None, chunks(10, 1)).await.unwrap().key);
+    }
+    files.forget(account, conversation).await.unwrap();
+    files.forget(account, conversation).await.unwrap();
+    assert_eq!(all(dir.path()), [dir.path().join(&keys[1])]);
 }
 
 #[tokio::test]

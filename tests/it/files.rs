@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use parlor::app::accounts::Accounts;
-use parlor::app::{App, Watchers, attachments};
+use parlor::app::{App, Watchers, attachments, manage_conversation};
 use parlor::domain::Error;
 use parlor::domain::attachment::Attachment;
 use parlor::domain::event::Body as EventBody;
@@ -166,8 +166,14 @@ async fn a_file_goes_with_its_conversation_and_is_nobody_elses() {
     let (stranger, id) = (Thread::new().account, bench.thread.id);
     let of_another = attachments::find(&bench.app, stranger, id, Seq::new(3), 1).await;
     assert_eq!(of_another, Err(Error::NotFound("conversation")));
-    bench.app.engine.append(vec![bench.thread.deleted()]).await.expect("appended");
-    assert_eq!(bench.find(1, 1).await, Err(Error::NotFound("conversation")));
+    let kept = bench.find(1, 1).await.expect("there");
+    let path = bench.dir.path().join("files").join(&kept.key);
+    assert!(path.exists());
+    let deleted = manage_conversation::delete(&bench.app, bench.thread.account, id).await;
+    deleted.expect("deleted");
+    assert!(!path.exists(), "its bytes are gone too");
+    let after = attachments::find(&bench.app, bench.thread.account, id, Seq::new(3), 1).await;
+    assert_eq!(after, Err(Error::NotFound("conversation")));
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use futures_util::{Stream, stream};
 
 use super::wire::MessageOut;
+use crate::app::read_conversation::BLOCK;
 use crate::app::{App, read_conversation};
 use crate::domain::Result;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::time::Timestamp;
 use crate::engine::Recorded;
-use crate::projection::pages::BLOCK;
 
 /// Nanoseconds in a millisecond.
 const MILLI: i128 = 1_000_000;

@@ -8,6 +8,7 @@ use parlor::domain::ids::AccountId;
 use parlor::engine::cluster::{self as engine, Settings, cql, kafka};
 use parlor::engine::{Engine, Observer, Recorded};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::server::{Home, run};
 use super::services::Services;
@@ -30,6 +31,8 @@ pub struct Cluster {
     /// What the nodes are given besides.
     flags: Vec<String>,
     credentials: Value,
+    /// Where the attachments are, for all nodes.
+    _files: TempDir,
 }
 
 impl Cluster {
@@ -47,9 +50,13 @@ impl Cluster {
         connection.extend(["--replication", "1", "--min-insync", "1"]);
         let settings = settings(services, &name);
         let connection = connection.into_iter().map(str::to_owned).collect();
-        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let files = tempfile::tempdir().expect("a temporary directory");
+        let shared = format!("file://{}", files.path().display());
+        let flags = [&["--files", &shared], flags].concat();
+        let flags = flags.into_iter().map(str::to_owned).collect();
         let (nodes_wanted, nodes, credentials) = (nodes, Vec::new(), Value::Null);
-        let mut cluster = Self { nodes, name, settings, connection, flags, credentials };
+        let mut cluster =
+            Self { nodes, name, settings, connection, flags, credentials, _files: files };
         cluster.command(&["migrate"]).await;
         cluster.credentials = cluster.account("Test", &[]).await;
         let starting = (0..nodes_wanted).map(|_| cluster.launch());

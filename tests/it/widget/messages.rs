@@ -6,7 +6,10 @@ use super::Site;
 use super::stage::{assert_refused, bodies, create, list, messages, messages_of, page};
 use crate::harness::wait::eventually;
 
-async fn with_three_turns(site: &Site) -> crate::harness::Client {
+async fn with_three_turns(site: &mut Site) -> crate::harness::Client {
+    // Waiting for the bot is asking again and again.
+    let settings = r#"{"limits":{"widget_read":100000}}"#;
+    site.run(&["account", "set", "--settings", settings]).await;
     let page = page(site);
     create(&page, "v-1", "what are your opening hours?").await.expect(201);
     for (number, question) in (2..).zip(["where is my order?", "How can I pay?"]) {
@@ -22,8 +25,8 @@ async fn with_three_turns(site: &Site) -> crate::harness::Client {
 
 #[tokio::test]
 async fn they_come_oldest_first_in_the_documented_shape() {
-    let site = Site::start().await;
-    let page = with_three_turns(&site).await;
+    let mut site = Site::start().await;
+    let page = with_three_turns(&mut site).await;
     let listed = messages(&page, "v-1").await;
     for message in &listed {
         let fields: Vec<_> = message.as_object().expect("an object").keys().collect();
@@ -36,8 +39,8 @@ async fn they_come_oldest_first_in_the_documented_shape() {
 
 #[tokio::test]
 async fn since_the_time_of_a_message_is_what_came_after_that_very_message() {
-    let site = Site::start().await;
-    let page = with_three_turns(&site).await;
+    let mut site = Site::start().await;
+    let page = with_three_turns(&mut site).await;
     let all = messages(&page, "v-1").await;
     for (place, message) in all.iter().enumerate() {
         let time = message["timestamp"].as_str().expect("a time");
@@ -48,8 +51,8 @@ async fn since_the_time_of_a_message_is_what_came_after_that_very_message() {
 
 #[tokio::test]
 async fn since_any_other_time_is_what_is_later() {
-    let site = Site::start().await;
-    let page = with_three_turns(&site).await;
+    let mut site = Site::start().await;
+    let page = with_three_turns(&mut site).await;
     let all = messages(&page, "v-1").await;
     let since =
         async |time: &str| list(&page, &format!("{}?since={time}", messages_of("v-1"))).await;

@@ -1,0 +1,108 @@
+//! *Download File*, and visitors' uploads.
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+
+use super::Site;
+use super::stage::{CREATE, assert_refused, create, messages, page};
+use crate::harness::Client;
+use crate::harness::http::Answer;
+
+const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+fn picture(name: &str) -> Form {
+    Form::new().part("file", Part::bytes(PICTURE).file_name(name.to_owned()))
+}
+
+async fn upload(page: &Client, token: &str, form: Form) -> Answer {
+    let path = format!("{CREATE}/{token}/files");
+    let request = page.request(Method::POST, &path).multipart(form);
+    page.try_send(request).await.expect("an answer")
+}
+
+fn path_of(token: &str, file: &Value) -> String {
+    format!("{CREATE}/{token}/files/{}/{}", file["activity_id"], file["id"])
+}
+
+#[tokio::test]
+async fn what_a_visitor_uploads_is_a_message_with_a_file() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    let kept = upload(&page, "v-1", picture("../broken cup.png")).await.expect(201);
+    assert_eq!(kept["status"], "ok");
+    let file = &kept["attachments"][0];
+    assert_eq!(file["filename"], "broken cup.png");
+    assert_eq!(file["mime_type"], "image/png");
+    assert_eq!(file["size"], PICTURE.len());
+    let listed = messages(&page, "v-1").await;
+    let message = listed.iter().find(|one| one.get("attachments").is_some()).expect("the message");
+    assert_eq!(message["attachments"][0], *file);
+    assert_eq!(message["body"], "broken cup.png");
+    let said = picture("a.png").text("message", "It came like this");
+    upload(&page, "v-1", said).await.expect(201);
+    let listed = messages(&page, "v-1").await;
+    assert!(listed.iter().any(|message| message["body"] == "It came like this"));
+}
+
+#[tokio::test]
+async fn a_file_is_downloaded_saved_or_shown() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    let kept = upload(&page, "v-1", picture("cup.png")).await.expect(201);
+    let path = path_of("v-1", &kept["attachments"][0]);
+    let saved = page.get(&path).await;
+    assert_eq!((saved.status, saved.header("Content-Type")), (200, "image/png"));
+    assert_eq!(saved.header("Content-Disposition"), "attachment; filename=\"cup.png\"");
+    assert_eq!(saved.header("X-Content-Type-Options"), "nosniff");
+    assert!(saved.header("Content-Security-Policy").contains("sandbox"));
+    let shown = page.get(&format!("{path}?disposition=inline")).await;
+    assert_eq!(shown.header("Content-Disposition"), "inline; filename=\"cup.png\"");
+    page.get(&format!("{path}?disposition=explode")).await.expect(422);
+    // In a link there are no headers.
+    let key = site.credential("widget_site_key");
+    let link = site.stranger().get(&format!("{path}?site_key={key}")).await;
+    assert_eq!(link.status, 200);
+    let known = page.with("If-None-Match", saved.header("ETag")).get(&path).await;
+    assert_eq!(known.status, 304);
+    let part = page.with("Range", "bytes=1-3").get(&path).await;
+    assert_eq!((part.status, part.text.as_str()), (206, "PNG"));
+}
+
+#[tokio::test]
+async fn a_file_is_nobody_elses() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    create(&page, "v-2", "Hello").await.expect(201);
+    let kept = upload(&page, "v-1", picture("cup.png")).await.expect(201);
+    let file = &kept["attachments"][0];
+    assert_refused(&page.get(&path_of("v-2", file)).await, 404, "File not found");
+    assert_refused(&page.get(&path_of("v-3", file)).await, 404, "Conversation not found");
+    for other in ["0/1", "1/1", "x/1", "18446744073709551615/1"] {
+        let path = format!("{CREATE}/v-1/files/{other}");
+        assert_refused(&page.get(&path).await, 404, "File not found");
+    }
+    let second = format!("{CREATE}/v-1/files/{}/2", file["activity_id"]);
+    assert_refused(&page.get(&second).await, 404, "File not found");
+    assert_refused(&site.stranger().get(&path_of("v-1", file)).await, 401, "Invalid site key");
+}
+
+#[tokio::test]
+async fn what_is_no_file_too_large_or_for_nobody_is_refused() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    let nothing = Form::new().text("message", "no file");
+    assert_refused(&upload(&page, "v-1", nothing).await, 422, "File is required");
+    let empty = Form::new().part("file", Part::bytes(b"".as_slice()).file_name("a"));
+    assert_refused(&upload(&page, "v-1", empty).await, 422, "File is required");
+    let answer = upload(&page, "v-9", picture("a.png")).await;
+    assert_refused(&answer, 404, "Conversation not found");
+    page.post(&format!("{CREATE}/v-1/files"), &serde_json::json!({})).await.expect(400);
+    let large = Part::bytes(vec![0; (25 << 20) + 1]).file_name("large.bin");
+    upload(&page, "v-1", Form::new().part("file", large)).await.expect(413);
+    assert_eq!(messages(&page, "v-1").await.len(), 2, "nothing was kept of them");
+}
