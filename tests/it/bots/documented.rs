@@ -29,7 +29,8 @@ async fn a_remote_answer_as_on_the_page_is_understood() {
     let whole: Value = serde_json::from_str(example("json remote-answer")).expect("JSON");
     let upstream = Upstream::start(move |number, _| match number {
         0 => Answer::json(200, &whole),
-        _ => Answer::events(vec![Piece::text(example("text remote-stream"))]),
+        // The blank line that ends the last event is not seen on a page.
+        _ => Answer::events(vec![Piece::text(example("text remote-stream")), Piece::text("\n")]),
     })
     .await;
     let definition = json!({ "kind": "remote", "name": "Ours", "url": upstream.url("/parlor") });

@@ -30,18 +30,22 @@ async fn variables_and_the_place_last_from_turn_to_turn_and_over_a_crash() {
             .await;
     let mut stage = Stage::with_bot(&orders(&upstream)).await;
     let sent = stage.ask(None, "hi").await;
-    assert_eq!(sent["reply"], "Which order?");
+    assert_eq!(sent["reply"]["text"], "Which order?");
     let id = sent["conversation_id"].as_str().expect("an id");
-    assert_eq!(stage.ask(Some(id), "the red one").await["reply"], "Such as AC123.");
+    assert_eq!(stage.ask(Some(id), "the red one").await["reply"]["text"], "Such as AC123.");
     stage.server.kill().await;
     stage.server.restart().await;
-    assert_eq!(stage.ask(Some(id), "AC123").await["reply"], "It is on its way. Another?");
+    assert_eq!(stage.ask(Some(id), "AC123").await["reply"]["text"], "It is on its way. Another?");
     let request = upstream.request(0).await;
     assert_eq!(request.path, "/orders/AC123?q=AC123");
     assert_eq!(request.header("x-key"), "s3cret");
-    assert_eq!(stage.ask(Some(id), "hm").await["reply"], "It is on its way. Another?");
-    assert_eq!(stage.ask(Some(id), "no").await["reply"], "Bye, AC123.");
-    assert_eq!(stage.ask(Some(id), "hi again").await["reply"], "Which order?", "it begins anew");
+    assert_eq!(stage.ask(Some(id), "hm").await["reply"]["text"], "It is on its way. Another?");
+    assert_eq!(stage.ask(Some(id), "no").await["reply"]["text"], "Bye, AC123.");
+    assert_eq!(
+        stage.ask(Some(id), "hi again").await["reply"]["text"],
+        "Which order?",
+        "it begins anew"
+    );
 }
 
 #[tokio::test]
@@ -62,10 +66,10 @@ async fn too_many_answers_that_are_none_and_calls_that_fail_lead_elsewhere() {
     let sent = stage.ask(None, "hi").await;
     let id = sent["conversation_id"].as_str().expect("an id");
     stage.ask(Some(id), "no idea").await;
-    assert_eq!(stage.ask(Some(id), "really").await["reply"], sorry);
+    assert_eq!(stage.ask(Some(id), "really").await["reply"]["text"], sorry);
     for _ in 0..4 {
-        assert_eq!(stage.ask(Some(id), "hi").await["reply"], "Which order?");
-        assert_eq!(stage.ask(Some(id), "AC123").await["reply"], sorry);
+        assert_eq!(stage.ask(Some(id), "hi").await["reply"]["text"], "Which order?");
+        assert_eq!(stage.ask(Some(id), "AC123").await["reply"]["text"], sorry);
     }
     assert_eq!(upstream.asked().len(), 4, "no redirect was followed, nothing was repeated");
 }
@@ -99,12 +103,12 @@ async fn a_conversation_stays_on_the_version_it_began_with() {
     let sent = stage.ask(None, "hi").await;
     let old = sent["conversation_id"].as_str().expect("an id");
     stage.deploy(&second).await;
-    assert_eq!(stage.ask(Some(old), "x").await["reply"], "One: x.");
+    assert_eq!(stage.ask(Some(old), "x").await["reply"]["text"], "One: x.");
     let sent = stage.ask(None, "hi").await;
-    assert_eq!(sent["reply"], "Two?");
+    assert_eq!(sent["reply"]["text"], "Two?");
     let new = sent["conversation_id"].as_str().expect("an id");
-    assert_eq!(stage.ask(Some(new), "y").await["reply"], "Two: y.");
-    assert_eq!(stage.ask(Some(old), "again").await["reply"], "One?");
+    assert_eq!(stage.ask(Some(new), "y").await["reply"]["text"], "Two: y.");
+    assert_eq!(stage.ask(Some(old), "again").await["reply"]["text"], "One?");
 }
 
 #[tokio::test]
