@@ -74,6 +74,10 @@ impl Flow {
             // When the next piece may come.
             let mut next = Instant::now();
             loop {
+                // First, so that who stops the texts is still where they lead.
+                if let Pause::Wait(position) = &pause {
+                    yield Ok(Step::Position(position.clone()));
+                }
                 for action in actions {
                     match action {
                         Action::Text(text) => {
@@ -90,10 +94,7 @@ impl Flow {
                     }
                 }
                 (actions, pause) = match pause {
-                    Pause::Wait(position) => {
-                        yield Ok(Step::Position(position));
-                        return;
-                    }
+                    Pause::Wait(_) => return,
                     Pause::HandOver => {
                         yield Ok(Step::HandOver);
                         return;

@@ -45,6 +45,7 @@ pub(super) fn english() -> Language {
 /// variable's value, or `there` where it has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "FlowText")]
 pub enum Text {
     Plain(String),
     /// The language of `system.browserLanguage` is taken, else the default language.
@@ -54,6 +55,7 @@ pub enum Text {
 /// One step; `type` says which kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "FlowStep")]
 pub enum Step {
     /// Says something and goes on.
     Say(Say),
@@ -109,6 +111,7 @@ fn retries() -> u32 {
 /// What an answer must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "FlowValidation")]
 pub enum Validation {
     Text {
         /// Characters.
@@ -170,6 +173,7 @@ pub struct Buttons {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "FlowChoice")]
 pub struct Choice {
     pub label: Text,
     /// What is kept of it; the label where it is absent.
@@ -191,6 +195,7 @@ pub struct Branch {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "FlowCondition")]
 pub struct Condition {
     pub variable: String,
     pub is: Test,
@@ -203,6 +208,7 @@ pub struct Condition {
 /// How a variable is tried. Texts are compared without regard to case and surrounding space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "FlowTest")]
 pub enum Test {
     Equals,
     NotEquals,

@@ -112,6 +112,22 @@ async fn a_conversation_stays_on_the_version_it_began_with() {
 }
 
 #[tokio::test]
+async fn a_flow_that_is_stopped_waits_where_its_texts_would_have_led() {
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "hi", "pace_ms": 1000, "steps": {
+        "hi": { "type": "say", "text": "One thing, and another, and one more, and so on.", "next": "ask" },
+        "ask": { "type": "ask", "text": "Well?", "variable": "conversation.a", "next": "end" },
+        "end": { "type": "end", "text": "So: {{conversation.a}}." } } });
+    let stage = Stage::with_bot(&definition).await;
+    let thread = stage.conversation().await;
+    let mut feed = thread.client.stream(&thread.path("/stream"), None).await;
+    thread.send("hello").await;
+    feed.until("reply.chunk").await;
+    thread.client.post(&thread.path("/stop"), &Value::Null).await.expect(200);
+    feed.until("reply.stopped").await;
+    assert_eq!(thread.answer("yes").await, "So: yes.");
+}
+
+#[tokio::test]
 async fn a_flow_hands_over_with_what_it_said() {
     let definition = json!({ "kind": "flow", "name": "Desk", "start": "hi", "steps": {
         "hi": { "type": "set", "variable": "conversation.a", "value": "b", "next": "person" },

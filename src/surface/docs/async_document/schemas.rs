@@ -20,7 +20,11 @@ impl Schemas {
             None => None,
         };
         lead_to_components(&mut schema);
-        self.0.insert(name.to_owned(), schema);
+        let before = self.0.insert(name.to_owned(), schema.clone());
+        debug_assert!(
+            before.is_none_or(|before| before == schema),
+            "two types are called {name}: rename one's schema"
+        );
         if let Some(Value::Object(shared)) = shared {
             for (name, schema) in shared {
                 self.add(&name, schema);
