@@ -66,14 +66,25 @@ pub async fn happens(engine: &Cluster, thread: &Thread) -> usize {
         // Made in the order in which it happens: times must not run backwards.
         3 => vec![thread.assigned(), thread.inbound("hello").1],
         4 => vec![inbound, thread.assigned(), thread.reply(message, "too late")],
-        // What comes after it is discarded.
-        6 if rand::random_ratio(1, 20) => vec![thread.deleted()],
         5 => vec![thread.inbound_with_key(&rand::random::<u64>().to_string()).1],
         _ => vec![inbound, thread.reply(message, "hi"), thread.read(message)],
     };
     let count = events.len();
     engine.append(events).await.expect("appended");
+    if rand::random_ratio(1, 10) {
+        return count + comes_and_goes(engine, thread).await;
+    }
     count
+}
+
+/// Another conversation of the contact, which is deleted; gives how many events that were.
+async fn comes_and_goes(engine: &Cluster, thread: &Thread) -> usize {
+    let brief = Thread { id: parlor::app::clock::mint(), ..thread.clone() };
+    let begin = brief.begin().split_off(1);
+    engine.append(begin).await.expect("appended");
+    let end = vec![brief.inbound("hello").1, brief.deleted()];
+    engine.append(end).await.expect("appended");
+    3
 }
 
 /// So many conversations at once, of so many steps each; gives them and how many events.
