@@ -270,7 +270,8 @@ async fn conclude(
     if !said.text.is_empty() && !is_failure {
         events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &end)));
     } else if matches!(end, End::HandedOver | End::Failed(_)) && !auto_reply.is_empty() {
-        let said = Said { text: auto_reply.to_owned(), ..Said::default() };
+        let said =
+            Said { text: auto_reply.to_owned(), memory: said.memory, ..Said::default() };
         events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &End::Answered)));
         if !people {
             return Ok(events);
