@@ -23,11 +23,14 @@ pub struct Attachment {
     pub key: String,
 }
 
-/// A file name that can be shown and saved anywhere: without its path, control characters and
-/// what file systems refuse; never empty.
+/// A file name that can be shown and saved anywhere: without its path, control characters, those that
+/// turn the direction of reading (`gpj.exe` would read `exe.jpg`), and what file systems refuse; never
+/// empty.
 pub fn safe_name(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let refused = |c: char| c.is_control() || "<>:\"|?*".contains(c);
+    let turning = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let turns = |c: char| turning.iter().any(|range| range.contains(&c));
+    let refused = |c: char| c.is_control() || turns(c) || "<>:\"|?*".contains(c);
     let kept: String = last.chars().filter(|c| !refused(*c)).take(NAME_MAX_CHARS).collect();
     let kept = kept.trim().trim_start_matches('.').trim();
     if kept.is_empty() { "file".to_owned() } else { kept.to_owned() }
@@ -46,6 +49,7 @@ mod tests {
             (".htaccess", "htaccess"),
             ("..", "file"),
             ("a\r\nb.txt", "ab.txt"),
+            ("cat\u{202e}gpj.exe", "catgpj.exe"),
             ("", "file"),
             ("отчёт 😀.pdf", "отчёт 😀.pdf"),
         ] {
