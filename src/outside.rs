@@ -13,6 +13,7 @@ pub mod transcription;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -32,6 +33,8 @@ const EXCERPT: usize = 300;
 pub struct Outside {
     http: Result<Client, Arc<str>>,
     allowed: Arc<[IpNet]>,
+    /// Nobody is called; set once somebody was to be.
+    sealed: Option<Arc<AtomicBool>>,
 }
 
 /// Why a call has failed.
@@ -46,6 +49,9 @@ pub enum Error {
     /// Nothing was answered; the call may not even have arrived.
     #[error("no answer from {host}: {problem}")]
     Unreachable { host: String, problem: String },
+    /// This way out leads nowhere, on purpose.
+    #[error("nobody is called in this run")]
+    Sealed,
     #[error("{0} took too long")]
     TimedOut(&'static str),
     /// The body is for whoever tries a bot out; it may repeat what people wrote, so no log has it.
@@ -67,6 +73,7 @@ impl Error {
             Self::Status { status, .. } => *status == 429 || (500..600).contains(status),
             Self::Url(_)
             | Self::Refused { .. }
+            | Self::Sealed
             | Self::TimedOut(_)
             | Self::TooLarge { .. }
             | Self::Broken(_)
@@ -101,7 +108,18 @@ impl Outside {
             tracing::warn!(error = %causes(&error), "TLS upstreams cannot be verified");
             client().tls_certs_only([]).build()
         });
-        Self { http: http.map_err(|error| causes(&error).into()), allowed }
+        Self { http: http.map_err(|error| causes(&error).into()), allowed, sealed: None }
+    }
+
+    /// A way out that leads nowhere, and knows whether somebody wanted to take it.
+    pub fn sealed() -> Self {
+        let nowhere = "sealed".into();
+        Self { http: Err(nowhere), allowed: Arc::default(), sealed: Some(Arc::default()) }
+    }
+
+    /// Whether somebody was to be called by a way out that is sealed.
+    pub fn was_asked(&self) -> bool {
+        self.sealed.as_ref().is_some_and(|asked| asked.load(Ordering::Relaxed))
     }
 
     /// Begins a call.
@@ -109,6 +127,10 @@ impl Outside {
     /// # Errors
     /// [`Error::Url`], or [`Error::Refused`] for a literal address that is not allowed.
     pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {
+        if let Some(asked) = &self.sealed {
+            asked.store(true, Ordering::Relaxed);
+            return Err(Error::Sealed);
+        }
         let url = checked(url)?;
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

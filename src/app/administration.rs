@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{App, clock, failed, secret};
-use crate::bot::Bot;
+use crate::bot::{self, Bot};
 use crate::domain::account::{Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;
 use crate::domain::event::{
@@ -136,6 +136,14 @@ pub async fn draft_bot(
         Some(bot) => bot,
         None => clock::mint(),
     };
+    // What was shown without its secrets keeps them when it comes back.
+    let known = bot.and_then(|bot| tenant.account.bots.get(&bot)).and_then(|bot| {
+        bot.draft.as_ref().or_else(|| bot.versions.last_key_value().map(|(_, last)| last))
+    });
+    let definition = match known {
+        Some(known) => definition.restored(known),
+        None => definition,
+    };
     let definition = checked(definition)?;
     append(app, account, vec![Body::BotDrafted(BotDrafted { bot_id, definition })]).await?;
     Ok(bot_id)
@@ -189,7 +197,12 @@ fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
 }
 
 fn checked(definition: Definition) -> Result<Arc<Definition>> {
-    Bot::compile(&definition).map_err(|error| Error::invalid("definition", error.to_string()))?;
+    Bot::compile(&definition).map_err(|error| match error {
+        bot::Error::Definition(faults) => {
+            Error::invalid("definition", format!("is not valid: {faults}"))
+        }
+        bot::Error::Upstream(_) => Error::Internal,
+    })?;
     Ok(definition.into())
 }
 

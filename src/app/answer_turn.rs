@@ -156,13 +156,7 @@ async fn background(
     }
     let mut variables = state.variables.clone();
     if let Some(contact) = app.engine.contact(state.account, state.contact_id).await? {
-        variables.set("contact.name", contact.name.as_str());
-        if let Some(email) = &contact.email {
-            variables.set("contact.email", email.as_str());
-        }
-        if let Some(phone) = &contact.phone {
-            variables.set("contact.phone", phone.as_str());
-        }
+        contact.tell(&mut variables);
     }
     let history = match wants {
         Wants::History(messages) => history(app, state, asked, turn.seq, messages).await?,
@@ -270,8 +264,7 @@ async fn conclude(
     if !said.text.is_empty() && !is_failure {
         events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &end)));
     } else if matches!(end, End::HandedOver | End::Failed(_)) && !auto_reply.is_empty() {
-        let said =
-            Said { text: auto_reply.to_owned(), memory: said.memory, ..Said::default() };
+        let said = Said { text: auto_reply.to_owned(), memory: said.memory, ..Said::default() };
         events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &End::Answered)));
         if !people {
             return Ok(events);

@@ -13,6 +13,7 @@ pub mod live_feed;
 pub mod manage_conversation;
 pub mod outcome;
 pub mod read_conversation;
+pub mod replay_bot;
 pub mod secret;
 pub mod send_message;
 pub mod speech;

@@ -12,6 +12,7 @@ use super::message::Channel;
 use super::seq::Seq;
 use super::text::{Email, PersonName, Phone};
 use super::time::Timestamp;
+use super::variables::Variables;
 
 /// A person who chats, as of `last_seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,17 @@ impl Contact {
             }
             Body::ContactCreated(_) => Effect::Discarded(Why::AlreadyThere),
             _ => Effect::Discarded(Why::NotConcerned),
+        }
+    }
+
+    /// Tells a bot who this is: `contact.name`, `contact.email` and `contact.phone`.
+    pub fn tell(&self, variables: &mut Variables) {
+        variables.set("contact.name", self.name.as_str());
+        if let Some(email) = &self.email {
+            variables.set("contact.email", email.as_str());
+        }
+        if let Some(phone) = &self.phone {
+            variables.set("contact.phone", phone.as_str());
         }
     }
 

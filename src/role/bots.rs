@@ -6,7 +6,8 @@ use clap::Subcommand;
 
 use super::Failure;
 use super::administer::{At, chosen, with_app};
-use crate::app::{App, administration};
+use crate::app::replay_bot::{Answer, Difference, Report};
+use crate::app::{App, administration, replay_bot};
 use crate::bot::Bot;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
@@ -24,6 +25,17 @@ pub struct Which {
     /// `bot_…`; the one that answers where no bot is named
     #[arg(long)]
     bot: Option<String>,
+}
+
+/// How a definition is tried before it goes live.
+#[derive(Debug, clap::Args)]
+pub struct Gate {
+    /// How many of the bot's last conversations are replayed; 0 replays none
+    #[arg(long, value_name = "CONVERSATIONS", default_value_t = 50)]
+    replay: usize,
+    /// Let a model ask its upstream while it is tried; else such conversations are left out
+    #[arg(long)]
+    ask_upstream: bool,
 }
 
 /// `parlor bot …`
@@ -57,13 +69,28 @@ pub enum BotCommand {
         #[arg(long)]
         version: Option<u32>,
     },
-    /// Make the draft, or a definition, the version that new conversations get
+    /// Try the draft, or a definition, on recorded conversations, and print what would be different
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        gate: Gate,
+    },
+    /// Make the draft, or a definition, the version that new conversations get; first it is tried on
+    /// recorded conversations, and what would be different must be accepted
     Deploy {
         #[command(flatten)]
         which: Which,
         /// A definition to draft first
         #[arg(long)]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        gate: Gate,
+        /// Deploy whatever would be different
+        #[arg(long)]
+        accept: bool,
     },
     /// Make an earlier version answer new conversations again
     RollBack {
@@ -106,13 +133,33 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
         BotCommand::Show { which, version } => {
             with(which, async |app, account, bot| show(&app, account, bot, version)).await
         }
-        BotCommand::Deploy { which, file } => {
+        BotCommand::Replay { which, file, gate } => {
+            let definition = file.as_deref().map(read).transpose()?;
+            with(which, async |app, account, bot| {
+                let definition = match definition {
+                    Some(given) => given,
+                    None => draft(&app, account, bot)?,
+                };
+                tried(&app, account, bot, &definition, &gate).await.map(drop)
+            })
+            .await
+        }
+        BotCommand::Deploy { which, file, gate, accept } => {
             let definition = file.as_deref().map(read).transpose()?;
             with(which, async |app, account, bot| {
                 let bot = match definition {
                     Some(new) => administration::draft_bot(&app, account, bot, new).await?,
                     None => bot.ok_or(NO_BOT)?,
                 };
+                let definition = draft(&app, account, Some(bot))?;
+                let differences = tried(&app, account, Some(bot), &definition, &gate).await?;
+                if differences > 0 && !accept {
+                    let problem = format!(
+                        "{differences} recorded turns would be answered otherwise: the draft is \
+                         kept and not deployed; look at them, then say --accept"
+                    );
+                    return Err(problem.into());
+                }
                 let deployed = administration::deploy_bot(&app, account, bot).await?;
                 println!("version {} answers now", deployed.version);
                 Ok(())
@@ -175,6 +222,61 @@ fn read(file: &Path) -> Result<Definition, Failure> {
         .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?)
 }
 
+/// A bot's draft.
+fn draft(app: &App, account: AccountId, bot: Option<BotId>) -> Result<Definition, Failure> {
+    let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+    let bot = bot.and_then(|bot| tenant.account.bots.get(&bot)).ok_or(NO_BOT)?;
+    let draft = bot.draft.as_ref().ok_or("there is no draft of this bot")?;
+    Ok((**draft).clone())
+}
+
+/// Replays with a definition and prints what is different; says how many turns are.
+async fn tried(
+    app: &App,
+    account: AccountId,
+    bot: Option<BotId>,
+    definition: &Definition,
+    gate: &Gate,
+) -> Result<usize, Failure> {
+    // A flow's calls and a remote bot's are messages to somebody: they never leave a replay.
+    let is_model = matches!(definition, Definition::Llm(_));
+    let outside = (gate.ask_upstream && is_model).then_some(&app.outside);
+    let report = replay_bot::replay(app, account, definition, gate.replay, bot, outside).await?;
+    for Difference { conversation, asked, was, would_be, .. } in &report.differences {
+        println!("{conversation}  {asked:?}");
+        println!("  - {}", shown(was));
+        println!("  + {}", shown(would_be));
+    }
+    if report.conversations > 0 {
+        let Report { conversations, turns, differences, left_out } = &report;
+        println!(
+            "{turns} turns of {conversations} conversations replayed: {} would be answered \
+             otherwise, {} conversations were left out where the bot calls somebody",
+            differences.len(),
+            left_out.len()
+        );
+    }
+    Ok(report.differences.len())
+}
+
+/// An answer in one line.
+fn shown(answer: &Answer) -> String {
+    let mut parts = Vec::new();
+    if !answer.text.is_empty() {
+        parts.push(format!("{:?}", answer.text));
+    }
+    if !answer.buttons.is_empty() {
+        parts.push(format!("[{}]", answer.buttons.join("] [")));
+    }
+    if answer.handed_over {
+        parts.push("handed over".to_owned());
+    }
+    if answer.failed {
+        parts.push("no answer".to_owned());
+    }
+    parts.join(", ")
+}
+
 fn list(app: &App, account: AccountId) -> Result<(), Failure> {
     let tenant = app.accounts.get(account).ok_or("there is no such account")?;
     let default = default_bot(&tenant.account);
@@ -200,6 +302,6 @@ fn show(
         Some(version) => bot.versions.get(&version).ok_or("there is no such version")?,
         None => bot.draft.as_ref().ok_or("there is no draft; name a --version")?,
     };
-    println!("{}", serde_json::to_string_pretty(&**definition)?);
+    println!("{}", serde_json::to_string_pretty(&definition.redacted())?);
     Ok(())
 }

@@ -6,5 +6,6 @@ mod flow;
 mod guard;
 mod llm;
 mod remote;
+mod replay;
 mod speech;
 mod stage;

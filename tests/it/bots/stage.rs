@@ -67,7 +67,8 @@ async fn deploy(dir: &TempDir, definition: &Value) {
     let file = dir.path().join("bot.json");
     std::fs::write(&file, definition.to_string()).expect("written");
     let file = file.to_str().expect("a path in UTF-8");
-    let (done, said) = Server::command(dir.path(), &["bot", "deploy", "--file", file]).await;
+    let (done, said) =
+        Server::command(dir.path(), &["bot", "deploy", "--accept", "--file", file]).await;
     assert!(done, "{said}");
 }
 

@@ -72,7 +72,9 @@ impl Tenant {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bot.to_string()).expect("written");
         let (file, account) = (file.path().display().to_string(), self.id.to_string());
-        cluster.command(&["bot", "deploy", "--account", &account, "--file", &file]).await;
+        cluster
+            .command(&["bot", "deploy", "--accept", "--account", &account, "--file", &file])
+            .await;
         for client in &self.clients {
             eventually("the new bot answers", async || {
                 let id = client.say(None, QUESTION).await["conversation_id"].clone();
