@@ -38,14 +38,10 @@ async fn a_page_that_is_listed_may_and_another_may_not() {
     assert_eq!(read.header("Access-Control-Allow-Origin"), SHOP);
     reader.with("Origin", "https://evil.example").get(path).await.expect(403);
     // Our own pages need not be listed.
-    let own = format!("http://{}", site.one().address());
-    site.one()
-        .stranger()
-        .with("X-Site-Key", site.credential("widget_site_key"))
-        .with("Origin", &own)
-        .get(&messages_of("v-1"))
-        .await
-        .expect(200);
+    let one = site.one();
+    let own = format!("http://{}", one.address());
+    let page = one.stranger().with("X-Site-Key", site.credential("widget_site_key"));
+    page.with("Origin", &own).get(&messages_of("v-1")).await.expect(200);
 }
 
 #[tokio::test]
