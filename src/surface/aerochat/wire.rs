@@ -295,7 +295,7 @@ impl MessagesOut {
     pub(super) fn new(found: &Page, page: u64, limit: u64) -> Self {
         let messages = found.messages.iter();
         Self {
-            messages: messages.filter_map(|entry| MessageOut::of_entry(entry)).collect(),
+            messages: messages.filter_map(MessageOut::of_entry).collect(),
             paging: PagingOut {
                 page,
                 limit,

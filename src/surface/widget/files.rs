@@ -110,6 +110,7 @@ enum Uploaded {
     Kept(Json<UploadedOut>),
 }
 
+#[allow(clippy::too_many_arguments, reason = "one for each parameter of the page")]
 #[OpenApi]
 impl Files {
     /// Download file
