@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use poem::{Body, Response};
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
 use crate::app::{App, attachments};
 use crate::domain::Result;
@@ -18,6 +20,27 @@ pub enum Disposition {
     Attachment,
     /// Show it, if it runs nothing.
     Inline,
+}
+
+/// A file's bytes, or a part of them.
+pub(super) struct FileBody(pub(super) Response);
+
+impl Payload for FileBody {
+    const CONTENT_TYPE: &'static str = "application/octet-stream";
+
+    fn check_content_type(_: &str) -> bool {
+        true
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")))
+    }
+}
+
+impl IntoResponse for FileBody {
+    fn into_response(self) -> Response {
+        self.0
+    }
 }
 
 /// Types that browsers show and do not run.

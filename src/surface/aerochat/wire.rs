@@ -12,7 +12,7 @@ use crate::domain::message::Author;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
-use crate::live::frame::{Direction, Message};
+use crate::live::frame::{Direction, File, Message};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
 use crate::surface::fields::{Field, Text, parsed};
@@ -236,10 +236,18 @@ pub(super) enum DirectionOut {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Attachment")]
 pub(super) struct AttachmentOut {
+    /// Under `/live/v1/conversations/{conversation_id}/files/` it is fetched by this.
     id: String,
     filename: String,
     size: u64,
     mime_type: String,
+}
+
+impl From<File> for AttachmentOut {
+    fn from(file: File) -> Self {
+        let File { activity_id, id, filename, size, mime_type } = file;
+        Self { id: format!("{activity_id}/{id}"), filename, size, mime_type }
+    }
 }
 
 /// Seed 000, *Get a conversation's messages*: each message.
@@ -266,7 +274,7 @@ impl MessageOut {
             },
             author: message.author.into(),
             text: message.text.as_str().to_owned(),
-            attachments: Vec::new(),
+            attachments: message.attachments.into_iter().map(AttachmentOut::from).collect(),
             language: message.language.to_string(),
             created_at: message.created_at.to_seconds_string(),
         })

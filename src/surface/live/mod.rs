@@ -10,6 +10,7 @@
 mod caller;
 mod conversations;
 mod error;
+mod files;
 mod messages;
 mod signals;
 mod socket;
@@ -37,6 +38,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         messages::Messages,
         signals::Signals,
         tokens::Tokens,
+        files::Files,
     );
     OpenApiService::new(apis, "Live", env!("CARGO_PKG_VERSION"))
         .description(

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::Request;
 use poem::http::{Method, StatusCode};
 use poem::web::Data;
-use poem::{IntoResponse, Request, Response};
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::{Json, Payload};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::payload::Json;
+use poem_openapi::registry::MetaSchema;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
 use super::error::Failure;
@@ -20,7 +20,7 @@ use crate::domain::Error;
 use crate::domain::contact::Details;
 use crate::domain::message::Channel;
 use crate::domain::seq::Seq;
-use crate::surface::download::{Disposition, download};
+use crate::surface::download::{Disposition, FileBody, download};
 use crate::surface::form_body::{Fields, FormBody, described, described_file};
 use crate::surface::key::idempotency_key;
 use crate::surface::upload::Form;
@@ -41,27 +41,6 @@ pub(super) fn is_upload(request: &Request) -> bool {
 enum DispositionIn {
     Inline,
     Attachment,
-}
-
-/// A file's bytes, or a part of them.
-struct FileBody(Response);
-
-impl Payload for FileBody {
-    const CONTENT_TYPE: &'static str = "application/octet-stream";
-
-    fn check_content_type(_: &str) -> bool {
-        true
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")))
-    }
-}
-
-impl IntoResponse for FileBody {
-    fn into_response(self) -> Response {
-        self.0
-    }
 }
 
 #[derive(ApiResponse)]

@@ -71,6 +71,35 @@ async fn a_file_is_downloaded_saved_or_shown() {
     assert_eq!((part.status, part.text.as_str()), (206, "PNG"));
 }
 
+/// `download_file` of the live surface, and the list of AeroChat, know of it too.
+#[tokio::test]
+async fn a_file_is_fetched_with_every_surfaces_credential() {
+    let site = Site::start().await;
+    let page = page(&site);
+    let created = create(&page, "v-1", "Hello").await.expect(201);
+    let kept = upload(&page, "v-1", picture("cup.png")).await.expect(201);
+    let file = &kept["attachments"][0];
+    let bearer = format!("Bearer {}", created["conversation_token"].as_str().expect("a token"));
+    let visitor = site.stranger().with("Authorization", &bearer);
+    let state = visitor.get("/live/v1/conversations/current").await.expect(200);
+    let id = state["conversation_id"].as_str().expect("an id");
+    let message = state["messages"].as_array().expect("a list").iter();
+    let shown = message.filter_map(|one| one.get("attachments")).next().expect("with its file");
+    assert_eq!(shown[0], *file);
+    let path = format!("files/{}/{}", file["activity_id"], file["id"]);
+    let current = visitor.get(&format!("/live/v1/conversations/current/{path}")).await;
+    assert_eq!(current.status, 200);
+    assert!(current.header("Content-Disposition").starts_with("attachment"));
+    let list = site.client().get(&format!("/bot/v1/conversations/{id}/messages")).await.expect(200);
+    let listed = list["messages"].as_array().expect("a list").iter();
+    let of_file = listed.filter_map(|one| one["attachments"].get(0)).next().expect("its file");
+    let id_of_file = of_file["id"].as_str().expect("an id");
+    let fetched = format!("/live/v1/conversations/{id}/files/{id_of_file}");
+    assert_eq!(site.client().get(&fetched).await.status, 200);
+    visitor.get(&format!("/live/v1/conversations/current/{path}0")).await.expect(404);
+    site.stranger().get(&fetched).await.expect(401);
+}
+
 #[tokio::test]
 async fn a_file_is_nobody_elses() {
     let site = Site::start().await;
