@@ -9,11 +9,11 @@
 
 import { byId, element } from "./element.js";
 
-/** @typedef {import("./transcript.js").Transcript} Transcript */
-/** @typedef {import("./transcript.js").Message} Message */
-/** @typedef {import("./transcript.js").Notice} Notice */
-/** @typedef {import("./reply.js").Reply} Reply */
-/** @typedef {import("./outbox.js").Unsent} Unsent */
+/** @typedef {import("./client/transcript.js").Transcript} Transcript */
+/** @typedef {import("./client/transcript.js").Message} Message */
+/** @typedef {import("./client/transcript.js").Notice} Notice */
+/** @typedef {import("./client/reply.js").Reply} Reply */
+/** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
 /** @typedef {{transcript: Transcript, unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
 /** @typedef {{key: string, print: string, make: () => HTMLElement, grow?: (item: HTMLElement) => void}} Item */
@@ -234,12 +234,12 @@ function seamWords(seam) {
   return seam.what === "restarted" ? "Written anew after an interruption" : `Resumed at character ${seam.at}`;
 }
 
-/** @param {import("./frame.js").Author} author */
+/** @param {import("./client/frame.js").Author} author */
 function nameOf(author) {
   return author.name || { bot: "Assistant", agent: "Agent", customer: "You" }[author.type];
 }
 
-/** @param {import("./frame.js").Author} author */
+/** @param {import("./client/frame.js").Author} author */
 function speakerOf(author) {
   return `${author.type}:${author.name ?? ""}`;
 }
