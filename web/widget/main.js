@@ -39,6 +39,7 @@ export { optionsOf };
 export async function mount(options) {
   const { siteKey, origin = location.origin } = options;
   if (!siteKey) throw new TypeError("The chat widget needs data-site-key.");
+  if (document.querySelector("parlor-widget")) throw new TypeError("There is a chat widget on this page already.");
   const store = new Store(siteKey);
   const client = new WidgetClient({ origin, siteKey });
   const language = chosen(options.lang ? [options.lang] : navigator.languages);

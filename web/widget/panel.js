@@ -8,6 +8,7 @@
 import { element } from "../element.js";
 import { KeyedList } from "../keyed.js";
 import { Composer } from "./composer.js";
+import { acceptDrops } from "./dropping.js";
 import { Entries } from "./entries.js";
 import { Files } from "./files.js";
 import { icon } from "./icons.js";
@@ -121,21 +122,7 @@ export class Panel {
       this.toEnd();
       this.scroll.focus({ preventScroll: true });
     };
-    const dragged = (/** @type {DragEvent} */ event) => this.composer.begun && (event.dataTransfer?.types.includes("Files") ?? false);
-    this.panel.addEventListener("dragover", (event) => {
-      if (!dragged(event)) return;
-      event.preventDefault();
-      this.drop.hidden = false;
-    });
-    this.panel.addEventListener("dragleave", (event) => {
-      if (!(event.relatedTarget instanceof Node) || !this.panel.contains(event.relatedTarget)) this.drop.hidden = true;
-    });
-    this.panel.addEventListener("drop", (event) => {
-      this.drop.hidden = true;
-      if (!dragged(event)) return;
-      event.preventDefault();
-      this.composer.take(Array.from(event.dataTransfer?.files ?? []));
-    });
+    acceptDrops(this.panel, this.drop, () => this.composer.begun, (files) => this.composer.take(files));
     for (const name of ["online", "offline"]) addEventListener(name, () => this.draw());
   }
 
@@ -170,6 +157,7 @@ export class Panel {
     this.root.dataset.open = String(open);
     this.launcher.setAttribute("aria-expanded", String(open));
     if (open) {
+      this.session?.settle();
       this.before = document.activeElement;
       this.sticking = true;
       this.drawNow();

@@ -7,18 +7,18 @@
  */
 
 import { emptyTranscript, newKey, Outbox, ParlorError, reduce } from "../client/parlor-client.js";
+import { deliver } from "./delivery.js";
+import { watchPresence } from "./presence.js";
+import { someone } from "./store.js";
 
 /** @typedef {import("../client/parlor-client.js").WidgetClient} WidgetClient */
 /** @typedef {import("../client/parlor-client.js").Conversation} Conversation */
 /** @typedef {import("../client/frame.js").Frame} Frame */
-/** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./store.js").Visitor} Visitor */
 
 /** The most that a crash of the browser can make us read again. */
 const SAVE_EVERY_MS = 250;
-/** A tab that nobody looks at gives its connection back after this long; browsers have few. */
-const HIDDEN_MS = 60_000;
 
 export class Session {
   /**
@@ -47,33 +47,31 @@ export class Session {
     this.transcript = store.transcript(this.visitor.token) ?? emptyTranscript();
     this.outbox = this.emptied();
 
-    store.onVisitor(() => {
-      const { visitor } = store;
-      if (!visitor) return;
-      const same = visitor.token === this.visitor.token && visitor.started === this.visitor.started;
-      if (same) this.visitor = visitor;
-      else this.open(visitor);
-    });
-    addEventListener("pagehide", () => this.save());
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let leaving;
-    document.addEventListener("visibilitychange", () => {
-      clearTimeout(leaving);
-      if (!document.hidden) this.follow();
-      else {
-        this.save();
-        leaving = setTimeout(() => this.rest(), HIDDEN_MS);
-      }
-      onChange();
+    store.onVisitor(() => this.settle());
+    watchPresence({
+      onLeft: () => this.save(),
+      onLongGone: () => this.rest(),
+      onBack: () => {
+        this.follow();
+        onChange();
+      },
+      onOnline: () => this.refresh(),
     });
     this.open(this.visitor);
+  }
+
+  /** From here on all tabs are the same visitor, whichever came first. */
+  settle() {
+    const { visitor } = this.store;
+    if (!visitor) this.store.visitor = this.visitor;
+    else if (visitor.token !== this.visitor.token || visitor.started !== this.visitor.started) this.open(visitor);
+    else this.visitor = visitor;
   }
 
   /** @private */
   emptied() {
     const { token } = this.visitor;
-    const deliver = (/** @type {Unsent} */ entry) => this.deliver(entry);
-    return new Outbox(deliver, this.store.unsent(token), (unsent) => {
+    return new Outbox((entry) => deliver(this, entry), this.store.unsent(token), (unsent) => {
       this.store.setUnsent(token, unsent);
       this.onChange();
     });
@@ -143,51 +141,8 @@ export class Session {
   }
 
   /**
-   * One attempt at a message.
-   * @param {Unsent} entry
-   * @returns {Promise<string | null>}
-   * @private
-   */
-  async deliver(entry) {
-    const options = { idempotencyKey: entry.key, retries: 0 };
-    if (entry.file) {
-      const file = this.files.get(entry.key);
-      if (!file) throw new ParlorError("lost", { status: 410, type: "lost" });
-      await this.client.upload(this.visitor.token, file, options);
-      this.files.delete(entry.key);
-      return null;
-    }
-    if (!this.conversation && (await this.start(entry))) return null;
-    const sent = await this.conversation?.send(entry.text, options);
-    return sent?.message_id ?? null;
-  }
-
-  /**
-   * Opens the conversation with this message. False when it was there already without it.
-   * @param {Unsent} entry
-   * @private
-   */
-  async start(entry) {
-    const { name, email, token } = this.visitor;
-    // Kept before anything is sent: after a reload the same attempt goes on under the same name.
-    this.store.visitor = this.visitor;
-    const opening = { name, email, message: entry.text, visitorToken: token };
-    try {
-      const { conversationToken } = await this.client.start(opening, { idempotencyKey: entry.key, retries: 0 });
-      this.begun(conversationToken);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ParlorError) || error.status !== 409) throw error;
-      // Another tab was first, or our own attempt, whose answer was lost.
-      const messages = await this.client.messages(token);
-      this.begun(null);
-      return messages.some((message) => message.direction === "inbound" && message.body === entry.text);
-    }
-  }
-
-  /**
+   * The conversation is there.
    * @param {string | null} conversationToken
-   * @private
    */
   begun(conversationToken) {
     const other = this.store.visitor;
@@ -224,11 +179,25 @@ export class Session {
     }
   }
 
-  /** @private */
+  /**
+   * Gives the connection back, unless something is still to be sent.
+   * @private
+   */
   rest() {
     if (this.outbox.entries.some((entry) => entry.state !== "refused")) return;
     this.connection.abort();
     this.line = "idle";
+  }
+
+  /**
+   * Connects anew: what the old network's connection was worth is not known.
+   * @private
+   */
+  refresh() {
+    this.connection.abort();
+    this.line = "idle";
+    this.follow();
+    this.outbox.pump();
   }
 
   /**
@@ -305,11 +274,6 @@ export class Session {
     const seen = entries.findLastIndex((entry) => entry.id === read.customer || entry.id === this.readSaid || isMine(entry));
     return entries.slice(seen + 1).filter(isTheirs).length;
   }
-}
-
-/** @returns {Visitor} somebody who is not known yet */
-function someone() {
-  return { token: newKey() + newKey(), conversationToken: null, started: false, name: "", email: "" };
 }
 
 /** @typedef {import("../client/transcript.js").Transcript["entries"][number]} Entry */

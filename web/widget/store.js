@@ -6,6 +6,8 @@
  * storage is refused or full, the same is kept in memory for as long as the page lives.
  */
 
+import { newKey } from "../client/conversation.js";
+
 /** @typedef {import("../client/transcript.js").Transcript} Transcript */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
@@ -18,6 +20,11 @@
  * @property {string} name
  * @property {string} email
  */
+
+/** @returns {Visitor} somebody who is not known yet */
+export function someone() {
+  return { token: newKey() + newKey(), conversationToken: null, started: false, name: "", email: "" };
+}
 
 /** Entries that are stored; the page shows all that it has seen. */
 const STORED_ENTRIES = 200;
