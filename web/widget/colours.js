@@ -7,7 +7,7 @@
 /** @typedef {{brand: string, onBrand: string}} Colours */
 
 const BRAND = "#2f5fde";
-const BLACK = "#111418";
+const BLACK = "#000000";
 const WHITE = "#ffffff";
 
 /**

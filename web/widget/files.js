@@ -7,7 +7,6 @@
 
 import { element } from "../element.js";
 import { icon } from "./icons.js";
-import { fill } from "./words.js";
 
 /** @typedef {import("../client/transcript.js").Message} Message */
 /** @typedef {import("../client/frame.js").FileData} FileData */
@@ -73,11 +72,10 @@ export class Files {
     const size = this.size(file.size);
     if (message.activity === null) return element("div", "file", icon("clip"), name, element("span", "file__size", size));
     const place = { activity_id: message.activity, id: file.id };
-    const link = element("a", "file", icon("clip"), name, element("span", "file__size", size));
+    const link = element("a", "file", element("span", "hidden", `${this.words.download} `), icon("clip"), name, element("span", "file__size", size));
     link.href = this.client.fileUrl(this.visitorToken(), place, { disposition: "attachment" });
     link.rel = "noreferrer";
     link.download = file.filename;
-    link.setAttribute("aria-label", fill(this.words.download, { name: file.filename, size }));
     if (PICTURES.includes(file.mime_type) && file.size <= LARGEST_PREVIEW) {
       this.wanted.set(link, () => this.show(link, place, file));
       this.watcher.observe(link);
@@ -100,7 +98,7 @@ export class Files {
       fetched.catch(() => this.fetched.delete(link.href));
     }
     const picture = element("img", "file__picture");
-    picture.alt = file.filename;
+    picture.alt = ""; // The link says what it is.
     picture.onload = () => {
       link.classList.add("file--picture");
       link.prepend(picture);

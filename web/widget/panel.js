@@ -73,9 +73,9 @@ export class Panel {
     this.news = element("p", "hidden");
     this.news.setAttribute("role", "status");
 
-    this.title = element("h2", "title", words.chat);
+    this.brand = element("bdi", "", words.chat);
+    this.title = element("h2", "title", this.brand);
     this.title.id = "title";
-    this.title.dir = "auto";
     this.close = this.button("tool close", words.close, icon("close"));
     this.line = element("p", "line");
     this.line.setAttribute("role", "status");
@@ -142,7 +142,7 @@ export class Panel {
   /** @param {WidgetConfig} config */
   greet({ greeting, brand }) {
     this.greeting.textContent = greeting;
-    this.title.textContent = brand || this.words.chat;
+    this.brand.textContent = brand || this.words.chat;
   }
 
   /**
@@ -169,8 +169,8 @@ export class Panel {
       const back = this.before instanceof HTMLElement && this.before.isConnected && this.before !== document.body && this.before !== this.host;
       if (back) /** @type {HTMLElement} */ (this.before).focus();
       else this.launcher.focus();
-      this.draw();
     }
+    if (!open) this.drawNow();
     this.onOpen(open);
   }
 

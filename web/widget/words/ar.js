@@ -51,7 +51,7 @@ const words = {
   drop: "أفلت الملفات هنا",
   latest: "أحدث الرسائل",
   unread: "رسائل جديدة: {n}",
-  download: "تنزيل {name}، {size}",
+  download: "تنزيل",
   broken: "ينقص جزء؛ سيأتي مع النص كاملاً",
 };
 

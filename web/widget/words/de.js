@@ -51,7 +51,7 @@ const words = {
   drop: "Dateien hier ablegen",
   latest: "Neueste Nachrichten",
   unread: "Neue Nachrichten: {n}",
-  download: "{name} herunterladen, {size}",
+  download: "Herunterladen",
   broken: "Ein Teil fehlt; er kommt mit dem ganzen Text",
 };
 

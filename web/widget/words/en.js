@@ -50,6 +50,6 @@ export default {
   drop: "Drop files here",
   latest: "Latest messages",
   unread: "New messages: {n}",
-  download: "Download {name}, {size}",
+  download: "Download",
   broken: "A part is missing; it comes with the whole text",
 };

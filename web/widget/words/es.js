@@ -51,7 +51,7 @@ const words = {
   drop: "Suelte los archivos aquí",
   latest: "Últimos mensajes",
   unread: "Mensajes nuevos: {n}",
-  download: "Descargar {name}, {size}",
+  download: "Descargar",
   broken: "Falta una parte; llegará con el texto completo",
 };
 

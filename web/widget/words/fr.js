@@ -51,7 +51,7 @@ const words = {
   drop: "Déposez les fichiers ici",
   latest: "Derniers messages",
   unread: "Nouveaux messages : {n}",
-  download: "Télécharger {name}, {size}",
+  download: "Télécharger",
   broken: "Une partie manque ; elle viendra avec le texte complet",
 };
 

@@ -51,7 +51,7 @@ const words = {
   drop: "Solte os arquivos aqui",
   latest: "Últimas mensagens",
   unread: "Novas mensagens: {n}",
-  download: "Baixar {name}, {size}",
+  download: "Baixar",
   broken: "Falta uma parte; ela virá com o texto completo",
 };
 

@@ -1,0 +1,172 @@
+// The widget in a shop's page of another origin, under a strict policy, against the real server.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { eventually } from "./harness/eventually.js";
+import { JANE, scenario, stage, useStage, Widget } from "./harness/widget.js";
+
+const HOURS = "What are your opening hours?";
+/** The longest of the demo's answers. */
+const ORDER = "Where is my order?";
+const HUMAN = "I want to talk to a human";
+
+useStage();
+
+for (const [kind, attributes] of [["a module", 'type="module"'], ["a classic script", "async"]]) {
+  scenario(`${kind} brings a conversation into a page with a strict policy`, async (context) => {
+    const widget = await Widget.open(context, { about: { kind: attributes } });
+    await widget.unfold();
+    assert.match(await widget.page.locator(".greeting").textContent(), /opening hours/);
+    await widget.begin(HOURS);
+    const [shown] = await widget.answers(1);
+    const messages = await widget.agrees();
+    assert.deepEqual(messages.map((message) => message.author.type), ["customer", "bot"]);
+    assert.equal(shown, messages[1].text);
+    await widget.say(ORDER);
+    await widget.answers(2);
+    await widget.agrees();
+    assert.equal(await widget.page.locator("parlor-widget").evaluate((host) => host.querySelectorAll("*").length), 0);
+    assert.equal(await widget.page.locator("style, iframe").count(), 0, "the page itself is left alone");
+    assert.deepEqual(widget.faults, []);
+  });
+}
+
+scenario("who writes is asked once, and what is wrong is said beside it", async (context) => {
+  const widget = await Widget.open(context);
+  await widget.begin("Hi", { name: " ", email: "jane@example" });
+  assert.deepEqual(await widget.page.locator(".fault:visible").allTextContents(), ["Please enter your name.", "Please enter a valid e-mail address."]);
+  assert.equal(await widget.visitor().then((visitor) => visitor.started), false);
+  await widget.begin(HOURS);
+  await widget.answers(1);
+  assert.equal(await widget.page.locator(".about").isVisible(), false);
+  const [first] = await widget.page.evaluate(async ([origin, key, token]) => {
+    const response = await fetch(`${origin}/api/v1/chat/conversations/${token}/messages`, { headers: { "x-site-key": key } });
+    return response.json();
+  }, [stage.server.origin, stage.siteKey, (await widget.visitor()).token]);
+  assert.deepEqual([first.author, first.body, first.direction], [JANE.name, HOURS, "inbound"]);
+});
+
+scenario("what the server refuses is said, and can be put right", async (context) => {
+  const widget = await Widget.open(context, { expect: /422/ });
+  // More than the page can know is wrong.
+  await widget.page.route("**/api/v1/chat/conversations", (route) =>
+    route.request().method() !== "POST" || route.request().postData().includes(JANE.email)
+      ? route.continue()
+      : route.fulfill({ status: 422, headers: { "access-control-allow-origin": "*" }, contentType: "application/json", body: '{"error":"Invalid email address"}' }));
+  await widget.begin(HOURS, { name: "Jane", email: "jane@nowhere.example" });
+  await widget.page.getByText("Not sent. Invalid email address").waitFor();
+  await widget.page.locator("input[type=email]").fill(JANE.email);
+  await widget.page.getByRole("button", { name: "Try again" }).click();
+  await widget.answers(1);
+  assert.equal((await widget.agrees()).length, 2);
+});
+
+scenario("a reload in mid-reply goes on, and the panel stays open", async (context) => {
+  const widget = await Widget.open(context);
+  await widget.begin(HOURS);
+  await widget.answers(1);
+  const midReply = await widget.inMidReply();
+  await widget.say(ORDER);
+  const before = await midReply();
+  await widget.page.reload();
+  const [, shown] = await widget.answers(2);
+  assert.ok(before.length > 0 && before.length < shown.length && shown.startsWith(before), `reloaded at "${before}"`);
+  await widget.agrees();
+  assert.equal(await widget.panel.isVisible(), true);
+  assert.deepEqual(widget.faults, []);
+});
+
+scenario("two tabs are one conversation, from its first message on", async (context) => {
+  const [first, second] = [await Widget.open(context), await Widget.open(context)];
+  await first.unfold();
+  await second.unfold();
+  await first.begin(HOURS);
+  await first.answers(1);
+  await second.answers(1);
+  assert.equal(await second.page.locator(".about").isVisible(), false, "the other tab does not ask again");
+  assert.equal((await second.visitor()).token, (await first.visitor()).token);
+  const midReply = await first.inMidReply();
+  await second.say(ORDER);
+  await midReply();
+  assert.deepEqual(await first.answers(2), await second.answers(2));
+  await first.agrees();
+  await second.agrees();
+});
+
+scenario("two tabs that begin in the same moment begin one conversation, and neither message is lost", async (context) => {
+  const [first, second] = [await Widget.open(context), await Widget.open(context)];
+  for (const widget of [first, second]) {
+    await widget.unfold();
+    await widget.page.locator("input[autocomplete=name]").fill(JANE.name);
+    await widget.page.locator("input[type=email]").fill(JANE.email);
+  }
+  await Promise.all([first.say(HOURS), second.say(ORDER)]);
+  await Promise.all([first.answers(2), second.answers(2)]);
+  const messages = await first.agrees();
+  await second.agrees();
+  assert.deepEqual(messages.filter((message) => message.author.type === "customer").map((message) => message.text).sort(), [HOURS, ORDER].sort());
+});
+
+scenario("a later visit finds the conversation, and what came meanwhile is counted", async (context) => {
+  const widget = await Widget.open(context);
+  await widget.begin(HOURS);
+  await widget.answers(1);
+  await widget.page.close();
+  const later = await Widget.open(context);
+  await later.line("connected");
+  assert.equal(await later.panel.isVisible(), false);
+  assert.equal(await later.page.locator(".badge").isVisible(), false, "what was seen is not news");
+  await later.unfold();
+  await later.agrees();
+  await later.say(ORDER);
+  await later.page.keyboard.press("Escape");
+  await later.page.getByRole("button", { name: "Open chat. New messages: 1" }).waitFor();
+});
+
+scenario("a conversation token that is refused gives way to the visitor's own", async (context) => {
+  const widget = await Widget.open(context, { expect: /401/ });
+  await widget.begin(HOURS);
+  await widget.answers(1);
+  await widget.page.evaluate((key) => {
+    const name = `parlor.widget.${key}.visitor`;
+    localStorage.setItem(name, JSON.stringify({ ...JSON.parse(localStorage.getItem(name)), conversationToken: "lt_nonsense" }));
+  }, stage.siteKey);
+  await widget.page.reload();
+  await widget.line("connected");
+  await widget.say(ORDER);
+  await widget.answers(2);
+  await widget.agrees();
+});
+
+scenario("a site key that is not valid shows nothing", async (context) => {
+  const page = await context.newPage();
+  const said = [];
+  page.on("console", (message) => said.push(message.text()));
+  await page.goto(stage.shop.page({ tag: 'data-site-key="site_nonsense"' }));
+  await eventually("it says why", () => said.some((text) => text.includes("cannot be shown")));
+  assert.equal(await page.locator("parlor-widget").count(), 0);
+});
+
+scenario("files go there and come back", async (context) => {
+  const widget = await Widget.open(context, { about: { pictures: "blob:" } });
+  await widget.begin(HUMAN);
+  await widget.page.locator(".event").first().waitFor();
+  const bytes = Buffer.from("name,price\npot,12\n");
+  await widget.page.locator("input[type=file]").setInputFiles([
+    { name: "prices.csv", mimeType: "text/csv", buffer: bytes },
+    { name: "наш чайник.txt", mimeType: "text/plain", buffer: Buffer.from("чайник") },
+  ]);
+  assert.equal(await widget.page.locator(".tray li").count(), 2);
+  await widget.page.getByRole("button", { name: "Remove наш чайник.txt" }).click();
+  await widget.say("The prices are here:");
+  const link = widget.page.getByRole("link", { name: /prices\.csv/ });
+  await link.waitFor();
+  const loading = widget.page.waitForEvent("download");
+  await link.click();
+  const loaded = await loading;
+  assert.equal(loaded.suggestedFilename(), "prices.csv");
+  assert.deepEqual(await readFile(await loaded.path()), bytes);
+  await eventually("nothing is left to send", async () => (await widget.page.locator(".entry--unsent").count()) === 0);
+  assert.equal((await widget.stored()).filter((message) => message.attachments?.length > 0).length, 1);
+  assert.deepEqual(widget.faults, []);
+});
