@@ -36,11 +36,16 @@ withServer("the calls go where the surface has them, with the site key", [
   assert.ok(server.requests.every((request) => request.headers["x-site-key"] === "site_1"));
   const [, start, , reply, upload] = server.requests;
   assert.deepEqual(JSON.parse(start.body), { name: "Jane", email: "jane@example.com", message: "Hi", visitor_token: "v/1" });
-  assert.equal(start.headers["idempotency-key"], "k1");
+  assert.deepEqual([start.headers["idempotency-key"], start.headers.prefer], ["k1", undefined]);
   assert.deepEqual(JSON.parse(reply.body), { message: "More" });
   assert.match(upload.headers["content-type"], /^multipart\/form-data; boundary=/);
   assert.match(upload.body, /name="message"\r\n\r\nlook\r\n[^]*name="file"; filename="a.txt"\r\nContent-Type: text\/plain\r\n\r\nhi\r\n/);
   assert.equal(widget.fileUrl("v/1", file, { disposition: "attachment" }), `${server.origin}${base}/v%2F1/files/3/1?disposition=attachment&site_key=site_1`);
+});
+
+withServer("who does not wait for the first answer says so", [json(201, { conversation_token: "lt_1", auto_reply: null })], async (server) => {
+  assert.equal((await client(server).start(opening, { wait: false })).autoReply, null);
+  assert.equal(server.requests[0].headers.prefer, "respond-async");
 });
 
 withServer("409 is the caller's to judge, and is not tried again for ever", [json(409, { error: "A conversation with this visitor token already exists" })], async (server) => {

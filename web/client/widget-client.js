@@ -38,14 +38,16 @@ export class WidgetClient {
 
   /**
    * Opens the visitor's conversation with its first message. 409 when the token has one already.
+   * Without `wait` it answers before the bot does, whose reply then comes on the feed as it is made.
    * @param {Opening} opening
-   * @param {WriteOptions} [options]
+   * @param {WriteOptions & {wait?: boolean}} [options]
    * @returns {Promise<{conversationToken: string, autoReply: string | null}>}
    */
   async start(opening, options = {}) {
     const { visitorToken, ...rest } = opening;
     const body = { ...rest, visitor_token: visitorToken };
-    const told = await this.write("/api/v1/chat/conversations", body, options);
+    const headers = options.wait === false ? { prefer: "respond-async" } : undefined;
+    const told = await this.write("/api/v1/chat/conversations", body, options, { headers });
     return { conversationToken: told.conversation_token, autoReply: told.auto_reply ?? null };
   }
 
@@ -81,7 +83,7 @@ export class WidgetClient {
     const form = new FormData();
     if (options.message) form.append("message", options.message);
     form.append("file", file, file.name);
-    const told = await this.write(`${at(visitorToken)}/files`, form, options, UPLOAD_MS);
+    const told = await this.write(`${at(visitorToken)}/files`, form, options, { timeoutMs: UPLOAD_MS });
     return told.attachments ?? [];
   }
 
@@ -135,14 +137,14 @@ export class WidgetClient {
    * @param {string} path
    * @param {unknown} body
    * @param {WriteOptions} options
-   * @param {number} [timeoutMs]
+   * @param {import("./parlor-client.js").About} [about]
    * @returns {Promise<any>}
    * @private
    */
-  write(path, body, options, timeoutMs) {
+  write(path, body, options, about = {}) {
     const { idempotencyKey = newKey(), retries = RETRIES, signal } = options;
-    const headers = { "idempotency-key": idempotencyKey };
-    return persist(() => this.parlor.request("POST", path, { body, headers, signal, timeoutMs }), { retries, signal });
+    const headers = { ...about.headers, "idempotency-key": idempotencyKey };
+    return persist(() => this.parlor.request("POST", path, { ...about, body, headers, signal }), { retries, signal });
   }
 }
 

@@ -38,7 +38,7 @@ async function start(session, entry) {
   store.visitor = visitor;
   const opening = { name: visitor.name, email: visitor.email, message: entry.text, visitorToken: visitor.token };
   try {
-    const { conversationToken } = await client.start(opening, { idempotencyKey: entry.key, retries: 0 });
+    const { conversationToken } = await client.start(opening, { idempotencyKey: entry.key, retries: 0, wait: false });
     session.begun(conversationToken);
     return true;
   } catch (error) {

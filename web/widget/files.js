@@ -74,7 +74,8 @@ export class Files {
     const place = { activity_id: message.activity, id: file.id };
     const link = element("a", "file", element("span", "hidden", `${this.words.download} `), icon("clip"), name, element("span", "file__size", size));
     link.href = this.client.fileUrl(this.visitorToken(), place, { disposition: "attachment" });
-    link.rel = "noreferrer";
+    link.target = "_blank"; // Whatever is answered, the shop's page stays.
+    link.rel = "noopener noreferrer";
     link.download = file.filename;
     if (PICTURES.includes(file.mime_type) && file.size <= LARGEST_PREVIEW) {
       this.wanted.set(link, () => this.show(link, place, file));

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const WEB = fileURLToPath(new URL("../../../web/", import.meta.url));
 const CORS = {
   "access-control-allow-origin": "*",
-  "access-control-allow-headers": "authorization, content-type, idempotency-key, x-site-key, x-visitor-token",
+  "access-control-allow-headers": "authorization, content-type, idempotency-key, prefer, x-site-key, x-visitor-token",
   "cross-origin-resource-policy": "cross-origin",
 };
 const MIME = { ".js": "text/javascript", ".css": "text/css" };

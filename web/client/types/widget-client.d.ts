@@ -61,11 +61,14 @@ export declare class WidgetClient {
     }): Promise<WidgetConfig>;
     /**
      * Opens the visitor's conversation with its first message. 409 when the token has one already.
+     * Without `wait` it answers before the bot does, whose reply then comes on the feed as it is made.
      * @param {Opening} opening
-     * @param {WriteOptions} [options]
+     * @param {WriteOptions & {wait?: boolean}} [options]
      * @returns {Promise<{conversationToken: string, autoReply: string | null}>}
      */
-    start(opening: Opening, options?: WriteOptions): Promise<{
+    start(opening: Opening, options?: WriteOptions & {
+        wait?: boolean;
+    }): Promise<{
         conversationToken: string;
         autoReply: string | null;
     }>;
@@ -129,7 +132,7 @@ export declare class WidgetClient {
      * @param {string} path
      * @param {unknown} body
      * @param {WriteOptions} options
-     * @param {number} [timeoutMs]
+     * @param {import("./parlor-client.js").About} [about]
      * @returns {Promise<any>}
      * @private
      */
