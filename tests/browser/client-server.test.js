@@ -10,6 +10,9 @@ import { Server } from "./harness/parlor.js";
 
 const QUESTIONS = ["What are your opening hours?", "Where is my order?", "How much is shipping?", "¿Cuál es su horario de atención?"];
 
+/** What is shown and not stored. */
+const PASSING = ["reply.started", "reply.chunk", "reply.restarted", "typing"];
+
 for (const [name, kills] of [["a line that is cut again and again", 0], ["cuts, and a server that is killed twice", 2]]) {
   test(`${name}: nothing is lost or doubled`, { timeout: 120_000 }, async () => {
     const server = await Server.start();
@@ -44,8 +47,9 @@ for (const [name, kills] of [["a line that is cut again and again", 0], ["cuts, 
       for await (const frame of new Parlor({ origin: server.origin, token }).conversation("current").catchUp()) stored.push(frame);
       stop.abort();
       await following;
-      const kept = seen.filter((frame) => stored.some((other) => other.id === frame.id && other.type === frame.type));
-      assert.deepEqual(kept.map((frame) => [frame.id, frame.type, frame.data]), stored.map((frame) => [frame.id, frame.type, frame.data]));
+      // In the middle of a reply a frame's cursor says so; what is stored has no middles.
+      const told = (frames) => frames.filter((frame) => !PASSING.includes(frame.type)).map((frame) => [frame.type, frame.data]);
+      assert.deepEqual(told(seen), told(stored));
       const messages = transcript.entries.filter((entry) => entry.kind === "message");
       assert.deepEqual(messages.filter((entry) => entry.author.type === "customer").map((entry) => entry.text), asked);
       assert.equal(new Set(messages.filter((entry) => entry.author.type === "bot").map((entry) => entry.inReplyTo)).size, asked.length);

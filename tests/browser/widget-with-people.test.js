@@ -2,6 +2,7 @@
 // reads and sends files. The server is pretended, because only it can play that person.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, beforeEach, test } from "node:test";
 import { eventually } from "./harness/eventually.js";
 import { browser, DESKTOP } from "./harness/page.js";
@@ -128,6 +129,54 @@ for (const [name, pictures, shown] of [["shown where the policy allows it", "blo
     assert.match(await widget.page.locator(".file__size").last().textContent(), /123\.5\skB/);
   }, { about: { pictures }, expect: shown ? undefined : /img-src|blob:/ });
 }
+
+met("files go by the button, by pasting and by dropping, and come back", async (widget) => {
+  const { page } = widget;
+  await page.locator("input[type=file]").setInputFiles([
+    { name: "prices.csv", mimeType: "text/csv", buffer: Buffer.from("pot,12\n") },
+    { name: "чайник.txt", mimeType: "text/plain", buffer: Buffer.from("чайник") },
+  ]);
+  await page.getByRole("button", { name: "Remove чайник.txt" }).click();
+  await page.evaluate(() => {
+    const { shadowRoot } = document.querySelector("parlor-widget");
+    const carried = (name) => {
+      const data = new DataTransfer();
+      data.items.add(new File(["x"], name, { type: "text/plain" }));
+      return data;
+    };
+    const how = { bubbles: true, cancelable: true };
+    shadowRoot.querySelector("textarea").dispatchEvent(new ClipboardEvent("paste", { ...how, clipboardData: carried("pasted.txt") }));
+    const panel = shadowRoot.querySelector(".panel");
+    panel.dispatchEvent(new DragEvent("dragover", { ...how, dataTransfer: carried("dropped.txt") }));
+    window.signed = !shadowRoot.querySelector(".drop").hidden;
+    panel.dispatchEvent(new DragEvent("drop", { ...how, dataTransfer: carried("dropped.txt") }));
+  });
+  assert.equal(await page.evaluate(() => window.signed), true, "it says that files may be dropped");
+  assert.deepEqual(await page.locator(".tray .file__name").allTextContents(), ["prices.csv", "pasted.txt", "dropped.txt"]);
+  await widget.say("Here:");
+  await eventually("all arrived", async () => (await page.locator('[data-key^="message:"] a.file').count()) === 3);
+  await eventually("nothing is left to send", async () => (await page.locator(".entry--unsent").count()) === 0);
+  assert.deepEqual(await widget.texts("mine"), ["Hello", "Here:"]);
+  const uploads = chat.requests.filter((request) => request.path.endsWith("/files"));
+  assert.deepEqual([uploads.length, new Set(uploads.map((request) => request.headers["idempotency-key"])).size], [3, 3]);
+  const loading = page.context().waitForEvent("page").then((opened) => opened.waitForEvent("download")).catch(() => null);
+  const here = page.waitForEvent("download").catch(() => null);
+  await page.getByRole("link", { name: /prices\.csv/ }).click();
+  const loaded = await Promise.race([loading, here]);
+  assert.equal(await readFile(await loaded.path(), "utf8"), "pot,12\n");
+  assert.equal(page.url(), widget.address, "the shop's page stays");
+});
+
+met("a file that is lost by leaving is said to be, and nothing else is", async (widget) => {
+  await widget.page.route("**/files", (route) => route.abort("connectionrefused"));
+  await widget.page.locator("input[type=file]").setInputFiles([{ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("a") }]);
+  await widget.field.press("Enter");
+  await widget.page.getByText("Not sent yet. Trying again").waitFor();
+  await widget.page.reload();
+  await widget.page.getByText("Not sent. The file was lost by leaving the page.").waitFor();
+  await widget.page.getByRole("button", { name: "Delete" }).click();
+  assert.equal(await widget.page.locator(".entry--unsent").count(), 0);
+}, { expect: /Failed to load resource/ });
 
 met("addresses in what was said are links that tell the other page nothing", async (widget) => {
   chat.message(BOT, "See https://example.com/a?b=c. Or <a href=javascript:alert(1)>x</a> javascript:alert(2)");

@@ -47,6 +47,14 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     }],
     ["POST", /\/current\/messages$/, (seen) => [201, { message_id: message({ type: "customer" }, JSON.parse(seen.body).text), conversation_id: "cv_1", cursor: "0", created_at: "t" }]],
     ["POST", /\/current\/(typing|read)$/, () => [204]],
+    ["POST", /\/conversations\/\w+\/files$/, (seen) => {
+      const [, filename, mime_type, bytes] = seen.body.match(/name="file"; filename="([^"]+)"\r\nContent-Type: ([^\r]+)\r\n\r\n([^]*?)\r\n--/);
+      const file = { id: 1, filename, size: Buffer.byteLength(bytes), mime_type };
+      const activity_id = frames.length + 1;
+      files.set(`${activity_id}/1`, Buffer.from(bytes));
+      message({ type: "customer" }, "", { activity_id, attachments: [file] });
+      return [201, { status: "ok", attachments: [{ activity_id, ...file }] }];
+    }],
     ["GET", /\/files\/\d+\/\d+$/, (seen) => [200, files.get(seen.path.split("/files/")[1])]],
   ];
 
@@ -72,7 +80,8 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     const route = routes.find(([method, pattern]) => method === request.method && pattern.test(pathname));
     const [status, value] = route ? route[2](seen) : [404, { error: "Not found" }];
     const raw = Buffer.isBuffer(value);
-    response.writeHead(status, { ...CORS, "content-type": raw ? "application/octet-stream" : "application/json" });
+    const type = raw ? { "content-type": "application/octet-stream", "content-disposition": seen.query.disposition } : { "content-type": "application/json" };
+    response.writeHead(status, { ...CORS, ...type });
     response.end(raw || value === undefined ? value : JSON.stringify(value));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -11,6 +11,8 @@ import { shop } from "./shop.js";
 
 export const JANE = { name: "Jane Doe", email: "jane@example.com" };
 
+const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
+
 /** A server with a shop before it, and a browser, for the tests of one file. */
 export const stage = {
   /** @type {Server} */ server: undefined,
@@ -28,6 +30,8 @@ export async function siteKeyOf(server) {
 export function useStage() {
   before(async () => {
     stage.server = await Server.start();
+    // All visitors of the tests come from one address.
+    await stage.server.set({ limits: PLENTY });
     stage.siteKey = await siteKeyOf(stage.server);
     stage.shop = await shop(stage.server.origin);
     stage.chromium = await browser();

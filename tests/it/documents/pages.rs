@@ -144,6 +144,23 @@ async fn a_page_of_any_origin_can_load_the_widget_and_its_modules() {
 }
 
 #[tokio::test]
+async fn the_widgets_modules_are_kept_under_a_version_and_asked_for_under_another() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    let loader = client.get("/widget.js").await;
+    assert_eq!(loader.header("cache-control"), "no-cache");
+    let at = loader.text.find("web/~").expect("the loader names a version");
+    let main = loader.text[at..].split('"').next().expect("it is quoted").to_owned();
+    let kept = client.get(&format!("/{main}")).await;
+    assert_eq!(kept.status, 200, "{main}");
+    assert!(kept.header("cache-control").contains("immutable"), "{main}");
+    assert_eq!(kept.text, client.get("/web/widget/main.js").await.text);
+    let old = client.get("/web/~0123456789abcdef/widget/main.js").await;
+    assert_eq!(old.status, 200);
+    assert_eq!(old.header("cache-control"), "no-cache");
+}
+
+#[tokio::test]
 async fn every_module_that_the_widget_needs_is_there() {
     let server = Server::start().await;
     let client = server.stranger();
