@@ -1,9 +1,14 @@
 // The widget in a shop's page of another origin, under a strict policy, against the real server.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import path from "node:path";
 import { eventually } from "./harness/eventually.js";
+import { Server } from "./harness/parlor.js";
+import { shop } from "./harness/shop.js";
 import { JANE, scenario, stage, useStage, Widget } from "./harness/widget.js";
 
+const { source: AXE } = createRequire(import.meta.url)("axe-core");
 const HOURS = "What are your opening hours?";
 /** The longest of the demo's answers. */
 const ORDER = "Where is my order?";
@@ -144,4 +149,49 @@ scenario("a site key that is not valid shows nothing", async (context) => {
   await page.goto(stage.shop.page({ tag: 'data-site-key="site_nonsense"' }));
   await eventually("it says why", () => said.some((text) => text.includes("cannot be shown")));
   assert.equal(await page.locator("parlor-widget").count(), 0);
+});
+
+scenario("a flow is walked through by the buttons that it offers", async (context) => {
+  const server = await Server.start();
+  const store = await shop(server.origin);
+  try {
+    const keys = await server.credentials();
+    await server.set({ default_bot: keys.chataibot_bot_key });
+    const widget = await Widget.open(context, { shop: store, siteKey: keys.widget_site_key });
+    await widget.begin("Hello");
+    const offers = widget.page.locator(".offer");
+    await offers.first().waitFor();
+    assert.deepEqual(await offers.allTextContents(), ["Track my order", "Opening hours", "Talk to a person"]);
+    await offers.first().click();
+    await widget.page.getByText("What is your order number?").waitFor();
+    await widget.say("AC123456");
+    await widget.page.getByText(/AC123456/).nth(1).waitFor();
+    await eventually("nothing is under way", async () => (await widget.page.locator(".entry--growing, .beads, .entry--unsent").count()) === 0);
+    assert.deepEqual((await widget.texts("mine")).slice(0, 3), ["Hello", "Track my order", "AC123456"]);
+    await widget.agrees(server);
+    assert.deepEqual(widget.faults, []);
+  } finally {
+    await store.close();
+    await server.stop();
+  }
+});
+
+scenario("it can be tried on a page of the server's own", async (context) => {
+  const page = await context.newPage();
+  const faults = [];
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && faults.push(message.text()));
+  await page.goto(`${stage.server.origin}/widget-demo`);
+  await page.getByLabel("Site key").fill(stage.siteKey);
+  await page.getByLabel("Language").selectOption("de");
+  await page.getByRole("button", { name: "Show the widget" }).click();
+  await page.getByRole("dialog").waitFor();
+  assert.match(await page.locator("#snippet").textContent(), new RegExp(`src="${stage.server.origin}/widget.js"\\s+data-site-key="${stage.siteKey}" data-lang="de"`));
+  assert.equal(await page.locator(".launcher").getAttribute("aria-label"), "Chat schließen");
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  assert.deepEqual(violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html)}`), []);
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, "widget-demo.png") });
+  assert.deepEqual(faults, []);
+  await page.goto(`${stage.server.origin}/widget-demo?site_key=site_nonsense`);
+  await page.getByText("does not know this site key").waitFor();
 });

@@ -14,6 +14,7 @@ import { Panel } from "./panel.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { coloursSheet, sheet } from "./style.js";
+import { followViewport } from "./viewport.js";
 import { chosen, wordsOf } from "./words.js";
 
 export { optionsOf };
@@ -59,6 +60,8 @@ export async function mount(options) {
   const theme = () => (root.dataset.theme = !options.theme || options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
   theme();
   dark.addEventListener("change", theme);
+
+  followViewport(root);
 
   const host = document.createElement("parlor-widget");
   const shadow = host.attachShadow({ mode: "open" });

@@ -115,7 +115,7 @@ a.file:hover .file__name { text-decoration: underline; }
 .tray .file { flex: 1; }
 .drop { position: absolute; inset: 8px; display: grid; place-items: center; border: 2px dashed var(--accent); border-radius: 12px; background: var(--ground); font-weight: 600; opacity: .95; pointer-events: none; }
 @media (max-width: 480px) {
-  .root[data-open="true"] { inset: 0; }
+  .root[data-open="true"] { inset: var(--top, 0) 0 auto; block-size: var(--height, 100%); }
   .root[data-open="true"] .launcher { display: none; }
   .panel { inline-size: 100%; block-size: 100%; border: 0; border-radius: 0; }
 }

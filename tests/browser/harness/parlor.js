@@ -1,7 +1,7 @@
 // The real server: started on a free port with a directory of its own, ended by its own pid.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -46,6 +46,11 @@ export class Server {
       if (this.process.exitCode !== null) throw new Error(`${BINARY} ended:\n${this.output}`);
       return (await fetch(`${this.origin}/readyz`).catch(() => null))?.ok;
     });
+  }
+
+  /** The keys of the demo account. */
+  async credentials() {
+    return JSON.parse(await readFile(path.join(this.dataDir, "credentials.json"), "utf8"));
   }
 
   /** Changes settings of its only account, for which it is stopped and started. */

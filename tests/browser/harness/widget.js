@@ -1,8 +1,6 @@
 // The widget in a shop's page, spoken of in its own words.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { after, before, test } from "node:test";
 import { eventually } from "./eventually.js";
 import { browser, DESKTOP } from "./page.js";
@@ -23,7 +21,7 @@ export const stage = {
 
 /** A server's own site key. */
 export async function siteKeyOf(server) {
-  return JSON.parse(await readFile(path.join(server.dataDir, "credentials.json"), "utf8")).widget_site_key;
+  return (await server.credentials()).widget_site_key;
 }
 
 /** Starts what the tests of this file stand on. */
