@@ -142,6 +142,33 @@ scenario("a conversation token that is refused gives way to the visitor's own", 
   await widget.agrees();
 });
 
+scenario("somebody whom the shop knows is asked nothing, and finds the conversation on every device", async (context) => {
+  const visitorToken = `customer-${Date.now()}-of-the-shop`;
+  const identify = (widget) => widget.page.evaluate((who) => window.ParlorWidget.identify(who), { ...JANE, visitorToken });
+  // What a browser itself says of asking for a conversation that is not there yet.
+  const widget = await Widget.open(context, { expect: /40[14]/ });
+  await widget.unfold();
+  await identify(widget);
+  await widget.page.locator(".about").waitFor({ state: "hidden" });
+  await widget.say(HOURS);
+  await widget.answers(1);
+  const elsewhere = await stage.chromium.newContext();
+  try {
+    const other = await Widget.open(elsewhere);
+    await identify(other);
+    await other.unfold();
+    await other.answers(1);
+    await other.say(ORDER);
+    await other.answers(2);
+    await widget.answers(2);
+    await other.agrees();
+    await widget.agrees();
+    assert.deepEqual([widget.faults, other.faults], [[], []]);
+  } finally {
+    await elsewhere.close();
+  }
+});
+
 scenario("a site key that is not valid shows nothing", async (context) => {
   const page = await context.newPage();
   const said = [];
