@@ -1,12 +1,13 @@
 // The widget in a shop's page of another origin, under a strict policy, against the real server.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { eventually } from "./harness/eventually.js";
 import { Server } from "./harness/parlor.js";
 import { shop } from "./harness/shop.js";
-import { JANE, scenario, stage, useStage, Widget } from "./harness/widget.js";
+import { JANE, PIXEL, scenario, stage, useStage, Widget } from "./harness/widget.js";
 
 const { source: AXE } = createRequire(import.meta.url)("axe-core");
 const HOURS = "What are your opening hours?";
@@ -167,6 +168,29 @@ scenario("somebody whom the shop knows is asked nothing, and finds the conversat
   } finally {
     await elsewhere.close();
   }
+});
+
+scenario("files go there and come back as they were", async (context) => {
+  const widget = await Widget.open(context, { about: { pictures: "blob:" } });
+  await widget.begin("I want to talk to a human");
+  await widget.page.locator(".event").first().waitFor();
+  const prices = Buffer.from("name,price\npot,12\n");
+  await widget.page.locator("input[type=file]").setInputFiles([
+    { name: "prices.csv", mimeType: "text/csv", buffer: prices },
+    { name: "чайник.png", mimeType: "image/png", buffer: PIXEL },
+  ]);
+  await widget.say("Here they are:");
+  await eventually("both arrived", async () => (await widget.page.locator('[data-key^="message:"] a.file').count()) === 2);
+  await eventually("nothing is left to send", async () => (await widget.page.locator(".entry--unsent").count()) === 0);
+  await widget.page.locator(".file__picture").waitFor();
+  const loading = widget.download();
+  await widget.page.getByRole("link", { name: /prices\.csv/ }).click();
+  const loaded = await loading;
+  assert.equal(loaded.suggestedFilename(), "prices.csv");
+  assert.deepEqual(await readFile(await loaded.path()), prices);
+  assert.deepEqual((await widget.stored()).map((message) => message.attachments?.[0].filename), [undefined, undefined, "prices.csv", "чайник.png"]);
+  assert.deepEqual(await widget.texts("mine"), ["I want to talk to a human", "Here they are:"], "a file's name is not shown twice");
+  assert.deepEqual(widget.faults, []);
 });
 
 scenario("a site key that is not valid shows nothing", async (context) => {

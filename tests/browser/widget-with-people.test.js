@@ -8,13 +8,11 @@ import { eventually } from "./harness/eventually.js";
 import { browser, DESKTOP } from "./harness/page.js";
 import { pretend } from "./harness/pretend.js";
 import { shop } from "./harness/shop.js";
-import { Widget } from "./harness/widget.js";
+import { PIXEL, Widget } from "./harness/widget.js";
 
 const BOT = { type: "bot", name: "Teapot" };
 const SARAH = { type: "agent", name: "Sarah" };
 const ME = { type: "customer" };
-/** One transparent pixel. */
-const PIXEL = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
 
 let chromium;
 let chat;
@@ -159,10 +157,9 @@ met("files go by the button, by pasting and by dropping, and come back", async (
   assert.deepEqual(await widget.texts("mine"), ["Hello", "Here:"]);
   const uploads = chat.requests.filter((request) => request.path.endsWith("/files"));
   assert.deepEqual([uploads.length, new Set(uploads.map((request) => request.headers["idempotency-key"])).size], [3, 3]);
-  const loading = page.context().waitForEvent("page").then((opened) => opened.waitForEvent("download")).catch(() => null);
-  const here = page.waitForEvent("download").catch(() => null);
+  const loading = widget.download();
   await page.getByRole("link", { name: /prices\.csv/ }).click();
-  const loaded = await Promise.race([loading, here]);
+  const loaded = await loading;
   assert.equal(await readFile(await loaded.path(), "utf8"), "pot,12\n");
   assert.equal(page.url(), widget.address, "the shop's page stays");
 });

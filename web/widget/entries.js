@@ -99,7 +99,9 @@ export class Entries {
     const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : this.clock.format(at));
     time.dateTime = entry.at;
     const meta = element("p", "meta", time, ...notes.map((note) => element("span", "", note)));
-    const said = entry.text ? [text(entry.text, true)] : [];
+    // A file that came without words has its name for a text.
+    const named = entry.files?.some((file) => file.filename === entry.text);
+    const said = entry.text && !named ? [text(entry.text, true)] : [];
     if (entry.language && said[0]) said[0].lang = entry.language;
     const files = entry.files?.length > 0 ? [this.files.list(entry)] : [];
     const side = entry.author.type === "customer" ? "mine" : "theirs";

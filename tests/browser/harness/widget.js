@@ -7,6 +7,9 @@ import { browser, DESKTOP } from "./page.js";
 import { Server } from "./parlor.js";
 import { shop } from "./shop.js";
 
+/** One transparent pixel. */
+export const PIXEL = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
 export const JANE = { name: "Jane Doe", email: "jane@example.com" };
 
 const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
@@ -133,6 +136,14 @@ export class Widget {
       if ((await this.page.locator(".entry--growing, .beads, .entry--unsent").count()) > 0) return null;
       const texts = await this.texts("theirs");
       return texts.length === count && texts;
+    });
+  }
+
+  /** The next file that is saved, by this page or by one that it opens for that. */
+  download() {
+    return new Promise((resolve) => {
+      this.page.once("download", resolve);
+      this.page.context().on("page", (opened) => opened.once("download", resolve));
     });
   }
 
