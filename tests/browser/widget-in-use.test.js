@@ -205,8 +205,8 @@ async function inspect(context, name, lang) {
   await widget.page.locator(".offer").first().waitFor();
   await look("4-offers");
   chat.tell("conversation.assigned", { conversation_id: "cv_1", agent: { name: "Sarah" } });
-  const attachments = [{ id: 1, filename: "prices of all our teapots in every colour.pdf", size: 1_234_567, mime_type: "application/pdf" }];
-  chat.message(SARAH, lang === "ar" ? "تفضل" : "Here you are.", { activity_id: 3, attachments });
+  const attachments = [{ activity_id: 3, id: 1, filename: "prices of all our teapots in every colour.pdf", size: 1_234_567, mime_type: "application/pdf" }];
+  chat.message(SARAH, lang === "ar" ? "تفضل" : "Here you are.", { attachments });
   const mine = chat.message({ type: "customer" }, "Thank you");
   chat.tell("conversation.read", { reader: "agent", message_id: mine });
   chat.tell("typing", { author: SARAH, typing: true }, { passing: true });

@@ -108,11 +108,11 @@ met("typing is told while it goes on, and its end", async (widget) => {
   assert.deepEqual(asked("/typing"), [{ typing: true }, { typing: false }]);
 });
 
-const file = { id: 1, filename: "pot <b>.png", size: PIXEL.length, mime_type: "image/png" };
+const file = { activity_id: 7, id: 1, filename: "pot <b>.png", size: PIXEL.length, mime_type: "image/png" };
 for (const [name, pictures, shown] of [["shown where the policy allows it", "blob:", true], ["a link where it does not", "", false]]) {
   met(`a picture is ${name}`, async (widget) => {
     chat.files.set("7/1", PIXEL);
-    chat.message(SARAH, "Look:", { activity_id: 7, attachments: [file, { id: 2, filename: "list.pdf", size: 123_456, mime_type: "application/pdf" }] });
+    chat.message(SARAH, "Look:", { attachments: [file, { activity_id: 7, id: 2, filename: "list.pdf", size: 123_456, mime_type: "application/pdf" }] });
     const link = widget.page.getByRole("link", { name: /^Download\s+pot <b>\.png\s+70 byte$/ });
     await link.waitFor();
     await eventually("the picture was fetched", () => chat.requests.some((request) => request.path.endsWith("/files/7/1")));

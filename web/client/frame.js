@@ -22,13 +22,12 @@
  * @property {boolean} [partial]
  * @property {string[]} [buttons]  Answers to choose from.
  * @property {FileData[]} [attachments]
- * @property {number | string} [activity_id]  Names the message where its files are fetched.
  * @property {string} created_at
  */
 
 /**
- * A file that came with a message; how it is fetched is the surface's matter.
- * @typedef {{id: number, filename: string, size: number, mime_type: string}} FileData
+ * A file that came with a message; `activity_id` and `id` name it where it is fetched.
+ * @typedef {{activity_id: number, id: number, filename: string, size: number, mime_type: string}} FileData
  */
 
 /** @typedef {{conversation_id: string, contact_id?: string, channel?: string}} ConversationData */

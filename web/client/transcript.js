@@ -25,7 +25,6 @@ import { begun, grown, points } from "./reply.js";
  * @property {boolean} partial  Stopped before its end.
  * @property {string[]} buttons  Answers to choose from.
  * @property {import("./frame.js").FileData[]} files
- * @property {number | string | null} activity  Names the message where its files are fetched.
  * @property {string} at
  */
 
@@ -239,7 +238,6 @@ function message(data) {
     partial: data.partial ?? false,
     buttons: data.buttons ?? [],
     files: data.attachments ?? [],
-    activity: data.activity_id ?? null,
     at: data.created_at,
   };
 }

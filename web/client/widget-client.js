@@ -10,7 +10,7 @@ import { Parlor } from "./parlor-client.js";
 import { persist } from "./retry.js";
 
 /** @typedef {{greeting: string, brand?: string, look?: {color?: string, text_color?: string}}} WidgetConfig */
-/** @typedef {{activity_id: number | string, id: number, filename: string, size: number, mime_type: string}} WidgetFile */
+/** @typedef {import("./frame.js").FileData} WidgetFile */
 /** @typedef {{direction: "inbound" | "outbound", body: string, timestamp: string, author: string, attachments?: WidgetFile[]}} WidgetMessage */
 /** @typedef {{name: string, email: string, message: string, visitorToken: string}} Opening */
 /** @typedef {{idempotencyKey?: string, retries?: number, signal?: AbortSignal}} WriteOptions */
@@ -96,7 +96,7 @@ export class WidgetClient {
    */
   async file(visitorToken, file, options = {}) {
     const { disposition, signal } = options;
-    const path = `${at(visitorToken)}/files/${encodeURIComponent(file.activity_id)}/${file.id}${query({ disposition })}`;
+    const path = `${at(visitorToken)}/files/${file.activity_id}/${file.id}${query({ disposition })}`;
     const response = await this.parlor.answer("GET", path, { signal, headers: { accept: "*/*" } });
     return response.blob();
   }
@@ -109,7 +109,7 @@ export class WidgetClient {
    */
   fileUrl(visitorToken, file, options = {}) {
     const values = { disposition: options.disposition, site_key: this.siteKey };
-    const path = `${at(visitorToken)}/files/${encodeURIComponent(file.activity_id)}/${file.id}${query(values)}`;
+    const path = `${at(visitorToken)}/files/${file.activity_id}/${file.id}${query(values)}`;
     return new URL(path, this.parlor.origin).href;
   }
 

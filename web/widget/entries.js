@@ -103,7 +103,7 @@ export class Entries {
     const named = entry.files?.some((file) => file.filename === entry.text);
     const said = entry.text && !named ? [text(entry.text, true)] : [];
     if (entry.language && said[0]) said[0].lang = entry.language;
-    const files = entry.files?.length > 0 ? [this.files.list(entry)] : [];
+    const files = entry.files?.length > 0 ? [this.files.list(entry.files)] : [];
     const side = entry.author.type === "customer" ? "mine" : "theirs";
     return element("li", `entry entry--${side} entry--${entry.author.type}`, this.who(entry.author, first), ...said, ...files, meta);
   }

@@ -8,7 +8,6 @@
 import { element } from "../element.js";
 import { icon } from "./icons.js";
 
-/** @typedef {import("../client/transcript.js").Message} Message */
 /** @typedef {import("../client/frame.js").FileData} FileData */
 /** @typedef {import("../client/parlor-client.js").WidgetClient} WidgetClient */
 /** @typedef {import("./words.js").Words} Words */
@@ -52,9 +51,9 @@ export class Files {
     return new Intl.NumberFormat(this.language, format).format(bytes / 1000 ** step);
   }
 
-  /** @param {Message} message */
-  list(message) {
-    return element("ul", "files", ...message.files.map((file) => element("li", "", this.one(message, file))));
+  /** @param {FileData[]} files */
+  list(files) {
+    return element("ul", "files", ...files.map((file) => element("li", "", this.one(file))));
   }
 
   /** @param {{name: string, size: number}} file */
@@ -63,22 +62,19 @@ export class Files {
   }
 
   /**
-   * @param {Message} message
    * @param {FileData} file
    * @private
    */
-  one(message, file) {
+  one(file) {
     const name = element("span", "file__name", element("bdi", "", file.filename));
     const size = this.size(file.size);
-    if (message.activity === null) return element("div", "file", icon("clip"), name, element("span", "file__size", size));
-    const place = { activity_id: message.activity, id: file.id };
     const link = element("a", "file", element("span", "hidden", `${this.words.download} `), icon("clip"), name, element("span", "file__size", size));
-    link.href = this.client.fileUrl(this.visitorToken(), place, { disposition: "attachment" });
+    link.href = this.client.fileUrl(this.visitorToken(), file, { disposition: "attachment" });
     link.target = "_blank"; // Whatever is answered, the shop's page stays.
     link.rel = "noopener noreferrer";
     link.download = file.filename;
     if (PICTURES.includes(file.mime_type) && file.size <= LARGEST_PREVIEW) {
-      this.wanted.set(link, () => this.show(link, place, file));
+      this.wanted.set(link, () => this.show(link, file));
       this.watcher.observe(link);
     }
     return link;
@@ -86,14 +82,13 @@ export class Files {
 
   /**
    * @param {HTMLAnchorElement} link
-   * @param {{activity_id: number | string, id: number}} place
    * @param {FileData} file
    * @private
    */
-  async show(link, place, file) {
+  async show(link, file) {
     let fetched = this.fetched.get(link.href);
     if (!fetched) {
-      const blob = this.client.file(this.visitorToken(), place, { disposition: "inline" });
+      const blob = this.client.file(this.visitorToken(), file, { disposition: "inline" });
       fetched = blob.then((blob) => URL.createObjectURL(new Blob([blob], { type: file.mime_type })));
       this.fetched.set(link.href, fetched);
       fetched.catch(() => this.fetched.delete(link.href));

@@ -49,11 +49,11 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     ["POST", /\/current\/(typing|read)$/, () => [204]],
     ["POST", /\/conversations\/\w+\/files$/, (seen) => {
       const [, filename, mime_type, bytes] = seen.body.match(/name="file"; filename="([^"]+)"\r\nContent-Type: ([^\r]+)\r\n\r\n([^]*?)\r\n--/);
-      const file = { id: 1, filename, size: Buffer.byteLength(bytes), mime_type };
       const activity_id = frames.length + 1;
+      const file = { activity_id, id: 1, filename, size: Buffer.byteLength(bytes), mime_type };
       files.set(`${activity_id}/1`, Buffer.from(bytes));
-      message({ type: "customer" }, "", { activity_id, attachments: [file] });
-      return [201, { status: "ok", attachments: [{ activity_id, ...file }] }];
+      message({ type: "customer" }, filename, { attachments: [file] });
+      return [201, { status: "ok", attachments: [file] }];
     }],
     ["GET", /\/files\/\d+\/\d+$/, (seen) => [200, files.get(seen.path.split("/files/")[1])]],
   ];

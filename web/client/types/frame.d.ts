@@ -25,13 +25,10 @@ export type MessageData = {
      */
     buttons?: string[];
     attachments?: FileData[];
-    /**
-     * Names the message where its files are fetched.
-     */
-    activity_id?: number | string;
     created_at: string;
 };
 export type FileData = {
+    activity_id: number;
     id: number;
     filename: string;
     size: number;
@@ -122,12 +119,11 @@ export type ConversationView = {
  * @property {boolean} [partial]
  * @property {string[]} [buttons]  Answers to choose from.
  * @property {FileData[]} [attachments]
- * @property {number | string} [activity_id]  Names the message where its files are fetched.
  * @property {string} created_at
  */
 /**
- * A file that came with a message; how it is fetched is the surface's matter.
- * @typedef {{id: number, filename: string, size: number, mime_type: string}} FileData
+ * A file that came with a message; `activity_id` and `id` name it where it is fetched.
+ * @typedef {{activity_id: number, id: number, filename: string, size: number, mime_type: string}} FileData
  */
 /** @typedef {{conversation_id: string, contact_id?: string, channel?: string}} ConversationData */
 /** @typedef {{conversation_id: string, trigger_message?: {text: string} | null, assigned_agent?: {name: string} | null}} EscalatedData */

@@ -26,10 +26,6 @@ export type Message = {
      */
     buttons: string[];
     files: import("./frame.js").FileData[];
-    /**
-     * Names the message where its files are fetched.
-     */
-    activity: number | string | null;
     at: string;
 };
 export type Notice = {
@@ -93,7 +89,6 @@ export type Transcript = {
  * @property {boolean} partial  Stopped before its end.
  * @property {string[]} buttons  Answers to choose from.
  * @property {import("./frame.js").FileData[]} files
- * @property {number | string | null} activity  Names the message where its files are fetched.
  * @property {string} at
  */
 /**

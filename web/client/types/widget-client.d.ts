@@ -13,13 +13,7 @@ export type WidgetConfig = {
         text_color?: string;
     };
 };
-export type WidgetFile = {
-    activity_id: number | string;
-    id: number;
-    filename: string;
-    size: number;
-    mime_type: string;
-};
+export type WidgetFile = import("./frame.js").FileData;
 export type WidgetMessage = {
     direction: "inbound" | "outbound";
     body: string;
