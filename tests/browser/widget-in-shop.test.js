@@ -80,6 +80,23 @@ scenario("a reload in mid-reply goes on, and the panel stays open", async (conte
   assert.deepEqual(widget.faults, []);
 });
 
+scenario("Stop ends the reply where it is, and the next question is answered whole", async (context) => {
+  const widget = await Widget.open(context);
+  await widget.begin(HOURS);
+  await widget.answers(1);
+  const stop = widget.page.getByRole("button", { name: "Stop" });
+  assert.equal(await stop.isVisible(), false);
+  const midReply = await widget.inMidReply(() => stop.click());
+  await widget.say(ORDER);
+  await midReply();
+  await widget.answers(2);
+  assert.equal(await widget.page.locator(".entry--theirs").last().getByText("Stopped").count(), 1);
+  assert.equal((await widget.agrees()).at(-1).partial, true);
+  await widget.say(HOURS);
+  await widget.answers(3);
+  assert.equal((await widget.agrees()).at(-1).partial, false);
+});
+
 scenario("two tabs are one conversation, from its first message on", async (context) => {
   const [first, second] = [await Widget.open(context), await Widget.open(context)];
   await first.unfold();

@@ -69,6 +69,7 @@ export class Panel {
     this.badge.setAttribute("aria-hidden", "true");
     this.launcher = this.button("launcher", words.open, icon("chat"), icon("down"), this.badge);
     this.launcher.setAttribute("aria-haspopup", "dialog");
+    this.launcher.setAttribute("aria-expanded", "false");
     this.launcher.setAttribute("aria-controls", "panel");
     this.news = element("p", "hidden");
     this.news.setAttribute("role", "status");
