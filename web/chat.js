@@ -6,20 +6,19 @@
  * server and a second tab are therefore all the same case: go on from the cursor.
  */
 
+import { emptyTranscript, Outbox, Parlor, ParlorError, reduce } from "./client/parlor-client.js";
 import { Composer } from "./composer.js";
 import { byId, element } from "./element.js";
 import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { memory } from "./memory.js";
 import { showNotice } from "./notice.js";
-import { Outbox } from "./outbox.js";
-import { Parlor, ParlorError } from "./parlor-client.js";
 import { Scroll } from "./scroll.js";
-import { emptyTranscript, reduce } from "./transcript.js";
 import { Wire } from "./wire.js";
 
-/** @typedef {import("./parlor-client.js").Demo} Demo */
-/** @typedef {import("./parlor-client.js").Frame} Frame */
+/** @typedef {import("./client/parlor-client.js").Demo} Demo */
+/** @typedef {import("./client/parlor-client.js").Frame} Frame */
+/** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
 
 /** The most that a crash of the browser can make us read again. */
@@ -38,7 +37,11 @@ class Chat {
     this.transcript = kept?.transcript ?? emptyTranscript();
     /** @type {Record<string, Seam[]>} */
     this.seams = kept?.seams ?? {};
-    this.outbox = new Outbox(this.conversation, memory.unsent(session.conversation_id), (unsent) => {
+    const deliver = async (/** @type {Unsent} */ entry) => {
+      const sent = await this.conversation.send(entry.text, { idempotencyKey: entry.key, retries: 0 });
+      return sent.message_id;
+    };
+    this.outbox = new Outbox(deliver, memory.unsent(session.conversation_id), (unsent) => {
       memory.setUnsent(session.conversation_id, unsent);
       page.draw();
     });

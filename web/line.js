@@ -6,7 +6,7 @@
 import { byId } from "./element.js";
 import { memory } from "./memory.js";
 
-/** @typedef {import("./feed.js").FeedState} FeedState */
+/** @typedef {import("./client/feed.js").FeedState} FeedState */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "dropped" | "ended"} LineState */
 
 const WORDS = {

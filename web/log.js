@@ -1,22 +1,22 @@
 /**
  * The conversation as the reader sees it: one list item per entry, kept in step with the transcript.
  *
- * Items are kept by key and only what changed is touched, so a selection or a focused button
- * survives the next chunk. Screen readers hear finished messages: an item that grows or may still
- * change says `aria-live="off"`, and a reply that ends is put in anew, which is one addition to the
- * log with its whole text. Times are the reader's own.
+ * Screen readers hear finished messages: an item that grows or may still change says
+ * `aria-live="off"`, and a reply that ends is put in anew, which is one addition to the log with its
+ * whole text. Times are the reader's own.
  */
 
 import { byId, element } from "./element.js";
+import { KeyedList, setText } from "./keyed.js";
 
-/** @typedef {import("./transcript.js").Transcript} Transcript */
-/** @typedef {import("./transcript.js").Message} Message */
-/** @typedef {import("./transcript.js").Notice} Notice */
-/** @typedef {import("./reply.js").Reply} Reply */
-/** @typedef {import("./outbox.js").Unsent} Unsent */
+/** @typedef {import("./client/transcript.js").Transcript} Transcript */
+/** @typedef {import("./client/transcript.js").Message} Message */
+/** @typedef {import("./client/transcript.js").Notice} Notice */
+/** @typedef {import("./client/reply.js").Reply} Reply */
+/** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
 /** @typedef {{transcript: Transcript, unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
-/** @typedef {{key: string, print: string, make: () => HTMLElement, grow?: (item: HTMLElement) => void}} Item */
+/** @typedef {import("./keyed.js").Item} Item */
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
@@ -24,17 +24,14 @@ export class Log {
   /** @param {{onRetry: (key: string) => void, onDelete: (key: string) => void}} actions */
   constructor(actions) {
     this.actions = actions;
-    this.list = byId("entries", HTMLElement);
+    this.keyed = new KeyedList(byId("entries", HTMLElement));
     this.region = byId("log", HTMLElement);
-    /** @type {Map<string, {item: HTMLElement, print: string}>} */
-    this.shown = new Map();
   }
 
   /** Empties the list, silently: what is put in next is history and not news. */
   clear() {
     this.region.setAttribute("aria-live", "off");
-    this.list.replaceChildren();
-    this.shown.clear();
+    this.keyed.clear();
   }
 
   /** From here on, what is added is news. */
@@ -44,30 +41,7 @@ export class Log {
 
   /** @param {Picture} picture */
   show(picture) {
-    const items = this.items(picture);
-    const keys = new Set(items.map((item) => item.key));
-    for (const [key, { item }] of this.shown) {
-      if (keys.has(key)) continue;
-      item.remove();
-      this.shown.delete(key);
-    }
-    let at = this.list.firstElementChild;
-    for (const { key, print, make, grow } of items) {
-      let known = this.shown.get(key);
-      if (!known || known.print !== print) {
-        const item = make();
-        item.dataset.key = key;
-        if (known) {
-          if (at === known.item) at = item;
-          known.item.replaceWith(item);
-        }
-        known = { item, print };
-        this.shown.set(key, known);
-      }
-      grow?.(known.item);
-      if (known.item === at) at = at.nextElementSibling;
-      else this.list.insertBefore(known.item, at);
-    }
+    this.keyed.show(this.items(picture));
   }
 
   /**
@@ -218,28 +192,17 @@ function text(words) {
   return made;
 }
 
-/**
- * @param {Element | null} holder
- * @param {string} words
- */
-function setText(holder, words) {
-  const node = holder?.firstChild;
-  if (!(node instanceof Text) || node.data === words) return;
-  if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
-  else node.data = words;
-}
-
 /** @param {Seam} seam */
 function seamWords(seam) {
   return seam.what === "restarted" ? "Written anew after an interruption" : `Resumed at character ${seam.at}`;
 }
 
-/** @param {import("./frame.js").Author} author */
+/** @param {import("./client/frame.js").Author} author */
 function nameOf(author) {
   return author.name || { bot: "Assistant", agent: "Agent", customer: "You" }[author.type];
 }
 
-/** @param {import("./frame.js").Author} author */
+/** @param {import("./client/frame.js").Author} author */
 function speakerOf(author) {
   return `${author.type}:${author.name ?? ""}`;
 }

@@ -9,9 +9,9 @@
  * the conversation.
  */
 
-/** @typedef {import("./parlor-client.js").Demo} Demo */
-/** @typedef {import("./transcript.js").Transcript} Transcript */
-/** @typedef {import("./outbox.js").Unsent} Unsent */
+/** @typedef {import("./client/parlor-client.js").Demo} Demo */
+/** @typedef {import("./client/transcript.js").Transcript} Transcript */
+/** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {{what: "resumed" | "restarted", at: number}} Seam  Where a reply was taken up again. */
 /** @typedef {{conversation_id: string, transcript: Transcript, seams: Record<string, Seam[]>}} Kept */
 

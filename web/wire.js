@@ -5,7 +5,7 @@
 import { byId, element } from "./element.js";
 import { memory } from "./memory.js";
 
-/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./client/frame.js").Frame} Frame */
 
 const SHOWN = 40;
 /** Where the panel has a place of its own beside the conversation. */

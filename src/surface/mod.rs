@@ -55,6 +55,8 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         .nest("/docs", docs::endpoint())
         .nest("/web", pages::files())
         .at("/", pages::chat())
+        .at("/widget.js", pages::widget())
+        .at("/widget-demo", pages::widget_demo())
         .at("/favicon.ico", pages::icon())
         .at("/healthz", health::alive())
         .at("/readyz", health::ready(app))

@@ -1,4 +1,9 @@
-//! The chat page and its files, embedded in the binary.
+//! The chat page, the widget and their files, embedded in the binary.
+//!
+//! Scripts may be loaded by any page: the widget runs in the pages of shops. They are the same for
+//! everybody and hold no secret. A shop's visitor asks for `/widget.js` on every page; it names the
+//! widget's modules by the version of all files, `/web/~<version>/…`, under which a browser keeps
+//! them.
 //!
 //! Not poem's endpoints for embedded files: their entity tags lack the quotes of RFC 9110, 8.8.3,
 //! and their 304 is an error without headers.
@@ -7,6 +12,9 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::web::Path;
 use poem::{Endpoint, IntoResponse, Response, Result, Route, get, handler};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use sha2::{Digest, Sha256};
+
+use crate::app::secret::hex;
 
 /// Only what the pages themselves bring; nothing is fetched from elsewhere.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -15,7 +23,19 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 /// The files' names do not change with their content: the browser asks each time, by entity tag.
-const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const ASK: HeaderValue = HeaderValue::from_static("no-cache");
+/// Under a version they never change.
+const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// What `/widget.js` imports, relative to itself.
+const MODULES: &str = "\"web/widget/";
+/// What lets a page of another origin load a script as a module, and an isolated one load it at all.
+const FOR_ANY_PAGE: [(HeaderName, HeaderValue); 2] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    ),
+];
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
@@ -26,6 +46,16 @@ pub(super) fn chat() -> impl Endpoint {
     get(get_page)
 }
 
+/// What a shop's page loads.
+pub(super) fn widget() -> impl Endpoint {
+    get(get_widget)
+}
+
+/// The widget on a page of our own, to try it.
+pub(super) fn widget_demo() -> impl Endpoint {
+    get(get_widget_demo)
+}
+
 /// What browsers ask for where a page names no icon.
 pub(super) fn icon() -> impl Endpoint {
     get(get_icon)
@@ -33,45 +63,86 @@ pub(super) fn icon() -> impl Endpoint {
 
 /// Everything under `/web`.
 pub(super) fn files() -> Route {
-    Route::new().at("/:name", get(get_file))
+    Route::new().at("/*path", get(get_file))
 }
 
 #[handler]
 fn get_page(headers: &HeaderMap) -> Result<Response> {
-    served("index.html", headers)
+    served("index.html", headers, ASK)
+}
+
+#[handler]
+fn get_widget(headers: &HeaderMap) -> Result<Response> {
+    let version = version();
+    let file = found("widget.js")?;
+    let text = String::from_utf8_lossy(&file.data);
+    let text = text.replace(MODULES, &format!("\"web/~{version}/widget/"));
+    answer(&file, text.into_bytes(), &format!("\"{version}\""), headers, ASK)
+}
+
+#[handler]
+fn get_widget_demo(headers: &HeaderMap) -> Result<Response> {
+    served("widget-demo.html", headers, ASK)
 }
 
 #[handler]
 fn get_icon(headers: &HeaderMap) -> Result<Response> {
-    served("favicon.svg", headers)
+    served("favicon.svg", headers, ASK)
 }
 
 #[handler]
-fn get_file(Path(name): Path<String>, headers: &HeaderMap) -> Result<Response> {
-    served(&name, headers)
+fn get_file(Path(path): Path<String>, headers: &HeaderMap) -> Result<Response> {
+    match path.strip_prefix('~').and_then(|rest| rest.split_once('/')) {
+        // Another version's page, from before an upgrade, gets what there is, and keeps none of it.
+        Some((named, path)) => served(path, headers, if named == version() { KEEP } else { ASK }),
+        None => served(&path, headers, ASK),
+    }
 }
 
-fn served(name: &str, asked: &HeaderMap) -> Result<Response> {
-    let file = Web::get(name).ok_or(poem::error::NotFoundError)?;
-    let tag = tag(&file);
+fn served(path: &str, asked: &HeaderMap, caching: HeaderValue) -> Result<Response> {
+    let file = found(path)?;
+    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    let bytes = file.data.to_vec();
+    answer(&file, bytes, &tag, asked, caching)
+}
+
+fn found(path: &str) -> Result<EmbeddedFile> {
+    Ok(Web::get(path).ok_or(poem::error::NotFoundError)?)
+}
+
+fn answer(
+    file: &EmbeddedFile,
+    bytes: Vec<u8>,
+    tag: &str,
+    asked: &HeaderMap,
+    caching: HeaderValue,
+) -> Result<Response> {
     let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     let fresh = known
         .is_some_and(|known| known.split(',').any(|one| one.trim() == tag || one.trim() == "*"));
+    let kind = file.metadata.mimetype();
     let mut response = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let kind = file.metadata.mimetype().to_owned();
-        Response::builder().content_type(kind).body(file.data.into_owned())
+        Response::builder().content_type(kind).body(bytes)
     };
     let headers: [(HeaderName, HeaderValue); 3] = [
-        (header::ETAG, HeaderValue::from_str(&tag).map_err(poem::error::InternalServerError)?),
+        (header::ETAG, HeaderValue::from_str(tag).map_err(poem::error::InternalServerError)?),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, CACHE),
+        (header::CACHE_CONTROL, caching),
     ];
     response.headers_mut().extend(headers);
+    if kind == "text/javascript" {
+        response.headers_mut().extend(FOR_ANY_PAGE);
+    }
     Ok(response)
 }
 
-fn tag(file: &EmbeddedFile) -> String {
-    format!("\"{}\"", crate::app::secret::hex(&file.metadata.sha256_hash()[..16]))
+/// Names the files as they are, all together.
+fn version() -> String {
+    let hash = Web::iter().fold(Sha256::new(), |hash, path| {
+        let file = Web::get(&path).map(|file| file.metadata.sha256_hash()).unwrap_or_default();
+        hash.chain_update(path.as_bytes()).chain_update(file)
+    });
+    hex(&hash.finalize()[..8])
 }

@@ -1,11 +1,12 @@
 // The real server: started on a free port with a directory of its own, ended by its own pid.
 
-import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { eventually } from "./eventually.js";
 
 const BINARY = process.env.PARLOR_BIN ?? fileURLToPath(new URL("../../../target/debug/parlor", import.meta.url));
@@ -45,6 +46,19 @@ export class Server {
       if (this.process.exitCode !== null) throw new Error(`${BINARY} ended:\n${this.output}`);
       return (await fetch(`${this.origin}/readyz`).catch(() => null))?.ok;
     });
+  }
+
+  /** The keys of the demo account. */
+  async credentials() {
+    return JSON.parse(await readFile(path.join(this.dataDir, "credentials.json"), "utf8"));
+  }
+
+  /** Changes settings of its only account, for which it is stopped and started. */
+  async set(settings) {
+    await this.end("SIGTERM");
+    const args = ["account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings)];
+    await promisify(execFile)(BINARY, args, { env: ENVIRONMENT });
+    await this.up();
   }
 
   /** Ends it: SIGKILL without a word of warning, SIGTERM politely. */

@@ -117,3 +117,85 @@ async fn a_page_that_is_not_there_is_not_found() {
         assert_eq!(server.stranger().get(path).await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_any_origin_can_load_the_widget_and_its_modules() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    for path in ["/widget.js", "/web/widget/main.js", "/web/widget/words/ar.js"] {
+        let script = client.get(path).await;
+        assert_eq!(script.status, 200, "{path}");
+        assert!(script.header("content-type").starts_with("text/javascript"), "{path}");
+        assert_eq!(script.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(script.header("cross-origin-resource-policy"), "cross-origin", "{path}");
+        assert_eq!(script.header("x-content-type-options"), "nosniff", "{path}");
+        let tag = script.header("etag").to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with('"'), "{path}: {tag}");
+        let again = client.with("if-none-match", &tag).get(path).await;
+        assert_eq!(again.status, 304, "{path}");
+        assert_eq!(again.header("access-control-allow-origin"), "*", "{path}");
+        assert!(again.text.is_empty(), "{path}");
+    }
+    for path in ["/", "/web/chat.css", "/widget-demo"] {
+        let page = client.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.header("access-control-allow-origin"), "", "{path} is no script");
+    }
+}
+
+#[tokio::test]
+async fn the_widgets_modules_are_kept_under_a_version_and_asked_for_under_another() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    let loader = client.get("/widget.js").await;
+    assert_eq!(loader.header("cache-control"), "no-cache");
+    let at = loader.text.find("web/~").expect("the loader names a version");
+    let main = loader.text[at..].split('"').next().expect("it is quoted").to_owned();
+    let kept = client.get(&format!("/{main}")).await;
+    assert_eq!(kept.status, 200, "{main}");
+    assert!(kept.header("cache-control").contains("immutable"), "{main}");
+    assert_eq!(kept.text, client.get("/web/widget/main.js").await.text);
+    let old = client.get("/web/~0123456789abcdef/widget/main.js").await;
+    assert_eq!(old.status, 200);
+    assert_eq!(old.header("cache-control"), "no-cache");
+}
+
+#[tokio::test]
+async fn every_module_that_the_widget_needs_is_there() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    let mut found = vec!["/web/widget/main.js".to_owned(), "/web/widget-demo.js".to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at).cloned() {
+        let script = client.get(&path).await;
+        assert_eq!(script.status, 200, "{path} is imported");
+        let base = reqwest::Url::parse(&format!("http://server{path}")).expect("a URL");
+        for line in script.text.lines().filter(|line| line.contains(" from \"")) {
+            let (_, target) = line.split_once(" from \"").expect("an import");
+            let target = target.split('"').next().unwrap_or_default();
+            let target = base.join(target).expect("a relative import").path().to_owned();
+            if !found.contains(&target) {
+                found.push(target);
+            }
+        }
+        at += 1;
+    }
+    assert!(found.len() > 20, "only {found:?}");
+}
+
+#[tokio::test]
+async fn nothing_but_the_pages_files_is_served() {
+    let server = Server::start().await;
+    for path in [
+        "/web/",
+        "/web/widget",
+        "/web/nothing.js",
+        "/web/../Cargo.toml",
+        "/web/..%2fCargo.toml",
+        "/web/%2e%2e/Cargo.toml",
+        "/web/widget/..%2f..%2f..%2fCargo.toml",
+        "/web/%2fetc%2fpasswd",
+    ] {
+        assert_eq!(server.stranger().get(path).await.status, 404, "{path}");
+    }
+}

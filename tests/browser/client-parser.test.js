@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SseParser } from "../../web/sse-parser.js";
+import { SseParser } from "../../web/client/sse-parser.js";
 
 const bytes = (text) => new TextEncoder().encode(text);
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyTranscript, reduce, transcriptOf } from "../../web/transcript.js";
+import { emptyTranscript, reduce, transcriptOf } from "../../web/client/transcript.js";
 
 let cursors = 0;
 

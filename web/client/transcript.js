@@ -23,6 +23,8 @@ import { begun, grown, points } from "./reply.js";
  * @property {string | null} language
  * @property {string | null} inReplyTo
  * @property {boolean} partial  Stopped before its end.
+ * @property {string[]} buttons  Answers to choose from.
+ * @property {import("./frame.js").FileData[]} files
  * @property {string} at
  */
 
@@ -39,7 +41,7 @@ import { begun, grown, points } from "./reply.js";
 /**
  * @typedef {object} Transcript
  * @property {string} cursor    The place after the last frame that was folded in.
- * @property {"bot" | "escalated" | "assigned" | "resolved"} status
+ * @property {"bot" | "escalated" | "assigned" | "resolved" | "deleted"} status
  * @property {string | null} agent  Who took over, as far as known.
  * @property {(Message | Notice)[]} entries  Oldest first.
  * @property {Reply[]} replies  Under way, in the order they began.
@@ -160,7 +162,10 @@ function change(state, frame) {
       const others = without(state.typing, data.author.type);
       return { typing: data.typing ? [...others, data.author] : others };
     }
+    case "conversation.deleted":
+      return { status: "deleted", typing: [], replies: [], waiting: [] };
     case "conversation.started":
+    case "conversation.updated":
     case "resume":
       return {};
     default:
@@ -231,6 +236,8 @@ function message(data) {
     language: data.language ?? null,
     inReplyTo: data.in_reply_to ?? null,
     partial: data.partial ?? false,
+    buttons: data.buttons ?? [],
+    files: data.attachments ?? [],
     at: data.created_at,
   };
 }

@@ -20,7 +20,14 @@
  * @property {string | null} [language]
  * @property {string | null} [in_reply_to]
  * @property {boolean} [partial]
+ * @property {string[]} [buttons]  Answers to choose from.
+ * @property {FileData[]} [attachments]
  * @property {string} created_at
+ */
+
+/**
+ * A file that came with a message; `activity_id` and `id` name it where it is fetched.
+ * @typedef {{activity_id: number, id: number, filename: string, size: number, mime_type: string}} FileData
  */
 
 /** @typedef {{conversation_id: string, contact_id?: string, channel?: string}} ConversationData */
@@ -42,6 +49,8 @@
  *   | FrameOf<"conversation.assigned", AssignedData>
  *   | FrameOf<"conversation.resolved", ConversationData>
  *   | FrameOf<"conversation.reopened", ConversationData>
+ *   | FrameOf<"conversation.updated", {conversation_id: string, title?: string}>
+ *   | FrameOf<"conversation.deleted", ConversationData>
  *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string}>
  *   | FrameOf<"message.inbound", MessageData>
  *   | FrameOf<"message.outbound", MessageData>

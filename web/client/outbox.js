@@ -7,18 +7,21 @@
  * the server refuses waits for the writer. An entry leaves when the feed has brought its message.
  */
 
-import { newKey, ParlorError } from "./parlor-client.js";
+import { newKey } from "./conversation.js";
+import { ParlorError } from "./parlor-error.js";
+import { backoff } from "./retry.js";
 
-/** @typedef {import("./parlor-client.js").Conversation} Conversation */
 /** @typedef {import("./transcript.js").Transcript} Transcript */
+/** @typedef {import("./transcript.js").Message} Message */
 
 /**
  * @typedef {object} Unsent
  * @property {string} key
  * @property {string} text
+ * @property {{name: string, size: number}} [file]
  * @property {"waiting" | "sending" | "sent" | "refused"} state
  * @property {string} reason
- * @property {string | null} messageId  Once it was answered.
+ * @property {string | null} messageId  Once it was answered, where the answer names it.
  * @property {number} known  How many entries the transcript had when it was written.
  */
 
@@ -27,12 +30,13 @@ const LONGEST_AGAIN_MS = 30_000;
 
 export class Outbox {
   /**
-   * @param {Conversation} conversation
+   * @param {(entry: Unsent) => Promise<string | null>} deliver  One attempt; answers the message's
+   *   id, or null when it is delivered and its id is not told.
    * @param {Unsent[]} kept  What an earlier page left.
    * @param {(entries: Unsent[]) => void} onChange
    */
-  constructor(conversation, kept, onChange) {
-    this.conversation = conversation;
+  constructor(deliver, kept, onChange) {
+    this.deliver = deliver;
     /** @type {Unsent[]} */
     this.entries = kept.map((entry) => (entry.state === "sending" ? { ...entry, state: "waiting" } : entry));
     this.onChange = onChange;
@@ -48,9 +52,11 @@ export class Outbox {
   /**
    * @param {string} text
    * @param {number} known
+   * @param {{key?: string, file?: {name: string, size: number}}} [about]
    */
-  add(text, known) {
-    this.entries.push({ key: newKey(), text, state: "waiting", reason: "", messageId: null, known });
+  add(text, known, about = {}) {
+    const { key = newKey(), file } = about;
+    this.entries.push({ key, text, ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, known });
     this.onChange(this.entries);
     this.pump();
   }
@@ -88,9 +94,9 @@ export class Outbox {
       if (!next || this.held || this.closed) break;
       this.change(next.key, { state: "sending" });
       try {
-        const sent = await this.conversation.send(next.text, { idempotencyKey: next.key });
+        const messageId = await this.deliver(next);
         this.failures = 0;
-        this.change(next.key, { state: "sent", reason: "", messageId: sent.message_id });
+        this.change(next.key, { state: "sent", reason: "", messageId });
       } catch (error) {
         if (error instanceof ParlorError && error.final) {
           this.change(next.key, { state: "refused", reason: error.message });
@@ -98,7 +104,7 @@ export class Outbox {
         }
         const { message, retryAfterMs } = error instanceof ParlorError ? error : { message: String(error), retryAfterMs: 0 };
         this.change(next.key, { state: "waiting", reason: message });
-        const pause = Math.min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** this.failures++);
+        const pause = backoff(this.failures++, AGAIN_MS, LONGEST_AGAIN_MS);
         if (!this.closed) this.timer = setTimeout(() => this.pump(), Math.max(pause, retryAfterMs));
         break;
       }
@@ -115,21 +121,25 @@ export class Outbox {
   shown(transcript) {
     const ids = new Set(transcript.entries.map((entry) => entry.id));
     const left = this.entries.filter((entry) => entry.messageId === null || !ids.has(entry.messageId));
-    if (left.length < this.entries.length) {
-      this.entries = left;
-      this.onChange(left);
-    }
-    const mine = new Set(left.map((entry) => entry.messageId));
+    const named = new Set(left.map((entry) => entry.messageId));
     /** @type {Set<string>} */
     const taken = new Set();
-    return left.filter((entry) => {
+    /** @type {Set<Unsent>} */
+    const arrived = new Set();
+    const shown = left.filter((entry) => {
       if (entry.state === "refused" || entry.messageId !== null) return true;
       const early = transcript.entries
         .slice(entry.known)
-        .find((each) => isCustomers(each, entry.text) && !taken.has(each.id) && !mine.has(each.id));
+        .find((each) => isItself(each, entry) && !taken.has(each.id) && !named.has(each.id));
       if (early) taken.add(early.id);
+      if (early && entry.state === "sent") arrived.add(entry);
       return !early;
     });
+    if (left.length - arrived.size < this.entries.length) {
+      this.entries = left.filter((entry) => !arrived.has(entry));
+      this.onChange(this.entries);
+    }
+    return shown;
   }
 
   /**
@@ -144,9 +154,12 @@ export class Outbox {
 }
 
 /**
- * @param {import("./transcript.js").Message | import("./transcript.js").Notice} entry
- * @param {string} text
+ * Whether that may be the message of this entry.
+ * @param {Transcript["entries"][number]} each
+ * @param {Unsent} entry
  */
-function isCustomers(entry, text) {
-  return entry.kind === "message" && entry.author.type === "customer" && entry.text === text;
+function isItself(each, entry) {
+  if (each.kind !== "message" || each.author.type !== "customer") return false;
+  const { file } = entry;
+  return file ? each.files?.some((one) => one.size === file.size) : each.text === entry.text;
 }

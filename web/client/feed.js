@@ -2,18 +2,21 @@
  * A conversation's live feed as one endless iteration: it reconnects by itself and proves that
  * nothing was missed.
  *
- * Every frame names the cursor before it. A frame whose `prev` is the cursor we hold is the next
- * one; one that was seen already is a duplicate and is dropped; anything else means that something
- * is missing, so the connection is dropped and opened again at the cursor we hold. A consumer
- * therefore gets every frame once and in order, or waits. What the server refuses for good (401,
- * 404) ends the iteration with a ParlorError; nothing else does.
+ * A frame whose `prev` is the cursor we hold is the next one; one that was seen already is a
+ * duplicate and is dropped; anything else means that something is missing. What is missing is then
+ * fetched from the stored feed, and where that does not close the hole (a reply's chunks are not
+ * stored) the connection is opened again at the cursor we hold. A consumer therefore gets every
+ * frame once and in order, or waits. What the server refuses for good (401 after renewing, 404)
+ * ends the iteration with a ParlorError; nothing else does.
  */
 
+import { Chain } from "./chain.js";
 import { ParlorError } from "./parlor-error.js";
+import { backoff, pause, within } from "./retry.js";
 import { sseFrames, webSocketFrames } from "./transports.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
-/** @typedef {import("./transports.js").Link} Link */
+/** @typedef {import("./transports.js").Address} Address */
 
 /**
  * How the connection is doing, told to `onState` on every change.
@@ -22,10 +25,17 @@ import { sseFrames, webSocketFrames } from "./transports.js";
  * @property {"sse" | "websocket"} transport
  * @property {string | undefined} cursor  The place after the last frame handed out.
  * @property {number} reconnects  Connections after the first.
- * @property {number} gaps        Frames that did not follow on, each answered by a reconnect.
+ * @property {number} gaps        Frames that did not follow on, each answered by catching up.
  * @property {number} duplicates  Frames that came again and were dropped.
  * @property {number} retryInMs   Until the next attempt, while reconnecting.
  * @property {string} reason      Why the last connection ended, "" before the first end.
+ */
+
+/**
+ * A hole that was found, before it is closed.
+ * @typedef {object} Gap
+ * @property {string | undefined} after  The cursor that we hold.
+ * @property {string} prev  What the frame that came says comes before it.
  */
 
 /**
@@ -34,16 +44,20 @@ import { sseFrames, webSocketFrames } from "./transports.js";
  * @property {AbortSignal} [signal]  Ends the iteration without an error.
  * @property {"sse" | "websocket"} [transport]
  * @property {(state: FeedState) => void} [onState]
+ * @property {(gap: Gap) => void} [onGap]  Told of each hole; the frames that were missing follow.
  * @property {number} [silenceMs]     No bytes for this long means that the connection is dead.
  * @property {number} [maxBackoffMs]  The longest pause between two attempts.
  */
 
+/** @typedef {{events: Frame[], next: string}} Page */
+
 /**
  * What a feed needs of the conversation that it follows.
  * @typedef {object} Source
- * @property {Omit<Link, "cursor" | "signal" | "watch" | "onOpen" | "onRetry">} address
+ * @property {() => Address} address  Where and as whom to connect, asked for anew each time.
  * @property {() => Promise<string>} now  The conversation's cursor at this moment.
- * @property {(cursor: string) => Promise<unknown>} probe  Throws what the server has against us.
+ * @property {(after: string, limit?: number) => Promise<Page>} events  Throws what the server has against us.
+ * @property {(refused: unknown) => Promise<boolean>} renewed  Whether there is another credential now.
  */
 
 /** The server sends a comment every 15 s; two lost ones and some grace. */
@@ -54,7 +68,6 @@ const RETRY_MS = 1000;
 const MIN_RETRY_MS = 100;
 /** A connection that lived this long counts as a success even if nothing was said on it. */
 const STEADY_MS = 5000;
-const REMEMBERED = 1024;
 
 /**
  * @param {Source} source
@@ -65,19 +78,18 @@ export async function* follow(source, options = {}) {
   const { signal, transport = "sse", silenceMs = SILENCE_MS, maxBackoffMs = MAX_BACKOFF_MS } = options;
   const open = transport === "websocket" ? webSocketFrames : sseFrames;
   const chain = new Chain(options.after);
-  let connections = 0;
-  let failures = 0;
+  let [connections, failures, gaps, duplicates] = [0, 0, 0, 0];
   let retryMs = RETRY_MS;
   let reason = "";
+  let renewed = false;
 
   /**
    * @param {FeedState["state"]} state
    * @param {number} [retryInMs]
    */
   const report = (state, retryInMs = 0) => {
-    const { cursor, gaps, duplicates } = chain;
     const reconnects = Math.max(0, connections - 1);
-    options.onState?.({ state, transport, cursor, reconnects, gaps, duplicates, retryInMs, reason });
+    options.onState?.({ state, transport, cursor: chain.cursor, reconnects, gaps, duplicates, retryInMs, reason });
   };
 
   report("connecting");
@@ -86,12 +98,13 @@ export async function* follow(source, options = {}) {
       const line = new AbortController();
       const cut = () => line.abort();
       signal?.addEventListener("abort", cut, { once: true });
+      const address = source.address();
       let openedAt = 0;
       let pauseMs = 0;
       try {
         chain.cursor ??= await source.now();
         const frames = open({
-          ...source.address,
+          ...address,
           cursor: chain.cursor,
           signal: line.signal,
           watch: (promise) => within(silenceMs, promise),
@@ -99,6 +112,7 @@ export async function* follow(source, options = {}) {
           onOpen: () => {
             openedAt = Date.now();
             connections++;
+            renewed = false;
             report("connected");
           },
         });
@@ -109,20 +123,31 @@ export async function* follow(source, options = {}) {
             failures = 0;
             break;
           }
-          const place = chain.take(frame);
-          if (place === "duplicate") continue;
+          let place = chain.take(frame);
+          if (place === "gap") {
+            gaps++;
+            options.onGap?.({ after: chain.cursor, prev: frame.prev });
+            yield* stored(source, chain);
+            place = chain.take(frame);
+          }
           if (place === "gap") {
             reason = "A frame did not follow on.";
             failures++;
             break;
           }
           failures = 0;
-          yield frame;
+          if (place === "next") yield frame;
+          else duplicates++;
         }
       } catch (error) {
         if (signal?.aborted) return;
         const told = await verdict(error, transport, source, chain.cursor);
-        if (told instanceof TypeError || (told instanceof ParlorError && told.final)) throw told;
+        const refused = told instanceof ParlorError && told.final;
+        if (refused && told.status === 401 && !renewed && (await source.renewed(address.credentials))) {
+          renewed = true;
+          continue;
+        }
+        if (refused || told instanceof TypeError) throw told;
         reason = told instanceof Error ? told.message : String(told);
         if (told instanceof ParlorError) pauseMs = told.retryAfterMs;
       } finally {
@@ -143,52 +168,24 @@ export async function* follow(source, options = {}) {
   }
 }
 
-/** The proof: which frame follows on, which came before, and which shows a hole. */
-export class Chain {
-  /** @param {string} [after] */
-  constructor(after) {
-    this.cursor = after;
-    this.gaps = 0;
-    this.duplicates = 0;
-    /** Cursors passed of late, so that what comes again can be told from what is missing. */
-    this.passed = new Set(after === undefined ? [] : [after]);
-  }
-
-  /**
-   * @param {Frame} frame
-   * @returns {"next" | "duplicate" | "gap"}
-   */
-  take(frame) {
-    if (frame.prev === this.cursor) {
-      this.cursor = frame.id;
-      this.passed.add(frame.id);
-      if (this.passed.size > REMEMBERED) {
-        for (const oldest of this.passed) {
-          this.passed.delete(oldest);
-          break;
-        }
-      }
-      return "next";
-    }
-    if (this.passed.has(frame.id)) {
-      this.duplicates++;
-      return "duplicate";
-    }
-    this.gaps++;
-    return "gap";
-  }
-}
-
 /**
- * Half of the pause is certain and half is chance: a server that comes back is not met by all its
- * readers in the same instant.
- * @param {number} failures
- * @param {number} retryMs
- * @param {number} maxMs
+ * What is stored after the chain's cursor, page by page, to the present. Ends before a hole.
+ * @param {Pick<Source, "events">} source
+ * @param {Chain} chain
+ * @param {number} [limit]
+ * @returns {AsyncGenerator<Frame, void, void>}
  */
-function backoff(failures, retryMs, maxMs) {
-  const whole = Math.min(maxMs, retryMs * 2 ** Math.min(failures, 16));
-  return whole / 2 + (Math.random() * whole) / 2;
+export async function* stored(source, chain, limit) {
+  for (;;) {
+    const before = chain.cursor ?? "0";
+    const { events } = await source.events(before, limit);
+    for (const frame of events) {
+      const place = chain.take(frame);
+      if (place === "gap") return;
+      if (place === "next") yield frame;
+    }
+    if (chain.cursor === before) return;
+  }
 }
 
 /**
@@ -202,45 +199,10 @@ function backoff(failures, retryMs, maxMs) {
  */
 async function verdict(error, transport, source, cursor) {
   if (error instanceof ParlorError && error.type === "socket_refused" && cursor !== undefined) {
-    return source.probe(cursor).then(() => error, (refusal) => refusal);
+    return source.events(cursor, 1).then(() => error, (refusal) => refusal);
   }
   if (error instanceof TypeError && transport === "sse") {
     return new ParlorError("The server cannot be reached.", { cause: error });
   }
   return error;
-}
-
-/**
- * @template T
- * @param {number} ms
- * @param {Promise<T>} promise
- * @returns {Promise<T>}
- */
-function within(ms, promise) {
-  return new Promise((resolve, reject) => {
-    const silent = new ParlorError("Nothing was heard for too long.", { type: "silent" });
-    const timer = setTimeout(() => reject(silent), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
-/**
- * Ends early when the reader gives up or the browser says that it is online again.
- * @param {number} ms
- * @param {AbortSignal} [signal]
- * @returns {Promise<void>}
- */
-function pause(ms, signal) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      globalThis.removeEventListener?.("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done, { once: true });
-    globalThis.addEventListener?.("online", done);
-    if (signal?.aborted) done();
-  });
 }

@@ -35,11 +35,13 @@ export class ParlorError extends Error {
    */
   static async from(response) {
     const told = await response.json().catch(() => null);
-    const error = told?.error ?? {};
+    // The surfaces spell their errors differently: an object, or words alone.
+    const error = typeof told?.error === "object" && told.error ? told.error : (told?.detail ?? {});
+    const words = error.message ?? told?.message ?? told?.error;
     const seconds = Number(response.headers.get("retry-after"));
-    return new ParlorError(error.message ?? `The server answered ${response.status}.`, {
+    return new ParlorError(typeof words === "string" ? words : `The server answered ${response.status}.`, {
       status: response.status,
-      type: error.type ?? "unknown",
+      type: error.type ?? error.code ?? "unknown",
       fields: error.fields,
       retryAfterMs: seconds > 0 ? seconds * 1000 : 0,
     });

@@ -15,20 +15,28 @@ import { SseParser } from "./sse-parser.js";
 /** @typedef {import("./frame.js").Frame} Frame */
 
 /**
- * What a connection needs, and whom it tells.
- * @typedef {object} Link
+ * Where to connect, and as whom.
+ * @typedef {object} Address
  * @property {string} origin
  * @property {string} conversationId
- * @property {string} cursor
- * @property {string | undefined} token
+ * @property {import("./parlor-client.js").Credentials} credentials  Those that both of these say.
  * @property {Record<string, string>} headers
+ * @property {Record<string, string>} query
  * @property {typeof globalThis.fetch} fetch
  * @property {typeof globalThis.WebSocket | undefined} WebSocket
+ */
+
+/**
+ * What one connection needs besides, and whom it tells.
+ * @typedef {object} Line
+ * @property {string} cursor
  * @property {AbortSignal} signal  Ends this connection.
  * @property {<T>(promise: Promise<T>) => Promise<T>} watch  Gives up when nothing comes for too long.
  * @property {() => void} onOpen
  * @property {(milliseconds: number) => void} onRetry
  */
+
+/** @typedef {Address & Line} Link */
 
 /** Frames that may wait on a socket before we resume from the cursor instead. */
 const WAITING_LIMIT = 4096;
@@ -80,7 +88,7 @@ export async function* sseFrames(link) {
 }
 
 /**
- * A socket carries the token in its address, because a browser cannot give it a header. One
+ * A socket carries its credential in its address, because a browser cannot give it a header. One
  * follower opens one socket: the page has one conversation, and a shared socket would let one slow
  * consumer stall the others.
  * @param {Link} link
@@ -88,10 +96,10 @@ export async function* sseFrames(link) {
  */
 export async function* webSocketFrames(link) {
   if (!link.WebSocket) throw new TypeError("This runtime has no WebSocket; pass one to new Parlor({WebSocket}).");
-  if (!link.token) throw new TypeError("A WebSocket needs a live token; a browser cannot send it headers.");
+  if (Object.keys(link.query).length === 0) throw new TypeError("A WebSocket needs a live token; a browser cannot send it headers.");
   const url = new URL("/live/v1/ws", link.origin);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.searchParams.set("token", link.token);
+  for (const [name, value] of Object.entries(link.query)) url.searchParams.set(name, value);
 
   /** @type {Frame[]} */
   let frames = [];

@@ -1,0 +1,82 @@
+/**
+ * The messages that were written and are not in the conversation yet, in order.
+ *
+ * Each has a key from the moment it is written and goes out under that key until it is answered, so
+ * a message whose answer was lost, or whose page was reloaded, is in the conversation once. One goes
+ * out at a time, because their order matters. What fails in passing is tried again by itself; what
+ * the server refuses waits for the writer. An entry leaves when the feed has brought its message.
+ */
+export type Transcript = import("./transcript.js").Transcript;
+export type Message = import("./transcript.js").Message;
+export type Unsent = {
+    key: string;
+    text: string;
+    file?: {
+        name: string;
+        size: number;
+    };
+    state: "waiting" | "sending" | "sent" | "refused";
+    reason: string;
+    /**
+     * Once it was answered, where the answer names it.
+     */
+    messageId: string | null;
+    /**
+     * How many entries the transcript had when it was written.
+     */
+    known: number;
+};
+export declare class Outbox {
+    deliver: (entry: Unsent) => Promise<string | null>;
+    /** @type {Unsent[]} */
+    entries: Unsent[];
+    onChange: (entries: Unsent[]) => void;
+    /** Nothing goes out while the reader has dropped the line. */
+    held: boolean;
+    sending: boolean;
+    failures: number;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    timer: ReturnType<typeof setTimeout> | undefined;
+    closed: boolean;
+    /**
+     * @param {(entry: Unsent) => Promise<string | null>} deliver  One attempt; answers the message's
+     *   id, or null when it is delivered and its id is not told.
+     * @param {Unsent[]} kept  What an earlier page left.
+     * @param {(entries: Unsent[]) => void} onChange
+     */
+    constructor(deliver: (entry: Unsent) => Promise<string | null>, kept: Unsent[], onChange: (entries: Unsent[]) => void);
+    /**
+     * @param {string} text
+     * @param {number} known
+     * @param {{key?: string, file?: {name: string, size: number}}} [about]
+     */
+    add(text: string, known: number, about?: {
+        key?: string;
+        file?: {
+            name: string;
+            size: number;
+        };
+    }): void;
+    /** @param {string} key */
+    retry(key: string): void;
+    /** @param {string} key */
+    remove(key: string): void;
+    /** @param {boolean} held */
+    hold(held: boolean): void;
+    close(): void;
+    /** Sends what waits, now. */
+    pump(): Promise<void>;
+    /**
+     * Drops what the feed has brought, and names what it seems to have brought before the server's
+     * answer did, which the page need not show twice.
+     * @param {Transcript} transcript
+     * @returns {Unsent[]} what is still to be shown
+     */
+    shown(transcript: Transcript): Unsent[];
+    /**
+     * @param {string} key
+     * @param {Partial<Unsent>} change
+     * @private
+     */
+    private change;
+}

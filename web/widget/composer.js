@@ -1,0 +1,243 @@
+/**
+ * Where the visitor writes: Enter sends, Shift+Enter breaks the line. Before the first message it
+ * also asks who writes. Files come by the button, by dropping and by pasting.
+ *
+ * Enter that ends a composition (Chinese, Japanese, Korean input and others) sends nothing. The
+ * draft survives a reload; files do not, no storage may keep them.
+ */
+
+import { element } from "../element.js";
+import { field, say } from "./field.js";
+import { icon } from "./icons.js";
+import { fill } from "./words.js";
+
+/** @typedef {import("./files.js").Files} Files */
+/** @typedef {import("./words.js").Words} Words */
+/** @typedef {import("./store.js").Visitor} Visitor */
+
+/**
+ * @typedef {object} Actions
+ * @property {(text: string, files: File[], who: {name: string, email: string} | null) => void} onSend
+ * @property {(typing: boolean) => void} onTyping
+ * @property {(text: string) => void} onDraft
+ * @property {() => void} onStop
+ */
+
+const LONGEST = 10_000;
+/** "Typing" is said again this often while it goes on, and is over after this much quiet. */
+const TYPING_EVERY_MS = 3000;
+const QUIET_MS = 4000;
+const ADDRESS = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/;
+
+export class Composer {
+  /**
+   * @param {Words} words
+   * @param {Files} files
+   * @param {string} draft
+   * @param {Actions} actions
+   */
+  constructor(words, files, draft, actions) {
+    this.words = words;
+    this.fileList = files;
+    this.actions = actions;
+    /** @type {File[]} */
+    this.files = [];
+    this.asking = false;
+    this.begun = false;
+    this.typingSaidAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.quiet = undefined;
+
+    this.name = field(words.name, element("input", "input"), { autocomplete: "name", required: true });
+    this.email = field(words.email, element("input", "input"), { autocomplete: "email", type: "email", inputMode: "email", required: true });
+    this.about = element("fieldset", "about", element("legend", "", words.intro), this.name.box, this.email.box);
+    this.about.hidden = true;
+
+    this.message = field(words.message, element("textarea", "input input--message"), {
+      rows: 1, placeholder: words.message, autocomplete: "off", enterKeyHint: "send", value: draft,
+    });
+    this.message.label.classList.add("hidden");
+    this.picker = element("input", "hidden");
+    Object.assign(this.picker, { type: "file", multiple: true, tabIndex: -1 });
+    this.picker.setAttribute("aria-hidden", "true");
+    this.attach = this.button("attach", words.attach, icon("clip"), () => this.picker.click());
+    this.stop = this.button("stop", words.stop, icon("stop"), () => this.askStop());
+    this.stop.hidden = true;
+    this.send = element("button", "send", icon("send"));
+    this.send.type = "submit";
+    this.send.setAttribute("aria-label", words.send);
+    this.send.title = words.send;
+    this.tray = element("ul", "tray");
+    this.tray.hidden = true;
+
+    const row = element("div", "row", this.attach, this.message.box, this.stop, this.send);
+    this.form = element("form", "composer", this.about, this.tray, row, this.picker);
+    this.form.noValidate = true;
+    this.form.setAttribute("aria-label", words.message);
+    this.listen();
+  }
+
+  /** @private */
+  listen() {
+    const area = this.message.input;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    area.addEventListener("keydown", (event) => {
+      if (!(event instanceof KeyboardEvent) || event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.submit();
+    });
+    area.addEventListener("input", () => this.written());
+    area.addEventListener("paste", (event) => {
+      const files = event instanceof ClipboardEvent ? Array.from(event.clipboardData?.files ?? []) : [];
+      if (files.length === 0) return;
+      event.preventDefault();
+      this.take(files);
+    });
+    this.picker.addEventListener("change", () => {
+      this.take(Array.from(this.picker.files ?? []));
+      this.picker.value = "";
+    });
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} label
+   * @param {Node} drawing
+   * @param {() => void} run
+   * @private
+   */
+  button(name, label, drawing, run) {
+    const made = element("button", `tool ${name}`, drawing);
+    made.type = "button";
+    made.title = label;
+    made.setAttribute("aria-label", label);
+    made.onclick = run;
+    return made;
+  }
+
+  /** To the first thing that is to be written. */
+  focus() {
+    const empty = [this.name, this.email].find((each) => this.asking && !each.input.value);
+    (empty ?? this.message).input.focus();
+  }
+
+  /**
+   * @param {{asking: boolean, begun: boolean, stoppable: boolean, visitor: Visitor}} state  Whether
+   *   the visitor is to be asked who writes, has written, and has a reply to stop.
+   */
+  show({ asking, begun, stoppable, visitor }) {
+    if (asking !== this.asking) {
+      this.asking = asking;
+      this.about.hidden = !asking;
+      this.name.input.value ||= visitor.name;
+      this.email.input.value ||= visitor.email;
+    }
+    // Files need a conversation to lie in, and a text opens it.
+    this.begun = begun;
+    this.attach.hidden = !begun;
+    if (this.stop.hidden !== !stoppable) {
+      if (!stoppable && this.stop.matches(":focus")) this.focus();
+      this.stop.hidden = !stoppable;
+      this.stop.disabled = false;
+    }
+    this.fit();
+  }
+
+  /** @param {File[]} files */
+  take(files) {
+    if (!this.begun) return;
+    this.files.push(...files);
+    this.showTray();
+    this.message.input.focus();
+  }
+
+  /** @private */
+  showTray() {
+    const chips = this.files.map((file, at) => {
+      const remove = this.button("remove", fill(this.words.remove, { name: file.name }), icon("close"), () => {
+        this.files.splice(at, 1);
+        this.showTray();
+        this.message.input.focus();
+      });
+      return element("li", "", this.fileList.pending(file), remove);
+    });
+    this.tray.replaceChildren(...chips);
+    this.tray.hidden = chips.length === 0;
+  }
+
+  /** Who writes, where that is asked; says what is wrong with it. */
+  who() {
+    if (!this.asking) return null;
+    const who = { name: this.name.input.value.trim(), email: this.email.input.value.trim() };
+    say(this.name, who.name ? "" : this.words.needName);
+    say(this.email, ADDRESS.test(who.email) ? "" : this.words.badEmail);
+    return who;
+  }
+
+  /** @private */
+  submit() {
+    const { words, name, email, message } = this;
+    const text = message.input.value.trim();
+    const long = Array.from(text).length > LONGEST;
+    say(message, long ? fill(words.tooLong, { n: LONGEST }) : !this.begun && !text ? words.needMessage : "");
+    const who = this.who();
+    const wrong = [name, email, message].find((each) => each.input.getAttribute("aria-invalid") === "true");
+    if (wrong) return wrong.input.focus();
+    if (!text && this.files.length === 0) return;
+    const files = this.files.splice(0);
+    this.showTray();
+    message.input.value = "";
+    this.fit();
+    this.actions.onDraft("");
+    this.sayTyping(false);
+    this.actions.onSend(text, files, who);
+    message.input.focus();
+  }
+
+  /** @private */
+  askStop() {
+    // Once is enough; the button comes back with the next reply, or if this one goes on.
+    this.stop.disabled = true;
+    setTimeout(() => (this.stop.disabled = false), 2000);
+    this.message.input.focus();
+    this.actions.onStop();
+  }
+
+  /** @private */
+  written() {
+    this.fit();
+    const { value } = this.message.input;
+    say(this.message, "");
+    this.actions.onDraft(value);
+    const typing = value.trim() !== "";
+    if (!typing || Date.now() - this.typingSaidAt >= TYPING_EVERY_MS) this.sayTyping(typing);
+    clearTimeout(this.quiet);
+    if (typing) this.quiet = setTimeout(() => this.sayTyping(false), QUIET_MS);
+  }
+
+  /**
+   * @param {boolean} typing
+   * @private
+   */
+  sayTyping(typing) {
+    if (!typing && this.typingSaidAt === 0) return;
+    clearTimeout(this.quiet);
+    this.typingSaidAt = typing ? Date.now() : 0;
+    this.actions.onTyping(typing);
+  }
+
+  /**
+   * The field grows with its text up to the height that the style sheet allows.
+   * @private
+   */
+  fit() {
+    const area = this.message.input;
+    // An empty field runs as the widget does: so does its placeholder.
+    area.dir = area.value ? "auto" : "";
+    area.style.height = "auto";
+    if (area.scrollHeight > 0) area.style.height = `${area.scrollHeight + 2}px`;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The conversation as list items: messages, notices, the reply that grows, what was not sent yet.
+ *
+ * Screen readers hear finished messages: an item that grows or may still change says
+ * `aria-live="off"`, and a reply that ends is put in anew, which is one addition to the log with its
+ * whole text. Times are the visitor's own. Text is text: nothing is ever parsed as markup.
+ */
+
+import { element } from "../element.js";
+import { setText } from "../keyed.js";
+import { fill } from "./words.js";
+
+/** @typedef {import("../client/transcript.js").Transcript} Transcript */
+/** @typedef {import("../client/transcript.js").Message} Message */
+/** @typedef {import("../client/transcript.js").Notice} Notice */
+/** @typedef {import("../client/frame.js").Author} Author */
+/** @typedef {import("../client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../keyed.js").Item} Item */
+/** @typedef {import("./files.js").Files} Files */
+/** @typedef {import("./words.js").Words} Words */
+
+/**
+ * @typedef {object} Picture
+ * @property {Transcript} transcript
+ * @property {Unsent[]} unsent
+ * @property {boolean} offline
+ * @property {boolean} gone  An earlier conversation has ended.
+ */
+
+export class Entries {
+  /**
+   * @param {Words} words
+   * @param {string} language
+   * @param {Files} files
+   * @param {{onRetry: (key: string) => void, onDiscard: (key: string) => void}} actions
+   */
+  constructor(words, language, files, actions) {
+    this.words = words;
+    this.files = files;
+    this.actions = actions;
+    this.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+  }
+
+  /**
+   * @param {Picture} picture
+   * @returns {Item[]}
+   */
+  items({ transcript, unsent, offline, gone }) {
+    const { words } = this;
+    /** @type {Item[]} */
+    const items = [];
+    if (gone) items.push({ key: "gone", print: "", make: () => event("gone", words.gone) });
+    const { entries, read } = transcript;
+    const seen = entries.findIndex((entry) => entry.id === read.agent);
+    const lastMine = entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
+    let speaker = "";
+    entries.forEach((entry, at) => {
+      if (entry.kind === "notice") {
+        speaker = "";
+        items.push({ key: `notice:${entry.id}`, print: "", make: () => event(entry.what, this.notice(entry)) });
+        return;
+      }
+      const first = speakerOf(entry.author) !== speaker;
+      speaker = speakerOf(entry.author);
+      const notes = [...(entry.partial ? [words.cutShort] : []), ...(at === lastMine && seen >= at ? [words.seen] : [])];
+      items.push({ key: `message:${entry.id}`, print: JSON.stringify([first, notes]), make: () => this.message(entry, first, notes) });
+    });
+    for (const reply of transcript.replies) {
+      const first = speakerOf(reply.author) !== speaker;
+      speaker = speakerOf(reply.author);
+      const make = () => {
+        const notes = reply.broken ? [element("p", "meta", words.broken)] : [];
+        const item = element("li", "entry entry--theirs entry--growing", this.who(reply.author, first), text(reply.text), ...notes);
+        item.setAttribute("aria-live", "off");
+        item.setAttribute("aria-busy", "true");
+        return item;
+      };
+      const grow = (/** @type {HTMLElement} */ item) => setText(item.querySelector(".text"), reply.text);
+      items.push({ key: `reply:${reply.id}`, print: JSON.stringify([first, reply.broken]), make, grow });
+    }
+    for (const entry of unsent) {
+      items.push({ key: `unsent:${entry.key}`, print: JSON.stringify([entry.state, entry.reason, offline]), make: () => this.unsent(entry, offline) });
+    }
+    const typist = transcript.typing.find((author) => author.type !== "customer");
+    const typing = typist && fill(words.typing, { name: this.name(typist) });
+    const thinking = transcript.waiting.length > 0 && transcript.replies.length === 0;
+    if (typing || thinking) items.push({ key: "beads", print: typing ?? "", make: () => beads(typing ?? words.thinking) });
+    return items;
+  }
+
+  /**
+   * @param {Message} entry
+   * @param {boolean} first  Of this speaker's in a row.
+   * @param {string[]} notes
+   * @private
+   */
+  message(entry, first, notes) {
+    const at = new Date(entry.at);
+    const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : this.clock.format(at));
+    time.dateTime = entry.at;
+    const meta = element("p", "meta", time, ...notes.map((note) => element("span", "", note)));
+    // A file that came without words has its name for a text.
+    const named = entry.files?.some((file) => file.filename === entry.text);
+    const said = entry.text && !named ? [text(entry.text, true)] : [];
+    if (entry.language && said[0]) said[0].lang = entry.language;
+    const files = entry.files?.length > 0 ? [this.files.list(entry.files)] : [];
+    const side = entry.author.type === "customer" ? "mine" : "theirs";
+    return element("li", `entry entry--${side} entry--${entry.author.type}`, this.who(entry.author, first), ...said, ...files, meta);
+  }
+
+  /**
+   * @param {Unsent} entry
+   * @param {boolean} offline
+   * @private
+   */
+  unsent(entry, offline) {
+    const { words } = this;
+    const lost = entry.reason === "lost" ? words.lost : entry.reason;
+    const state = {
+      waiting: offline ? words.waiting : entry.reason ? words.retrying : words.sending,
+      sending: words.sending,
+      sent: words.sent,
+      refused: `${words.refused} ${lost}`,
+    }[entry.state];
+    const meta = element("p", "meta", element("span", "", state));
+    if (entry.state === "refused" || (entry.state === "waiting" && entry.reason && !offline)) {
+      meta.setAttribute("role", "status");
+      if (entry.reason !== "lost") meta.append(button(words.again, () => this.actions.onRetry(entry.key)));
+      meta.append(button(words.discard, () => this.actions.onDiscard(entry.key)));
+    }
+    const said = entry.file ? this.files.pending(entry.file) : text(entry.text);
+    const item = element("li", `entry entry--mine entry--unsent entry--${entry.state}`, this.who({ type: "customer" }, false), said, meta);
+    item.setAttribute("aria-live", "off");
+    return item;
+  }
+
+  /**
+   * Always there for who listens, shown once in a row for who looks.
+   * @param {Author} author
+   * @param {boolean} first
+   * @private
+   */
+  who(author, first) {
+    const shown = first && author.type !== "customer";
+    return element("p", shown ? "who" : "who hidden", element("bdi", "", this.name(author)));
+  }
+
+  /**
+   * @param {Author} author
+   * @private
+   */
+  name(author) {
+    const { words } = this;
+    return (author.type !== "customer" && author.name) || { bot: words.assistant, agent: words.person, customer: words.you }[author.type];
+  }
+
+  /**
+   * @param {Notice} entry
+   * @private
+   */
+  notice({ what, agent }) {
+    const { words } = this;
+    switch (what) {
+      case "escalated":
+        return agent ? fill(words.takingOver, { name: agent }) : words.escalated;
+      case "assigned":
+        return agent ? fill(words.joined, { name: agent }) : words.someoneJoined;
+      default:
+        return words[what];
+    }
+  }
+}
+
+/**
+ * @param {string} what
+ * @param {string} words
+ */
+function event(what, words) {
+  return element("li", `event event--${what}`, element("span", "", words));
+}
+
+/** @param {string} words */
+function beads(words) {
+  const item = element("li", "beads", element("span", "hidden", words), element("i", ""), element("i", ""), element("i", ""));
+  item.setAttribute("aria-live", "off");
+  return item;
+}
+
+/**
+ * @param {string} words
+ * @param {() => void} run
+ */
+function button(words, run) {
+  const made = element("button", "plain", words);
+  made.type = "button";
+  made.onclick = run;
+  return made;
+}
+
+/** What in a finished text is shown as a link; a full stop behind it is not part of it. */
+const ADDRESS = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
+
+/**
+ * @param {string} words
+ * @param {boolean} [links]  A text that still grows has none: its end is not known.
+ */
+function text(words, links = false) {
+  const made = element("div", "text");
+  made.dir = "auto";
+  let at = 0;
+  for (const match of links ? words.matchAll(ADDRESS) : []) {
+    const link = element("a", "", match[0]);
+    link.href = match[0];
+    link.target = "_blank";
+    link.rel = "noopener noreferrer nofollow";
+    made.append(words.slice(at, match.index), link);
+    at = match.index + match[0].length;
+  }
+  made.append(document.createTextNode(words.slice(at)));
+  return made;
+}
+
+/** @param {Author} author */
+function speakerOf(author) {
+  return `${author.type}:${author.name ?? ""}`;
+}

@@ -1,0 +1,125 @@
+/**
+ * The chat widget: a launcher and a panel in the corner of a shop's page.
+ *
+ * It lives in a shadow root and brings its styles as constructed sheets, so the page and the widget
+ * do not change each other's looks, and a strict Content-Security-Policy needs to allow nothing but
+ * this origin: no inline script or style, no markup from strings, no frame.
+ */
+
+import { WidgetClient } from "../client/widget-client.js";
+import { ParlorError } from "../client/parlor-error.js";
+import { coloursOf } from "./colours.js";
+import { optionsOf } from "./options.js";
+import { Panel } from "./panel.js";
+import { Session } from "./session.js";
+import { Store } from "./store.js";
+import { coloursSheet, sheet } from "./style.js";
+import { followViewport } from "./viewport.js";
+import { chosen, wordsOf } from "./words.js";
+
+export { optionsOf };
+
+/** @typedef {import("./options.js").Options} Options */
+/** @typedef {{name?: string, email?: string, visitorToken?: string}} Identity */
+
+/**
+ * What a page can do with the widget; `window.ParlorWidget`.
+ * @typedef {object} Api
+ * @property {() => void} open
+ * @property {() => void} close
+ * @property {() => void} toggle
+ * @property {(who: Identity) => Promise<void>} identify  Who the visitor is, where the shop knows.
+ * @property {() => void} remove  Takes the widget out of the page.
+ */
+
+/**
+ * Puts the widget into the page. Null where the server does not want it there.
+ * @param {Options} options
+ * @returns {Promise<Api | null>}
+ */
+export async function mount(options) {
+  const { siteKey, origin = location.origin } = options;
+  if (!siteKey) throw new TypeError("The chat widget needs data-site-key.");
+  if (document.querySelector("parlor-widget")) throw new TypeError("There is a chat widget on this page already.");
+  const store = new Store(siteKey);
+  const client = new WidgetClient({ origin, siteKey });
+  const language = chosen(options.lang ? [options.lang] : navigator.languages);
+  const [words, config] = await Promise.all([wordsOf(language), configOf(client, store), document.body ?? loaded()]);
+  if (!config) return null;
+
+  const panel = new Panel({
+    words, language, store, client,
+    onOpen: (open) => tell(open ? "open" : "close", {}),
+    onUnread: (unread) => tell("unread", { unread }),
+  });
+  const { root } = panel;
+  root.lang = language;
+  root.dir = words.dir === "rtl" || getComputedStyle(document.documentElement).direction === "rtl" ? "rtl" : "ltr";
+  root.dataset.position = options.position ?? "end";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => (root.dataset.theme = !options.theme || options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
+  theme();
+  dark.addEventListener("change", theme);
+
+  followViewport(root);
+
+  const host = document.createElement("parlor-widget");
+  const shadow = host.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [sheet(), coloursSheet(coloursOf(config.look))];
+  shadow.append(root);
+  document.body.append(host);
+  panel.greet(config);
+  const session = new Session(client, store, () => panel.draw());
+  panel.session = session;
+  panel.show(store.open ?? options.open ?? false, { focus: false });
+  panel.draw();
+
+  /** @type {Api} */
+  const api = {
+    open: () => panel.show(true),
+    close: () => panel.show(false),
+    toggle: () => panel.show(!panel.opened),
+    identify: (who) => session.identify(who),
+    remove: () => {
+      session.close();
+      host.remove();
+    },
+  };
+  Object.assign(window, { ParlorWidget: api });
+  tell("ready", {});
+  return api;
+}
+
+/**
+ * How the shop greets: what was said at the last visit until the server says otherwise. Null when
+ * the key is not valid, or not on this page.
+ * @param {WidgetClient} client
+ * @param {Store} store
+ */
+async function configOf(client, store) {
+  const asked = client.config();
+  asked.then((config) => (store.config = config), () => {});
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ParlorError && error.final) {
+      console.error(`The chat widget cannot be shown: ${error.message}`);
+      return null;
+    }
+    return store.config ?? { greeting: "" };
+  }
+}
+
+/** @returns {Promise<unknown>} */
+function loaded() {
+  return new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
+}
+
+/**
+ * Tells the page: `parlor-widget:ready`, `:open`, `:close` and `:unread`, on the window.
+ * @param {string} what
+ * @param {Record<string, unknown>} detail
+ */
+function tell(what, detail) {
+  dispatchEvent(new CustomEvent(`parlor-widget:${what}`, { detail }));
+}

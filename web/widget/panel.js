@@ -1,0 +1,292 @@
+/**
+ * What the visitor sees: the launcher and the panel, in a shadow root of their own.
+ *
+ * The panel is a dialog that stands beside the page, not over it: the page stays usable, the
+ * keyboard is not held in it, Escape closes it, and the focus goes back to where it was.
+ */
+
+import { element } from "../element.js";
+import { KeyedList } from "../keyed.js";
+import { Composer } from "./composer.js";
+import { acceptDrops } from "./dropping.js";
+import { Entries } from "./entries.js";
+import { Files } from "./files.js";
+import { icon } from "./icons.js";
+import { fill } from "./words.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./words.js").Words} Words */
+/** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
+
+/** This near to the end counts as the end, in CSS pixels. */
+const NEAR = 48;
+/** A line that is back sooner was never gone, for the visitor. */
+const PATIENCE_MS = 1500;
+
+export class Panel {
+  /**
+   * @param {{words: Words, language: string, store: Store, client: import("../client/parlor-client.js").WidgetClient, onOpen: (open: boolean) => void, onUnread: (unread: number) => void}} about
+   */
+  constructor({ words, language, store, client, onOpen, onUnread }) {
+    this.words = words;
+    this.store = store;
+    this.onOpen = onOpen;
+    this.onUnread = onUnread;
+    /** @type {Session | null} */
+    this.session = null;
+    this.opened = false;
+    this.unread = 0;
+    this.sticking = true;
+    this.drawing = false;
+    this.troubledAt = 0;
+    /** @type {Element | null} */
+    this.before = null;
+
+    this.files = new Files(client, () => this.session?.visitor.token ?? "", words, language);
+    this.entries = new Entries(words, language, this.files, {
+      onRetry: (key) => {
+        const who = this.composer.who();
+        if (this.session && who?.name && who.email) this.session.visitor = { ...this.session.visitor, ...who };
+        this.session?.outbox.retry(key);
+      },
+      onDiscard: (key) => {
+        this.session?.outbox.remove(key);
+        this.composer.message.input.focus();
+      },
+    });
+    this.composer = new Composer(words, this.files, store.draft, {
+      onSend: (text, files, who) => {
+        this.sticking = true;
+        this.session?.say(text, files, who);
+      },
+      onTyping: (typing) => this.session?.typing(typing),
+      onDraft: (text) => (store.draft = text),
+      onStop: () => this.session?.stop(),
+    });
+
+    this.badge = element("span", "badge");
+    this.badge.setAttribute("aria-hidden", "true");
+    this.launcher = this.button("launcher", words.open, icon("chat"), icon("down"), this.badge);
+    this.launcher.setAttribute("aria-haspopup", "dialog");
+    this.launcher.setAttribute("aria-expanded", "false");
+    this.launcher.setAttribute("aria-controls", "panel");
+    this.news = element("p", "hidden");
+    this.news.setAttribute("role", "status");
+
+    this.brand = element("bdi", "", words.chat);
+    this.title = element("h2", "title", this.brand);
+    this.title.id = "title";
+    this.close = this.button("tool close", words.close, icon("close"));
+    this.line = element("p", "line");
+    this.line.setAttribute("role", "status");
+    this.greeting = element("p", "greeting");
+    this.greeting.dir = "auto";
+    this.list = new KeyedList(element("ol", "entries"));
+    this.log = element("div", "log", this.list.list);
+    this.log.setAttribute("role", "log");
+    this.log.setAttribute("aria-label", words.conversation);
+    this.log.setAttribute("aria-live", "off");
+    this.quick = new KeyedList(element("div", "quick"));
+    this.quick.list.setAttribute("role", "group");
+    this.quick.list.setAttribute("aria-label", words.suggestions);
+    this.scroll = element("div", "scroll", this.greeting, this.log, this.quick.list);
+    this.scroll.tabIndex = 0;
+    this.scroll.setAttribute("role", "region");
+    this.scroll.setAttribute("aria-label", words.messages);
+    this.latest = element("button", "latest", icon("down"), words.latest);
+    this.latest.type = "button";
+    this.drop = element("div", "drop", words.drop);
+    const head = element("header", "head", this.title, this.close);
+    this.panel = element("section", "panel", head, this.line, this.scroll, element("div", "foot", this.latest, this.composer.form), this.drop);
+    this.panel.id = "panel";
+    this.panel.tabIndex = -1;
+    this.panel.setAttribute("role", "dialog");
+    this.panel.setAttribute("aria-labelledby", "title");
+    this.panel.hidden = this.line.hidden = this.latest.hidden = this.drop.hidden = this.badge.hidden = true;
+    this.root = element("div", "root", this.launcher, this.news, this.panel);
+    this.listen();
+  }
+
+  /** @private */
+  listen() {
+    this.launcher.onclick = () => this.show(!this.opened);
+    this.close.onclick = () => this.show(false);
+    this.panel.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.stopPropagation();
+      this.show(false);
+    });
+    this.scroll.addEventListener("scroll", () => this.look(), { passive: true });
+    new ResizeObserver(() => this.sticking && this.toEnd()).observe(this.scroll);
+    this.latest.onclick = () => {
+      this.toEnd();
+      this.scroll.focus({ preventScroll: true });
+    };
+    acceptDrops(this.panel, this.drop, () => this.composer.begun, (files) => this.composer.take(files));
+    for (const name of ["online", "offline"]) addEventListener(name, () => this.draw());
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} label
+   * @param {...Node} content
+   * @private
+   */
+  button(name, label, ...content) {
+    const made = element("button", name, ...content);
+    made.type = "button";
+    made.setAttribute("aria-label", label);
+    return made;
+  }
+
+  /** @param {WidgetConfig} config */
+  greet({ greeting, brand }) {
+    this.greeting.textContent = greeting;
+    this.brand.textContent = brand || this.words.chat;
+  }
+
+  /**
+   * Opens or closes the panel.
+   * @param {boolean} open
+   * @param {{focus?: boolean}} [options]  Opening by itself leaves the focus where it is.
+   */
+  show(open, { focus = true } = {}) {
+    if (open === this.opened) return;
+    this.opened = this.store.open = open;
+    this.panel.hidden = !open;
+    this.root.dataset.open = String(open);
+    this.launcher.setAttribute("aria-expanded", String(open));
+    if (open) {
+      this.session?.settle();
+      this.before = document.activeElement;
+      this.sticking = true;
+      this.drawNow();
+      this.toEnd();
+      // On a phone the keyboard would cover half of the panel before anything was read.
+      if (focus && matchMedia("(pointer: fine)").matches) this.composer.focus();
+      else if (focus) this.panel.focus({ preventScroll: true });
+    } else if (focus) {
+      const back = this.before instanceof HTMLElement && this.before.isConnected && this.before !== document.body && this.before !== this.host;
+      if (back) /** @type {HTMLElement} */ (this.before).focus();
+      else this.launcher.focus();
+    }
+    if (!open) this.drawNow();
+    this.onOpen(open);
+  }
+
+  /** The element in the page that holds the shadow root. */
+  get host() {
+    const root = this.root.getRootNode();
+    return root instanceof ShadowRoot ? root.host : null;
+  }
+
+  /** Draws soon, and once for all that changed meanwhile. */
+  draw() {
+    if (this.drawing) return;
+    this.drawing = true;
+    const soon = document.hidden ? (/** @type {() => void} */ run) => setTimeout(run, 100) : requestAnimationFrame;
+    soon(() => {
+      this.drawing = false;
+      this.drawNow();
+    });
+  }
+
+  /** @private */
+  drawNow() {
+    const { session } = this;
+    if (!session) return;
+    const { transcript, outbox } = session;
+    const offline = navigator.onLine === false;
+    const unsent = outbox.shown(transcript);
+    if (this.opened) {
+      this.list.show(this.entries.items({ transcript, unsent, offline, gone: session.gone }));
+      this.suggest(session, unsent.length === 0);
+      const stoppable = transcript.replies.length > 0 && session.line === "connected";
+      const begun = session.visitor.started || outbox.entries.length > 0;
+      this.composer.show({ asking: session.asking, begun, stoppable, visitor: session.visitor });
+      if (this.sticking) this.toEnd();
+      else this.look();
+      session.sayRead();
+    }
+    this.state(session, offline);
+    if (session.line === "connected" || !session.visitor.started) this.log.setAttribute("aria-live", "polite");
+    this.count(this.opened && !document.hidden ? 0 : session.unread);
+  }
+
+  /**
+   * The answers that a bot offers, as long as nothing was said after them.
+   * @param {Session} session
+   * @param {boolean} free
+   * @private
+   */
+  suggest(session, free) {
+    const last = session.transcript.entries.at(-1);
+    const offered = free && last?.kind === "message" && last.author.type === "bot" ? (last.buttons ?? []) : [];
+    const make = (/** @type {string} */ words) => {
+      const made = element("button", "offer", words);
+      made.type = "button";
+      made.dir = "auto";
+      made.onclick = () => {
+        this.sticking = true;
+        session.say(words, [], null);
+        this.composer.message.input.focus();
+      };
+      return made;
+    };
+    const items = offered.map((words, at) => ({ key: `${last?.id}:${at}`, print: words, make: () => make(words) }));
+    this.quick.list.hidden = items.length === 0;
+    this.quick.show(items);
+  }
+
+  /**
+   * Says how the line is, where that is worth saying.
+   * @param {Session} session
+   * @param {boolean} offline
+   * @private
+   */
+  state(session, offline) {
+    const { words } = this;
+    const troubled = session.line === "reconnecting" || session.line === "connecting";
+    if (!troubled) this.troubledAt = 0;
+    else if (this.troubledAt === 0) {
+      this.troubledAt = Date.now();
+      setTimeout(() => this.draw(), PATIENCE_MS);
+    }
+    const long = troubled && Date.now() - this.troubledAt >= PATIENCE_MS;
+    const said = offline ? words.offline : !long ? "" : session.line === "connecting" ? words.connecting : words.reconnecting;
+    this.root.dataset.line = offline ? "offline" : session.line;
+    this.line.hidden = said === "";
+    if (this.line.textContent !== said) this.line.textContent = said;
+  }
+
+  /**
+   * @param {number} unread
+   * @private
+   */
+  count(unread) {
+    const news = unread > 0 ? fill(this.words.unread, { n: unread }) : "";
+    const label = this.opened ? this.words.close : this.words.open;
+    this.launcher.setAttribute("aria-label", news ? `${label}. ${news}` : label);
+    if (unread === this.unread) return;
+    this.unread = unread;
+    this.badge.hidden = unread === 0;
+    this.badge.textContent = unread > 9 ? "9+" : String(unread);
+    this.news.textContent = news;
+    this.onUnread(unread);
+  }
+
+  /** @private */
+  toEnd() {
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.sticking = true;
+    this.latest.hidden = true;
+  }
+
+  /** @private */
+  look() {
+    const left = this.scroll.scrollHeight - this.scroll.clientHeight - this.scroll.scrollTop;
+    this.sticking = left <= NEAR;
+    this.latest.hidden = this.sticking;
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Whether somebody is there: the tab is looked at, left, left for long, or the network came back.
+ */
+
+/** A tab that nobody looks at gives its connection back after this long; browsers have few. */
+const LONG_MS = 60_000;
+
+/** @param {{onLeft: () => void, onLongGone: () => void, onBack: () => void, onOnline: () => void}} tell */
+export function watchPresence({ onLeft, onLongGone, onBack, onOnline }) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let leaving;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(leaving);
+    if (!document.hidden) return onBack();
+    onLeft();
+    leaving = setTimeout(onLongGone, LONG_MS);
+  });
+  addEventListener("pagehide", onLeft);
+  addEventListener("online", onOnline);
+}
