@@ -32,8 +32,11 @@ class Conversation:
     """What has to be known of a conversation to say whether its next event counts."""
 
     channel: str
+    # The one message that may say `opens`.
+    opening: str | None = None
     handling: object = BOT
     resolved: bool = False
+    deleted: bool = False
     # Messages that the bot owes an answer, oldest first.
     owed: list[str] = field(default_factory=list)
     last_answered: str | None = None
@@ -45,9 +48,11 @@ class Conversation:
     def apply(self, type: str, data: dict) -> bool:
         """Folds one event in; says whether it counts."""
         rule = self.RULES.get(type)
-        return rule is None or rule(self, data)
+        return not self.deleted and (rule is None or rule(self, data))
 
     def _inbound(self, data: dict) -> bool:
+        if data.get("opens") and data["message_id"] != self.opening:
+            return False
         self._reopened(data)
         if self.handling is BOT:
             self.owed.append(data["message_id"])
@@ -97,6 +102,11 @@ class Conversation:
         self.handling = BOT
         return True
 
+    def _deleted(self, _data: dict) -> bool:
+        self.deleted = True
+        self.owed.clear()
+        return True
+
     def _stopped(self, data: dict) -> bool:
         question = data["in_reply_to"]
         after_a_part = question == self.last_answered and question != self.last_stopped
@@ -126,6 +136,7 @@ class Conversation:
         "conversation.assigned": _assigned,
         "conversation.resolved": _resolved,
         "conversation.reopened": _reopened,
+        "conversation.deleted": _deleted,
         "reply.stopped": _stopped,
         "reply.failed": _failed,
     }
@@ -160,7 +171,8 @@ class Fold:
         conversation = self._conversations.get(key)
         if record.type == "conversation.started":
             if conversation is None:
-                self._conversations[key] = Conversation(record.data["channel"])
+                opening = record.data.get("opening")
+                self._conversations[key] = Conversation(record.data["channel"], opening)
             return conversation is None
         if conversation is None or not conversation.apply(record.type, record.data):
             return False

@@ -31,9 +31,17 @@ class Story:
         id = id or f"evt_{message_id(self.account, self.id, next(self._numbers))[:20]}"
         return Record(id, type, self.account, self.now, {"conversation_id": self.id} | data)
 
-    def started(self) -> Record:
+    def started(self, opening: int | None = None) -> Record:
         data = {"contact_id": self.contact, "channel": self.channel}
+        if opening is not None:
+            data["opening"] = self.asked(opening)
         return self.event("conversation.started", data)
+
+    def opens(self, number: int) -> Record:
+        return self._message("message.inbound", self.asked(number), {"opens": True}, 1)
+
+    def deleted(self) -> Record:
+        return self.event("conversation.deleted", {})
 
     def _message(self, type: str, id: str, more: dict, after_s: float) -> Record:
         data = {
@@ -120,6 +128,10 @@ class Story:
                 return self.stopped(int(rest))
             case "fa":
                 return self.failed(int(rest))
+            case "op":
+                return self.opens(int(rest))
+            case "de":
+                return self.deleted()
         raise ValueError(f"{word} is no word of histories.txt")
 
 

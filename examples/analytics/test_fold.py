@@ -64,6 +64,12 @@ class Rules(unittest.TestCase):
         fold = folded([*begun, early, story.reply(1), late])
         self.assertEqual((number(fold, "outbound"), fold.duplicates), (2, 0))
 
+    def test_of_several_openers_the_one_that_is_named_counts(self) -> None:
+        story = Story("1")
+        fold = folded([story.started(opening=2), story.opens(1), story.opens(2), story.reply(2)])
+        self.assertEqual(number(fold, "inbound"), 1)
+        self.assertEqual(fold.report()["records"]["discarded"], {"message.inbound": 1})
+
     def test_one_id_means_two_conversations_in_two_accounts(self) -> None:
         one, other = Story("1", "ac_1"), Story("1", "ac_2")
         fold = folded([one.started(), one.inbound(1), other.inbound(1)])
@@ -80,19 +86,24 @@ class Figures(unittest.TestCase):
             records.append(Record(id, type, account, time, event["data"]))
         fold = folded(records)
         shared = {"day": "2026-06-16", "account": "ac_1", "channel": "whatsapp"}
+        # The one that its opener names, and a reply a second later.
+        later = {"day": "2026-11-21", "account": "ac_1", "channel": "web"}
         wait = {"account": "ac_1", "conversations": 1}
+        both = {"account": "ac_1", "conversations": 2}
         expected = {
             "messages": [
                 shared | {"direction": "inbound", "messages": 2},
                 # The reply, the part of a reply, and the agent's.
                 shared | {"direction": "outbound", "messages": 3},
+                later | {"direction": "inbound", "messages": 1},
+                later | {"direction": "outbound", "messages": 1},
             ],
             # Both come when an agent has written already.
             "escalations": [],
             "first_replies": [
                 wait | {"by": "agent", "median_s": 7.0, "p95_s": 7.0},
-                wait | {"by": "bot", "median_s": 5.0, "p95_s": 5.0},
-                wait | {"by": "either", "median_s": 5.0, "p95_s": 5.0},
+                both | {"by": "bot", "median_s": 3.0, "p95_s": 5.0},
+                both | {"by": "either", "median_s": 3.0, "p95_s": 5.0},
             ],
         }
         self.assertEqual(figures(fold), expected)

@@ -217,17 +217,22 @@ fn merged(settings: &Settings, change: Value) -> Result<Settings, Failure> {
             other => *target = other,
         }
     }
+    /// The first name of a change that is no setting.
+    fn unknown(change: &Value, kept: &Value, path: &str) -> Option<String> {
+        let fields = change.as_object()?.iter().filter(|(_, value)| !value.is_null());
+        fields.map(|(name, value)| (format!("{path}{name}"), value, &kept[name])).find_map(
+            |(path, value, kept)| {
+                if kept.is_null() { Some(path) } else { unknown(value, kept, &format!("{path}.")) }
+            },
+        )
+    }
     let mut whole = serde_json::to_value(settings)?;
     merge(&mut whole, change.clone());
     let merged: Settings = serde_json::from_value(whole)?;
-    let known = serde_json::to_value(&merged)?;
-    let names = change.as_object().into_iter().flat_map(|fields| fields.iter());
-    for (name, value) in names {
-        if !value.is_null() && known.get(name).is_none_or(|kept| kept.is_null()) {
-            return Err(format!("there is no setting {name}").into());
-        }
+    match unknown(&change, &serde_json::to_value(&merged)?, "") {
+        Some(name) => Err(format!("there is no setting {name}").into()),
+        None => Ok(merged),
     }
-    Ok(merged)
 }
 
 /// Does what `parlor key …` says.
@@ -272,6 +277,29 @@ pub async fn key(command: KeyCommand) -> Result<(), Failure> {
                 Ok(())
             })
             .await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_merged_and_what_is_no_setting_is_refused() {
+        let settings = Settings { brand: "Acme".to_owned(), ..Settings::default() };
+        let change = json!({ "greeting": "Hi!", "limits": { "widget_read": 7 }, "credits": null });
+        let changed = merged(&settings, change).expect("settings");
+        assert_eq!((changed.brand.as_str(), changed.greeting.as_str()), ("Acme", "Hi!"));
+        assert_eq!(changed.limits.widget_read, Some(7));
+        let more = merged(&changed, json!({ "limits": { "widget_send": 8 } })).expect("settings");
+        assert_eq!((more.limits.widget_read, more.limits.widget_send), (Some(7), Some(8)));
+        for wrong in [
+            json!({ "colour": "red" }),
+            json!({ "limits": { "widget": 7 } }),
+            json!({ "credits": "x" }),
+        ] {
+            assert!(merged(&settings, wrong.clone()).is_err(), "{wrong}");
         }
     }
 }

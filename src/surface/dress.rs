@@ -78,7 +78,9 @@ impl<E: Endpoint> Endpoint for Dressed<E> {
             Ok(Ok(output)) => output.into_response(),
             Ok(Err(error)) => self.dress(error, &path),
             Err(_) => {
-                tracing::error!(path, "a handler panicked");
+                // What comes later in a path may be a visitor's secret.
+                let surface: Vec<_> = path.split('/').take(4).collect();
+                tracing::error!(path = surface.join("/"), "a handler panicked");
                 (self.costume)(Error::Internal)
             }
         };

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use parlor::domain::conversation::{Conversation, Effect};
 use parlor::domain::event::{
-    Body, ConversationAssigned, ConversationEscalated, ConversationReopened, ConversationResolved,
-    ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, ReplyFailed,
-    ReplyStopped,
+    Body, ConversationAssigned, ConversationDeleted, ConversationEscalated, ConversationReopened,
+    ConversationResolved, ConversationStarted, Event, FailureReason, MessageInbound,
+    MessageOutbound, ReplyFailed, ReplyStopped,
 };
 use parlor::domain::ids::{ContactId, ConversationId, Id, MessageId, StreamKey};
 use parlor::domain::language::Language;
@@ -57,14 +57,14 @@ fn body(word: &str) -> Body {
         })
     };
     match kind {
-        "in" => Body::MessageInbound(MessageInbound {
+        "in" | "op" => Body::MessageInbound(MessageInbound {
             message_id: question(),
             conversation_id,
             contact_id,
             channel,
             text: "Hello".parse().expect("a text"),
             language,
-            opens: false,
+            opens: kind == "op",
             context: Vec::new(),
             attachments: Vec::new(),
             idempotency: None,
@@ -97,6 +97,7 @@ fn body(word: &str) -> Body {
             let (in_reply_to, reason) = (question(), FailureReason::BotFailed);
             Body::ReplyFailed(ReplyFailed { conversation_id, in_reply_to, reason })
         }
+        "de" => Body::ConversationDeleted(ConversationDeleted { conversation_id }),
         _ => panic!("{word} is no word of histories.txt"),
     }
 }

@@ -4,6 +4,8 @@ use parlor::outside::transcription::{RECORDING_MAX, Transcriber};
 use parlor::outside::{Error, Outside};
 use serde_json::json;
 
+use crate::harness::Server;
+use crate::harness::feed::Feed;
 use crate::harness::upstream::{Answer, Upstream};
 
 fn home() -> Outside {
@@ -53,4 +55,34 @@ async fn what_goes_wrong_is_told() {
     assert!(matches!(heard(&home(), RECORDING_MAX + 1).await, Error::TooLarge { .. }));
     assert!(matches!(heard(&Outside::default(), 1).await, Error::Refused { .. }));
     assert_eq!(upstream.asked().len(), 3);
+}
+
+/// Aloo's form with a recording, through the front door.
+#[tokio::test]
+async fn what_is_spoken_is_asked() {
+    let upstream =
+        Upstream::start(|_, _| Answer::json(200, &json!({ "text": "How can I pay?" }))).await;
+    let flags = ["--transcription-url", &upstream.url("/v1"), "--allow-network", "127.0.0.0/8"];
+    let server = Server::start_with(&flags).await;
+    let client = server.stranger().with("x-api-token", &server.credential("aloochat_api_token"));
+    let form = |bytes: &[u8]| {
+        reqwest::multipart::Form::new()
+            .text("agent_key", server.credential("aloochat_agent_key"))
+            .part("audio", reqwest::multipart::Part::bytes(bytes.to_vec()).file_name("q.bin"))
+    };
+    let wav =
+        b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data";
+    let path = "/api/v1/chat/agent/stream";
+    let request = client.request(reqwest::Method::POST, path).multipart(form(wav));
+    let mut feed = Feed::new(request.send().await.expect("an answer"));
+    let events = feed.rest().await;
+    let kinds: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(kinds[..2], ["start", "transcribed_text"]);
+    assert_eq!(events[1].data["content"], "How can I pay?");
+    assert_eq!(*kinds.last().expect("an end"), "end");
+    assert!(upstream.request(0).await.text().contains("filename=\"q.wav\""), "named by its bytes");
+    let request = client.request(reqwest::Method::POST, path).multipart(form(b"no sound at all"));
+    let refused = client.try_send(request).await.expect("an answer").expect(400);
+    assert_eq!(refused["error"], "ValidationError");
+    assert_eq!(upstream.asked().len(), 1, "what is no sound is not sent");
 }

@@ -6,5 +6,6 @@ mod refusals;
 mod sending;
 mod stage;
 mod starting;
+mod variables;
 
 use super::Site;

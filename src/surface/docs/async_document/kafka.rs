@@ -10,11 +10,13 @@ use super::{Components, key, reference};
 use crate::domain::event::Event;
 
 /// The types that stand in `accounts`; all others stand in `events`.
-const ADMINISTRATION: [&str; 6] = [
+const ADMINISTRATION: [&str; 8] = [
     "account.created",
     "key.issued",
     "key.revoked",
+    "bot.drafted",
     "bot.deployed",
+    "bot.withdrawn",
     "agent.updated",
     "settings.changed",
 ];
