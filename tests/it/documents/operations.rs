@@ -200,7 +200,8 @@ fn the_chart_hashes_and_alerts_as_compose_does() {
     // What is printed for controllers that hash themselves.
     let helpers = read(&format!("{CHART}/templates/_helpers.tpl"));
     let maps = |text: &str| {
-        let of_key = |block: &&str| block.starts_with("$uri") || block.starts_with("$http_idem");
+        let of_key =
+            |block: &&str| block.starts_with("$uri $parlor_key") || block.starts_with("$http_idem");
         let end = |block: &str| {
             let ends = ["\n}", "\n    }"].into_iter().filter_map(|end| block.find(end));
             ends.min().unwrap_or(block.len())
