@@ -22,8 +22,6 @@ pub fn account(name: &str) -> Result<NewAccount> {
             brand: definition.name.clone(),
             greeting: "Hi! Ask me about opening hours, orders, shipping, returns or prices."
                 .to_owned(),
-            // Its data are a demo's: whoever tries the widget on a page of theirs may.
-            allowed_origins: vec!["*".to_owned()],
             ..Settings::default()
         },
         agent: Some(Agent { name: "Sarah".parse().map_err(|_| Error::Internal)?, available: true }),
@@ -39,5 +37,8 @@ pub async fn make_if_empty(app: &App) -> Result<Option<Credentials>> {
     if !app.accounts.all().is_empty() {
         return Ok(None);
     }
-    create_account(app, account(NAME)?).await.map(Some)
+    let mut demo = account(NAME)?;
+    // Its data are a demo's: whoever tries the widget on a page of theirs may.
+    demo.settings.allowed_origins = vec!["*".to_owned()];
+    create_account(app, demo).await.map(Some)
 }

@@ -2,13 +2,17 @@
 //! middle of it, starts again, and the reader gets exactly the rest. Over SSE, over WebSocket, on
 //! AeroChat's own stream; and a caller that never got its answer asks again and is answered once.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::bots::deploy;
 use super::judge::{events, history};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
 use crate::harness::socket::Socket;
+use crate::harness::upstream::{Answer, Piece, Upstream};
 use crate::harness::wait::{eventually, within};
 use crate::harness::{Client, Server};
 
@@ -60,21 +64,31 @@ async fn who_comes_back_when_the_reply_is_finished_gets_the_rest_in_one_piece() 
 
 #[tokio::test]
 async fn a_reply_that_is_made_anew_in_other_words_is_restarted() {
-    let mut server = Server::start().await;
+    // A model says the same thing in other words each time.
+    let other = "We have moved. Your order is looked after from our new house, and will be late.";
+    let upstream = Upstream::start(move |number, _| match number {
+        0 => {
+            let pieces = ["Your ", "order ", "is ", "on its way "].map(Piece::delta).into_iter();
+            let never = Arc::new(Semaphore::new(0));
+            Answer::events(pieces.chain([Piece::Gate(never)]).collect())
+        }
+        _ => Answer::completion(&[other]),
+    })
+    .await;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (made, said) = Server::command(dir.path(), &["account", "create", "--name", "Demo"]).await;
+    assert!(made, "{said}");
+    let model = json!({
+        "kind": "llm", "name": "Desk", "base_url": upstream.url("/v1"), "model": "any"
+    });
+    deploy(dir.path(), |bot| *bot = model).await;
+    let mut server = Server::open(dir.path(), &["--allow-network", "127.0.0.0/8"]).await;
     let (id, visitor) = server.stranger().demo().await;
     let path = format!("/live/v1/conversations/{id}");
     let question = json!({ "text": QUESTION });
     let mut feed = visitor.stream(&format!("{path}/messages"), Some(&question)).await;
     let mut seen = pieces(&mut feed, 4).await;
     server.kill().await;
-    let other = "We have moved. Your order is looked after from our new house, and will be late.";
-    deploy(server.dir(), |bot| {
-        let intents = bot["intents"].as_array_mut().expect("intents").iter_mut();
-        for intent in intents.filter(|intent| intent["name"] == "order_status") {
-            intent["answers"]["en"] = other.into();
-        }
-    })
-    .await;
     server.restart().await;
     let visitor = visitor.with("Last-Event-ID", &feed.last_id);
     let rest =

@@ -45,7 +45,9 @@ async fn only_a_credential_opens_it() {
 
 #[tokio::test]
 async fn only_pages_of_our_own_origin_open_it() {
-    let stage = Stage::with_pace(0).await;
+    let mut stage = Stage::with_pace(0).await;
+    let settings = r#"{"allowed_origins":[]}"#;
+    stage.site.run(&["account", "set", "--settings", settings]).await;
     let address = stage.site.address();
     let own = format!("http://{address}");
     let tries = [

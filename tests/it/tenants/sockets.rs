@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Things, Two, id_for, nobodys, seen, token, two};
+use super::seen;
+use super::things::{Things, Two, id_for, nobodys, token, two};
 use crate::harness::socket::Socket;
 
 /// Commands that name no conversation.

@@ -8,7 +8,8 @@ use parlor::domain::ids::AccountId;
 use parlor::engine::Topic;
 use serde_json::json;
 
-use super::{Site, Two, token, two};
+use super::Site;
+use super::things::{Two, token, two};
 use crate::harness::Client;
 use crate::harness::socket::Socket;
 
