@@ -71,6 +71,11 @@ class Server:
             raise RuntimeError(f"parlor {' '.join(arguments)}: {ran.stderr}")
         return ran.stdout
 
+    def get(self, path: str, headers: dict) -> dict:
+        request = urllib.request.Request(self.origin + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return json.load(response)
+
     def post(self, path: str, headers: dict, body: object) -> dict:
         """The answer to a JSON body, or to a form where it is bytes."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -100,6 +105,8 @@ def real_things(server: Server) -> dict[str, list[str]]:
     form = {**site, "Content-Type": "multipart/form-data; boundary=b"}
     kept = server.post(f"{CHAT}/{visitor}/files", form, FORM)
     file = kept["attachments"][0]
+    # The one that was changed last.
+    filed = server.get(f"{CHAT}?limit=1", aloo)["conversations"][0]["id"]
 
     agent = keys["aloochat_agent_key"].split(":")[1]
     made = [server.post(CHAT, aloo, {}) for _ in range(6)]
@@ -112,6 +119,7 @@ def real_things(server: Server) -> dict[str, list[str]]:
         "message": [sent["message_id"]],
         "visitor": [visitor],
         "activity": [str(file["activity_id"])],
+        "filed": [filed],
         "file": [str(file["id"])],
         "bot": [keys["chataibot_bot_key"]],
         "agent": [agent],
