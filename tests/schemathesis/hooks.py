@@ -11,14 +11,14 @@ from schemathesis.openapi.checks import JsonSchemaError, RejectedPositiveData
 
 # Places in a feed or a list, by the parameter that takes them: ours to make and to read. What is
 # none is refused with 400 and the parameter's name.
-OPAQUE = ("after", "at", "cursor", "last-Event-ID")
+OPAQUE = ("after ", "at ", "cursor ", "last-Event-ID ")
 # What stands beside another value and depends on it: a URL where the message's type is `file`, one
 # of two fields (the document says so; the cases of coverage do not read it), a key that was used.
 DEPENDENT = ("message.data.body must be an http", "query and audio", "this Idempotency-Key was")
 # What this server has no endpoint for, and what is no form: a part's name with control characters.
 ELSEWHERE = ("audio cannot be taken: no transcription", "body is not a form: failed to read headers")
 # Texts with rules of their own: JSON within a form's text, names of variables.
-INNER = ("messages", "variables.")
+INNER = ("messages ", "variables.")
 
 
 @schemathesis.hook
