@@ -36,6 +36,7 @@ step "Kafka, Cassandra and OpenSearch to test against"; tests/services/services.
 step "unit, property and integration tests"; cargo test --locked
 step "documents are fresh"; cargo run --locked --quiet -- openapi --check
 step "the analytics example"; tests/analytics/run.sh
+step "the documents against the server"; tests/schemathesis/run.sh
 step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 step "dependencies"
 if ! command -v cargo-deny >/dev/null; then cargo install --locked --quiet cargo-deny; fi

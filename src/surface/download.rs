@@ -26,7 +26,7 @@ pub enum Disposition {
 pub(super) struct FileBody(pub(super) Response);
 
 impl Payload for FileBody {
-    const CONTENT_TYPE: &'static str = "application/octet-stream";
+    const CONTENT_TYPE: &'static str = "*/*";
 
     fn check_content_type(_: &str) -> bool {
         true

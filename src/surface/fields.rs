@@ -66,7 +66,8 @@ impl<T: Type> Type for Field<T> {
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
+        // What may be left out may be null.
+        T::schema_ref().merge(MetaSchema { nullable: !T::IS_REQUIRED, ..MetaSchema::ANY })
     }
 
     fn register(registry: &mut Registry) {
@@ -97,6 +98,46 @@ impl<T: ToJSON> ToJSON for Field<T> {
             Self::Given(value) => value.to_json(),
             Self::Absent | Self::Wrong => None,
         }
+    }
+}
+
+/// A text, a number or a boolean, as the documents say; what came is judged later.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scalar(pub(super) Value);
+
+impl Type for Scalar {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "scalar".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        let one = |name| MetaSchemaRef::Inline(Box::new(MetaSchema::new(name)));
+        let any_of = ["string", "number", "boolean"].map(one).into();
+        MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, ..MetaSchema::ANY }))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromJSON for Scalar {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Ok(Self(value.unwrap_or_default()))
+    }
+}
+
+impl ToJSON for Scalar {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.clone())
     }
 }
 
@@ -157,15 +198,86 @@ macro_rules! documented {
     };
 }
 
-documented!(
+macro_rules! documented_text {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $pattern:literal) => {
+        documented!(
+            $(#[$doc])*
+            $name,
+            "string",
+            |min, max, schema| {
+                schema.min_length = usize::try_from(min).ok();
+                schema.max_length = usize::try_from(max).ok();
+                schema.format = Some($format).filter(|format| !format.is_empty());
+                schema.pattern = Some($pattern.to_owned()).filter(|pattern| !pattern.is_empty());
+            }
+        );
+
+        impl<const MIN: u64, const MAX: u64> From<$name<MIN, MAX>> for String {
+            fn from(text: $name<MIN, MAX>) -> Self {
+                text.0
+            }
+        }
+
+        impl<const MIN: u64, const MAX: u64> ParseFromJSON for $name<MIN, MAX> {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                match value {
+                    Some(Value::String(text)) => Ok(Self(text)),
+                    other => Err(ParseError::expected_type(other.unwrap_or_default())),
+                }
+            }
+        }
+    };
+}
+
+documented_text!(
     /// A text of `MIN` to `MAX` characters as the documents say; what came is judged later.
     Text,
-    "string",
-    |min, max, schema| {
-        schema.min_length = usize::try_from(min).ok();
-        schema.max_length = usize::try_from(max).ok();
-    }
+    "",
+    ""
 );
+documented_text!(
+    /// The same, with more in it than space.
+    Words,
+    "",
+    r"\S"
+);
+documented_text!(
+    /// The same, of a person's name.
+    Name,
+    "",
+    r"^[^\x00-\x1f\x7f-\x9f]*$"
+);
+documented_text!(
+    /// The same, of an email address.
+    Address,
+    "email",
+    ""
+);
+documented_text!(
+    /// The same, of a phone number, or of none.
+    PhoneNumber,
+    "",
+    r"^ *(\+?[ .\-/()]*([0-9][ .\-/()]*){5,15})?$"
+);
+documented_text!(
+    /// The same, of a message's id.
+    Hex,
+    "",
+    "^[0-9a-f]*$"
+);
+
+documented_text!(
+    /// The same, of a moment.
+    Moment,
+    "date-time",
+    ""
+);
+
+impl<const MIN: u64, const MAX: u64> ParseFromParameter for Moment<MIN, MAX> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        Ok(Self(value.to_owned()))
+    }
+}
 
 documented!(
     /// A whole number of `MIN` to `MAX` as the documents say, as it was written; read it with
@@ -179,15 +291,6 @@ documented!(
         }
     }
 );
-
-impl<const MIN: u64, const MAX: u64> ParseFromJSON for Text<MIN, MAX> {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        match value {
-            Some(Value::String(text)) => Ok(Self(text)),
-            other => Err(ParseError::expected_type(other.unwrap_or_default())),
-        }
-    }
-}
 
 impl<const MIN: u64, const MAX: u64> ParseFromJSON for Number<MIN, MAX> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {

@@ -60,8 +60,18 @@ pub(super) fn described(description: &'static str) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
-/// The file of a form, as the documents say it.
+/// The same, of what `pattern` describes.
+pub(super) fn patterned(description: &'static str, pattern: &str) -> MetaSchemaRef {
+    let pattern = Some(pattern.to_owned());
+    described(description).merge(MetaSchema { pattern, ..MetaSchema::ANY })
+}
+
+/// The file of a form, which is not empty, as the documents say it.
 pub(super) fn described_file(description: &'static str) -> MetaSchemaRef {
     let schema = MetaSchema::new_with_format("string", "binary");
-    MetaSchemaRef::Inline(Box::new(MetaSchema { description: Some(description), ..schema }))
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        description: Some(description),
+        min_length: Some(1),
+        ..schema
+    }))
 }

@@ -23,7 +23,7 @@ use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
-use crate::surface::key;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Messages;
 
@@ -54,14 +54,14 @@ impl Messages {
         app: Data<&Arc<App>>,
         /// The same key within 24 hours sends the message once and answers the same.
         #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<String>>,
+        idempotency_key: IdempotencyKey,
         /// `application/json` (the default) or `text/event-stream`.
         #[oai(name = "Accept")]
         accept: Header<Option<String>>,
         body: Json<SendMessageIn>,
     ) -> std::result::Result<SentResponse, Failure> {
         let asked = Asked::try_from(body.0)?;
-        let idempotency = key::idempotency_key(idempotency_key.0, "aerochat")?;
+        let idempotency = idempotency_key.given_to("aerochat")?;
         let to = match asked.conversation {
             Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
             None => To::New(Opening::default()),

@@ -15,15 +15,15 @@ use crate::engine::Recorded;
 use crate::live::frame::{Direction, File, Message};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
-use crate::surface::fields::{Field, Text, parsed};
+use crate::surface::fields::{Address, Field, Name, PhoneNumber, Text, Words, parsed};
 
 /// Who writes. All optional; real changes are merged into the contact.
 #[derive(Debug, Object)]
 #[oai(rename = "ContactIdentity")]
 pub(super) struct ContactIn {
-    name: Field<Option<Text<0, 200>>>,
-    email: Field<Option<Text<0, 254>>>,
-    phone: Field<Option<Text<0, 40>>>,
+    name: Field<Option<Name<0, 200>>>,
+    email: Field<Option<Address<0, 254>>>,
+    phone: Field<Option<PhoneNumber<0, 40>>>,
 }
 
 /// Seed 000, *Send a message*, request body.
@@ -31,7 +31,7 @@ pub(super) struct ContactIn {
 #[oai(rename = "SendMessage")]
 pub(super) struct SendMessageIn {
     /// The customer's message: not blank, at most 10,000 characters.
-    message: Field<Text<1, 10_000>>,
+    message: Field<Words<1, 10_000>>,
     /// Omit on the first message (one is minted & returned); pass it to continue the same
     /// conversation.
     conversation_id: Field<Option<Text<1, 64>>>,
@@ -86,12 +86,12 @@ fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
 }
 
 /// An empty text says nothing about the contact.
-fn said<const MAX: u64>(
-    field: Field<Option<Text<0, MAX>>>,
+fn said<T: Into<String>>(
+    field: Field<Option<T>>,
     name: &'static str,
     faults: &mut Vec<Fault>,
 ) -> Option<String> {
-    let text = field.optional(name, "a string", faults).flatten()?.0;
+    let text: String = field.optional(name, "a string", faults).flatten()?.into();
     (!text.trim().is_empty()).then_some(text)
 }
 
@@ -125,8 +125,10 @@ pub(super) struct SentOut {
     message_id: String,
     status: Status,
     /// Null unless `status` is `bot`.
+    #[oai(nullable)]
     reply: Option<ReplyOut>,
     /// The classified purpose of the turn.
+    #[oai(nullable)]
     intent: Option<String>,
     language: String,
     created_at: String,
@@ -170,7 +172,9 @@ pub(super) enum SentContent {
 pub(super) struct ContactOut {
     contact_id: String,
     name: String,
+    #[oai(nullable)]
     email: Option<String>,
+    #[oai(nullable)]
     phone: Option<String>,
     channel: String,
     created_at: String,

@@ -24,7 +24,7 @@ use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
-use crate::surface::key::idempotency_key;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Agent;
 
@@ -54,11 +54,11 @@ impl Agent {
         app: Data<&Arc<App>>,
         /// The same key within 24 hours asks once and answers the same.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         form: AgentForm,
     ) -> std::result::Result<Answered, Failure> {
         let began = Instant::now();
-        let (tenant, idempotency) = (token.tenant(), idempotency_key(idempotency.0, "aloochat")?);
+        let (tenant, idempotency) = (token.tenant(), idempotency.given_to("aloochat")?);
         let (sent, _) = ask(&app, tenant, form, idempotency, false).await?;
         let account = &tenant.account;
         let outcome = match sent.outcome.clone() {
@@ -88,11 +88,11 @@ impl Agent {
         app: Data<&Arc<App>>,
         /// The same key within 24 hours asks once and streams the same turn.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         form: AgentForm,
     ) -> std::result::Result<Streamed, Failure> {
         let began = Instant::now();
-        let (tenant, idempotency) = (token.tenant(), idempotency_key(idempotency.0, "aloochat")?);
+        let (tenant, idempotency) = (token.tenant(), idempotency.given_to("aloochat")?);
         let (sent, transcribed) = ask(&app, tenant, form, idempotency, true).await?;
         let told = Told { began, transcribed, place: Place::beginning(&sent) };
         Ok(Streamed::Stream(streamed(&app, tenant, sent, told).await?))

@@ -11,8 +11,7 @@ use super::Token;
 use super::agent_key::{agent_id, chosen};
 use super::error::Failure;
 use super::wire::{
-    Asked, ConversationOut, ConversationsOut, CreateIn, MessageOut, MessagesOut, StatusOut,
-    UpdateIn,
+    Asked, ConversationOut, ConversationsOut, CreateIn, MessageOut, MessagesOut, StatusIn, UpdateIn,
 };
 use crate::app::manage_conversation::{self, Change};
 use crate::app::{App, list_conversations, read_conversation};
@@ -148,7 +147,7 @@ impl Conversations {
         let change = Change {
             title: asked.title,
             bot: chosen(account, None, asked.deployment_id.as_deref())?,
-            resolved: asked.status.map(|status| status == StatusOut::Resolved),
+            resolved: asked.status.map(|status| status == StatusIn::Resolved),
         };
         let state = manage_conversation::change(&app, account.id, id, change).await?;
         Ok(Got::Conversation(Direct(ConversationOut::new(account, &state))))

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use poem::Request;
-use poem_openapi::registry::MetaSchema;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Deserialize;
 
 use super::agent_key::AgentKey;
 use crate::domain::message::{Said, Side};
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
-use crate::surface::form_body::{Fields, FormBody, described, described_file};
+use crate::surface::form_body::{Fields, FormBody, described, described_file, patterned};
 use crate::surface::upload::{Form, Spooled};
 
 /// What a form may have; the largest audio is 25 MiB.
@@ -25,6 +25,10 @@ const FORM: Form = Form {
 const CONTEXT_MAX: usize = 100;
 const CONTEXT_MAX_CHARS: usize = 50_000;
 
+/// As [`AgentKey`] is written.
+const AGENT_KEY: &str =
+    "^agent:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}:(voice|chat):[a-z0-9-]{1,64}$";
+
 /// Whether a request brings a form, which is read as a stream.
 pub(super) fn is_form(request: &Request) -> bool {
     let path = request.uri().path();
@@ -38,9 +42,14 @@ impl Fields for AgentFields {
     fn schema() -> MetaSchema {
         let mut schema = MetaSchema::new("object");
         schema.required = vec!["agent_key"];
+        let only = |name| MetaSchema { required: vec![name], ..MetaSchema::ANY };
+        schema.one_of = vec![
+            MetaSchemaRef::Inline(Box::new(only("query"))),
+            MetaSchemaRef::Inline(Box::new(only("audio"))),
+        ];
         schema.properties = vec![
-            ("agent_key", described("`agent:<uuid>:<voice|chat>:<region>`")),
-            ("query", described("The user's message; either this or `audio`.")),
+            ("agent_key", patterned("`agent:<uuid>:<voice|chat>:<region>`", AGENT_KEY)),
+            ("query", patterned("The user's message; either this or `audio`.", r"\S")),
             ("audio", described_file("Speech: wav, mp3, ogg, webm or m4a, at most 25 MiB.")),
             (
                 "messages",

@@ -12,7 +12,7 @@ use crate::domain::ids::{ConversationId, Id};
 use crate::domain::text::Title;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
-use crate::surface::fields::{Field, Text, parsed};
+use crate::surface::fields::{Field, Text, Words, parsed};
 
 /// *Create a New Conversation*, body.
 #[derive(Debug, Object)]
@@ -22,18 +22,17 @@ pub(super) struct CreateIn {
     agent_id: Field<Option<Text<1, 64>>>,
     /// One of its versions; the deployed one where it is left out.
     deployment_id: Field<Option<Text<1, 64>>>,
-    title: Field<Option<Text<1, 255>>>,
+    title: Field<Option<Words<1, 255>>>,
 }
 
 /// *Update a conversation*, body; what is absent stays.
 #[derive(Debug, Object)]
 #[oai(rename = "UpdateConversation")]
 pub(super) struct UpdateIn {
-    title: Field<Option<Text<1, 255>>>,
+    title: Field<Option<Words<1, 255>>>,
     /// The version that answers from now on.
     deployment_id: Field<Option<Text<1, 64>>>,
-    /// `active` or `resolved`.
-    status: Field<Option<StatusOut>>,
+    status: Field<Option<StatusIn>>,
 }
 
 /// A checked body of either.
@@ -42,7 +41,7 @@ pub(super) struct Asked {
     pub(super) agent_id: Option<String>,
     pub(super) deployment_id: Option<String>,
     pub(super) title: Option<Title>,
-    pub(super) status: Option<StatusOut>,
+    pub(super) status: Option<StatusIn>,
 }
 
 impl TryFrom<CreateIn> for Asked {
@@ -65,8 +64,8 @@ impl Asked {
     fn new(
         agent_id: Option<Field<Option<Text<1, 64>>>>,
         deployment_id: Field<Option<Text<1, 64>>>,
-        title: Field<Option<Text<1, 255>>>,
-        status: Option<Field<Option<StatusOut>>>,
+        title: Field<Option<Words<1, 255>>>,
+        status: Option<Field<Option<StatusIn>>>,
     ) -> Result<Self> {
         let mut faults = Vec::new();
         let agent_id = agent_id
@@ -78,18 +77,22 @@ impl Asked {
         let status = status.and_then(|field| {
             field.optional("status", "active or resolved", &mut faults).flatten()
         });
-        if status == Some(StatusOut::Escalated) {
-            faults.push(crate::domain::error::Fault {
-                field: "status",
-                problem: "must be active or resolved".to_owned(),
-            });
-        }
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
         let text = |field: Option<Text<1, 64>>| field.map(|text| text.0);
         Ok(Self { agent_id: text(agent_id), deployment_id: text(deployment_id), title, status })
     }
+}
+
+/// Where a conversation may be put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase", rename = "NewStatus")]
+pub(super) enum StatusIn {
+    /// The agent answers.
+    Active,
+    /// Closed.
+    Resolved,
 }
 
 /// Where a conversation stands.
@@ -120,8 +123,11 @@ impl From<Status> for StatusOut {
 #[oai(rename = "Conversation")]
 pub(super) struct ConversationOut {
     id: String,
+    #[oai(nullable)]
     agent_id: Option<String>,
+    #[oai(nullable)]
     deployment_id: Option<String>,
+    #[oai(nullable)]
     title: Option<String>,
     created_at: String,
     updated_at: String,
@@ -155,6 +161,7 @@ pub(super) struct ConversationsOut {
     /// Newest first.
     pub(super) conversations: Vec<ConversationOut>,
     /// Give it as `cursor` for the next page; null on the last.
+    #[oai(nullable)]
     pub(super) next_cursor: Option<String>,
 }
 
@@ -197,6 +204,7 @@ pub(super) struct MessagesOut {
     /// Oldest first.
     pub(super) messages: Vec<MessageOut>,
     /// Give it as `cursor` for the next page; null on the last.
+    #[oai(nullable)]
     pub(super) next_cursor: Option<String>,
 }
 

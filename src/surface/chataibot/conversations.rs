@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
@@ -24,7 +24,7 @@ use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::surface::client;
-use crate::surface::key::idempotency_key;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Conversations;
 
@@ -60,12 +60,12 @@ impl Conversations {
         app: Data<&Arc<App>>,
         /// The same key within 24 hours starts one conversation and answers the same.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         body: Json<StartIn>,
     ) -> std::result::Result<Begun, Failure> {
         let tenant = token.tenant();
         let asked = Start::try_from(body.0)?;
-        let idempotency = idempotency_key(idempotency.0, "chataibot")?;
+        let idempotency = idempotency.given_to("chataibot")?;
         let bot: Option<BotId> = asked.bot_key.parse().ok();
         let bot = bot.and_then(|bot| tenant.account.deployed(bot));
         let bot = bot.ok_or(Error::NotFound("deployed bot with this bot_key"))?;
@@ -122,12 +122,12 @@ impl Conversations {
         conversation_id: Path<String>,
         /// The same key within 24 hours sends the message once.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         body: Json<SendIn>,
     ) -> std::result::Result<Taken, Failure> {
         let tenant = token.tenant();
         let text = MessageText::try_from(body.0)?;
-        let idempotency = idempotency_key(idempotency.0, "chataibot")?;
+        let idempotency = idempotency.given_to("chataibot")?;
         let id = conversation_id.0.parse().map_err(|_| Error::NotFound("conversation"))?;
         let command = SendMessage {
             to: To::Conversation(id),

@@ -10,7 +10,7 @@ use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
-use crate::surface::fields::{Field, Text, parsed};
+use crate::surface::fields::{Field, Scalar, Text, Words, parsed};
 
 /// What kind of answer the visitor gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -41,7 +41,7 @@ pub(super) enum ChannelName {
 #[derive(Debug, Object)]
 pub(super) struct MessageData {
     /// The visitor's message: not blank, at most 10,000 characters.
-    body: Field<Text<1, 10_000>>,
+    body: Field<Words<1, 10_000>>,
 }
 
 /// The visitor's message.
@@ -58,10 +58,10 @@ pub(super) struct MessageIn {
 #[oai(rename = "Variables")]
 pub(super) struct VariablesIn {
     /// `timezone`, `referrerUrl`, `browserLanguage` and others.
-    system: Field<Option<BTreeMap<String, Value>>>,
+    system: Field<Option<BTreeMap<String, Scalar>>>,
     /// `name`, `email` and `phone` of the contact, and others.
-    contact: Field<Option<BTreeMap<String, Value>>>,
-    conversation: Field<Option<BTreeMap<String, Value>>>,
+    contact: Field<Option<BTreeMap<String, Scalar>>>,
+    conversation: Field<Option<BTreeMap<String, Scalar>>>,
 }
 
 /// The visitor.
@@ -69,7 +69,7 @@ pub(super) struct VariablesIn {
 #[oai(rename = "From")]
 pub(super) struct FromIn {
     /// Your own id of the visitor.
-    user_external_id: Field<Text<1, 255>>,
+    user_external_id: Field<Words<1, 255>>,
     #[oai(rename = "type")]
     kind: Field<Option<Sender>>,
 }
@@ -131,7 +131,7 @@ impl TryFrom<StartIn> for Start {
             from.kind.optional("from.type", "VISITOR", &mut faults);
             from.user_external_id.required("from.user_external_id", "a string", &mut faults)
         });
-        if let Some(Text(id)) = &external_id
+        if let Some(Words(id)) = &external_id
             && (id.trim().is_empty() || id.chars().count() > 255)
         {
             let problem = "must have 1 to 255 characters".to_owned();
@@ -165,7 +165,7 @@ fn message(given: Field<MessageIn>, faults: &mut Vec<Fault>) -> Result<Option<Me
     let kind = given.kind.optional("message.type", "text, button or file", faults).flatten();
     let data = given.data.required("message.data", "an object", faults);
     let text = data.and_then(|data| data.body.required("message.data.body", "a string", faults));
-    let Some(Text(text)) = text else { return Ok(None) };
+    let Some(Words(text)) = text else { return Ok(None) };
     let actual = text.chars().count();
     if actual > MESSAGE_MAX_CHARS {
         return Err(Error::TooLong { field: "message.data.body", max: MESSAGE_MAX_CHARS, actual });
@@ -217,7 +217,7 @@ fn taken(given: VariablesIn, faults: &mut Vec<Fault>) -> (Details, Variables) {
 }
 
 /// A value as text; none for what has parts. Null says nothing.
-fn text(value: Value) -> Option<String> {
+fn text(Scalar(value): Scalar) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),
         Value::String(text) => Some(text),
@@ -252,7 +252,9 @@ pub(super) struct ConversationOut {
 #[oai(rename = "Contact")]
 pub(super) struct ContactOut {
     name: String,
+    #[oai(nullable)]
     email: Option<String>,
+    #[oai(nullable)]
     phone: Option<String>,
     /// Your id of the visitor and the account's id.
     visitor_key: String,

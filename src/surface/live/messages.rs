@@ -21,7 +21,7 @@ use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::surface::event_stream::{self, EventStream};
-use crate::surface::key;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Messages;
 
@@ -57,7 +57,7 @@ impl Messages {
         id: Path<String>,
         /// The same key within 24 hours sends the message once.
         #[oai(name = "Idempotency-Key")]
-        idempotency_key: Header<Option<String>>,
+        idempotency_key: IdempotencyKey,
         /// `application/json` (the default) or `text/event-stream`.
         #[oai(name = "Accept")]
         accept: Header<Option<String>>,
@@ -66,7 +66,7 @@ impl Messages {
         let caller = credential.caller();
         let id = caller.conversation(&id.0)?;
         let text = MessageText::try_from(body.0)?;
-        let sent = send(&app, caller, id, text, idempotency_key.0).await?;
+        let sent = send(&app, caller, id, text, idempotency_key.given_to("live")?).await?;
         let content = if event_stream::is_wanted(accept.0.as_deref()) {
             let account = caller.tenant.account.id;
             SentContent::Stream(EventStream::new(turn(&app, account, sent).await?))
@@ -83,9 +83,8 @@ pub(super) async fn send(
     caller: &Caller,
     conversation: ConversationId,
     text: MessageText,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<(&'static str, String)>,
 ) -> Result<Sent> {
-    let idempotency_key = key::idempotency_key(idempotency_key, "live")?;
     let command = SendMessage {
         to: To::Conversation(conversation),
         text,

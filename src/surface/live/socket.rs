@@ -25,7 +25,7 @@ use crate::live::follow::Follower;
 use crate::live::frame::Frame;
 use crate::server::socket::{CloseCode, Message, Socket};
 use crate::server::websocket::{Config, upgrade};
-use crate::surface::client;
+use crate::surface::{client, key};
 
 /// Conversations one connection may follow.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -155,7 +155,7 @@ impl Connection {
             "send" => {
                 let text = command.text.ok_or_else(|| Error::invalid("text", "is required"))?;
                 let text = message_text(text)?;
-                let key = command.idempotency_key;
+                let key = key::idempotency_key(command.idempotency_key, "live")?;
                 let sent = messages::send(&self.app, &self.caller, id, text, key).await?;
                 Ok(to_json(&SentOut::from(&sent)))
             }

@@ -11,7 +11,7 @@ use crate::engine::Recorded;
 use crate::live::cursor::Cursor;
 use crate::live::frame::{Frame, Message};
 use crate::live::hub::Snapshot;
-use crate::surface::fields::{Field, Number, Text, parsed};
+use crate::surface::fields::{Field, Hex, Number, Text, Words, parsed};
 
 /// Where a conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -57,6 +57,7 @@ pub(super) struct ConversationOut {
     channel: String,
     status: StatusOut,
     message_count: u64,
+    #[oai(nullable)]
     language: Option<String>,
     created_at: String,
     updated_at: String,
@@ -64,6 +65,7 @@ pub(super) struct ConversationOut {
     cursor: String,
     /// Its last 50 messages, oldest first, as in the feed's frames.
     messages: Vec<Value>,
+    #[oai(nullable)]
     reply: Option<ReplyOut>,
 }
 
@@ -117,7 +119,7 @@ impl EventsOut {
 #[oai(rename = "LiveMessage")]
 pub(super) struct MessageIn {
     /// Not blank, at most 10,000 characters.
-    text: Field<Text<1, 10_000>>,
+    text: Field<Words<1, 10_000>>,
 }
 
 /// Checks a message's text.
@@ -183,7 +185,7 @@ pub(super) struct TypingIn {
 #[derive(Debug, Object)]
 #[oai(rename = "ReadMark")]
 pub(super) struct ReadIn {
-    pub(super) message_id: Field<Text<32, 32>>,
+    pub(super) message_id: Field<Hex<32, 32>>,
 }
 
 /// A token to mint.

@@ -22,8 +22,9 @@ use crate::domain::contact::Details;
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
+use crate::surface::fields::Moment;
 use crate::surface::json_array::JsonArray;
-use crate::surface::key::idempotency_key;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Conversations;
 
@@ -82,7 +83,7 @@ impl Conversations {
         app: Data<&Arc<App>>,
         /// The same key within 24 hours creates one conversation and answers the same.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         /// `respond-async` does not wait for the answer (RFC 7240).
         #[oai(name = "Prefer")]
         prefer: Header<Option<String>>,
@@ -90,7 +91,7 @@ impl Conversations {
     ) -> Answer<Begun> {
         let tenant = key.tenant();
         let asked = Created::try_from(body.0)?;
-        let idempotency = idempotency_key(idempotency.0, "widget")?;
+        let idempotency = idempotency.given_to("widget")?;
         if visitors::live(tenant, &asked.visitor_token).is_some() {
             return Err(Error::AlreadyExists("conversation").into());
         }
@@ -134,9 +135,9 @@ impl Conversations {
         visitor_token: Path<String>,
         /// ISO 8601 datetime: only messages after this time. A message's own `timestamp` names that
         /// very message.
-        since: Query<Option<String>>,
+        since: Query<Option<Moment<0, 64>>>,
     ) -> Answer<Listed> {
-        let since = since.0.filter(|since| !since.is_empty());
+        let since = since.0.map(String::from);
         let since = since.map(|since| Stamp::parse(&since).ok_or_else(|| sentence(SINCE)));
         let since = since.transpose()?;
         let tenant = key.tenant();
@@ -166,11 +167,11 @@ impl Conversations {
         visitor_token: Path<String>,
         /// The same key within 24 hours sends the message once.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         body: Json<ReplyIn>,
     ) -> Answer<Replied> {
         let text = MessageText::try_from(body.0)?;
-        let idempotency = idempotency_key(idempotency.0, "widget")?;
+        let idempotency = idempotency.given_to("widget")?;
         let id = visitors::conversation_of(key.tenant(), &visitor_token.0);
         let command = SendMessage {
             to: To::Conversation(id),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use poem::Request;
 use poem::http::{Method, StatusCode};
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
@@ -22,7 +22,7 @@ use crate::domain::message::Channel;
 use crate::domain::seq::Seq;
 use crate::surface::download::{Disposition, FileBody, download};
 use crate::surface::form_body::{Fields, FormBody, described, described_file};
-use crate::surface::key::idempotency_key;
+use crate::surface::key::IdempotencyKey;
 use crate::surface::upload::Form;
 
 pub(super) struct Files;
@@ -148,12 +148,12 @@ impl Files {
         visitor_token: Path<String>,
         /// The same key within 24 hours sends the file once.
         #[oai(name = "Idempotency-Key")]
-        idempotency: Header<Option<String>>,
+        idempotency: IdempotencyKey,
         form: FormBody<UploadFields>,
     ) -> std::result::Result<Uploaded, Failure> {
         let tenant = key.tenant();
         let account = tenant.account.id;
-        let idempotency = idempotency_key(idempotency.0, "widget")?;
+        let idempotency = idempotency.given_to("widget")?;
         let conversation = visitors::conversation_of(tenant, &visitor_token.0);
         // A stranger's file is not waited for.
         read_conversation::conversation(&app, account, conversation).await?;

@@ -14,7 +14,7 @@ use crate::domain::seq::Seq;
 use crate::domain::text::{Email, MESSAGE_MAX_CHARS, MessageText, PersonName, TextFault};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
-use crate::surface::fields::{Field, Text};
+use crate::surface::fields::{Address, Field, Name, Words};
 
 /// How the widget looks; colours as in CSS.
 #[derive(Debug, Object)]
@@ -54,13 +54,13 @@ impl ConfigOut {
 #[oai(rename = "CreateConversation")]
 pub(super) struct CreateIn {
     /// Contact name.
-    name: Field<Text<1, 200>>,
+    name: Field<Name<1, 200>>,
     /// Valid email address.
-    email: Field<Text<1, 254>>,
+    email: Field<Address<1, 254>>,
     /// Initial message, at most 10,000 characters.
-    message: Field<Text<1, 10_000>>,
+    message: Field<Words<1, 10_000>>,
     /// Unique visitor identifier, of the visitor's own making; a secret.
-    visitor_token: Field<Text<1, 255>>,
+    visitor_token: Field<Words<1, 255>>,
 }
 
 /// A checked request.
@@ -86,8 +86,8 @@ impl TryFrom<CreateIn> for Created {
             TextFault::TooLong { max, actual } => Error::TooLong { field: "name", max, actual },
             other => sentence(&format!("Name {other}")),
         })?;
-        if visitor_token.len() > TOKEN_MAX {
-            let actual = visitor_token.len();
+        let actual = visitor_token.chars().count();
+        if actual > TOKEN_MAX {
             return Err(Error::TooLong { field: "visitor_token", max: TOKEN_MAX, actual });
         }
         let contact = Details { name: Some(name), email: Some(email), phone: None };
@@ -100,7 +100,7 @@ impl TryFrom<CreateIn> for Created {
 #[oai(rename = "SendReply")]
 pub(super) struct ReplyIn {
     /// Reply text, at most 10,000 characters.
-    message: Field<Text<1, 10_000>>,
+    message: Field<Words<1, 10_000>>,
 }
 
 impl TryFrom<ReplyIn> for MessageText {
@@ -111,13 +111,11 @@ impl TryFrom<ReplyIn> for MessageText {
     }
 }
 
-impl<const MIN: u64, const MAX: u64> Field<Text<MIN, MAX>> {
+impl<T: Into<String>> Field<T> {
     /// A text that says something.
     fn text(self) -> Option<String> {
-        match self {
-            Self::Given(Text(text)) if !text.trim().is_empty() => Some(text),
-            Self::Given(_) | Self::Absent | Self::Wrong => None,
-        }
+        let Self::Given(text) = self else { return None };
+        Some(text.into()).filter(|text: &String| !text.trim().is_empty())
     }
 }
 
@@ -142,6 +140,7 @@ pub(super) struct CreatedOut {
     /// Opens the conversation's live feed, where it is called `current`.
     pub(super) conversation_token: String,
     /// What was answered; null while the answer is still being made: it comes on the live feed.
+    #[oai(nullable)]
     pub(super) auto_reply: Option<String>,
 }
 
@@ -201,7 +200,7 @@ pub(super) struct MessageOut {
     timestamp: String,
     /// The contact's name, the agent's name, or the brand.
     author: String,
-    #[oai(skip_serializing_if_is_empty)]
+    #[oai(default, skip_serializing_if_is_empty)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<AttachmentOut>,
 }
