@@ -10,7 +10,7 @@ mod things;
 mod tokens;
 
 use serde_json::{Map, Value, json};
-use things::{Things, Two, id_for, nobodys, token, two};
+use things::{FILE_NUMBER, Things, Two, id_for, nobodys, token, two};
 
 use super::Site;
 use crate::documents::{Operation, operations};
@@ -71,7 +71,11 @@ fn places(operation: &Operation) -> Vec<(&'static str, String)> {
     let is_id = |name: &str| id_for(name, &operation.path, &known).is_some();
     for name in operation.parameters("path") {
         assert!(is_id(&name), "say in id_for whose id {{{name}}} of {} is", operation.id);
-        places.push(("path", name));
+        // Where everybody's is the same, it names nobody's things.
+        let of_nobody = id_for(&name, &operation.path, &known);
+        if of_nobody != Some(FILE_NUMBER) {
+            places.push(("path", name));
+        }
     }
     for place in ["query", "header", "cookie"] {
         for name in operation.parameters(place) {
@@ -89,7 +93,7 @@ fn places(operation: &Operation) -> Vec<(&'static str, String)> {
     for name in operation.body.iter().flatten() {
         if is_id(name) {
             places.push(("body", name.clone()));
-        } else {
+        } else if !WITHOUT_IDS.contains(&operation.id.as_str()) {
             value_for(&operation.id, name);
         }
     }

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use super::Site;
 use crate::documents::Operation;
 use crate::harness::Client;
+use crate::harness::wait::eventually;
+
+/// The number of a file in its message.
+pub const FILE_NUMBER: &str = "1";
 
 /// What an account has.
 #[derive(Clone)]
@@ -31,7 +35,7 @@ pub fn nobodys() -> Things {
         contact: ContactId::from_uuid(uuid).to_string(),
         message: MessageId::from_uuid(uuid).to_string(),
         visitor: "nobody".to_owned(),
-        activity: "1".to_owned(),
+        activity: "7".to_owned(),
         bot: parlor::domain::ids::BotId::from_uuid(uuid).to_string(),
         agent: uuid.to_string(),
         deployment: uuid.to_string(),
@@ -78,12 +82,19 @@ async fn things(site: &Site, account: usize) -> Things {
     });
     let path = "/api/v1/chat/conversations";
     let created = page.post(path, &body).await.expect(201);
-    let form = Form::new().part("file", Part::bytes(b"hello".to_vec()).file_name("a.txt"));
+    // Said with words that the bot knows: it must not hand the conversation over.
+    let form = Form::new()
+        .text("message", "How can I pay?")
+        .part("file", Part::bytes(b"hello".to_vec()).file_name("a.txt"));
     let upload = page.request(reqwest::Method::POST, &format!("{path}/{visitor}/files"));
     let kept = page.try_send(upload.multipart(form)).await.expect("an answer").expect(201);
     let bearer = format!("Bearer {}", text(&created, "/conversation_token"));
     let reader = site.stranger().with("Authorization", &bearer);
-    let state = reader.get("/live/v1/conversations/current").await.expect(200);
+    let state = eventually("both are answered", async || {
+        let state = reader.get("/live/v1/conversations/current").await.expect(200);
+        (state["message_count"] == 4).then_some(state)
+    })
+    .await;
     let conversation = text(&state, "/conversation_id");
     let of_aloo = aloo.get(&format!("{path}/{conversation}")).await.expect(200);
     Things {
@@ -130,8 +141,7 @@ pub fn id_for<'a>(name: &str, path: &str, things: &'a Things) -> Option<&'a str>
         "agent_id" => Some(&things.agent),
         "deployment_id" => Some(&things.deployment),
         "id" if path.contains("/conversations/{id}") => Some(&things.conversation),
-        // The number of a file in its message.
-        "id" | "number" if path.contains("/files/{activity_id}/") => Some("1"),
+        "id" | "number" if path.contains("/files/{activity_id}/") => Some(FILE_NUMBER),
         _ => None,
     }
 }
