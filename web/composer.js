@@ -7,10 +7,7 @@
 
 import { byId } from "./element.js";
 import { memory } from "./memory.js";
-
-/** "Typing" is said again this often while it goes on, and is over after this much quiet. */
-const TYPING_EVERY_MS = 3000;
-const QUIET_MS = 4000;
+import { Typing } from "./typing.js";
 
 export class Composer {
   /** @param {{onSend: (text: string) => void, onStop: () => void, onTyping: (typing: boolean) => void}} actions */
@@ -21,9 +18,7 @@ export class Composer {
     this.stop = byId("stop", HTMLButtonElement);
     this.send = byId("send", HTMLButtonElement);
     this.chips = byId("chips", HTMLElement);
-    this.typingSaidAt = 0;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.quiet = undefined;
+    this.typing = new Typing(actions.onTyping);
 
     this.field.value = memory.draft();
     this.fit();
@@ -79,7 +74,7 @@ export class Composer {
     this.field.value = "";
     this.fit();
     memory.setDraft("");
-    this.sayTyping(false);
+    this.typing.over();
     this.actions.onSend(text);
     this.focus();
   }
@@ -98,21 +93,7 @@ export class Composer {
   written() {
     this.fit();
     memory.setDraft(this.field.value);
-    const typing = this.field.value.trim() !== "";
-    if (!typing || Date.now() - this.typingSaidAt >= TYPING_EVERY_MS) this.sayTyping(typing);
-    clearTimeout(this.quiet);
-    if (typing) this.quiet = setTimeout(() => this.sayTyping(false), QUIET_MS);
-  }
-
-  /**
-   * @param {boolean} typing
-   * @private
-   */
-  sayTyping(typing) {
-    if (!typing && this.typingSaidAt === 0) return;
-    clearTimeout(this.quiet);
-    this.typingSaidAt = typing ? Date.now() : 0;
-    this.actions.onTyping(typing);
+    this.typing.written(this.field.value);
   }
 
   /**

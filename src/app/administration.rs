@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{App, clock, failed, secret};
+use super::{App, append, clock, secret};
 use crate::bot::{self, Bot};
 use crate::domain::account::{Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;
 use crate::domain::event::{
-    AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn, Event,
+    AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn,
     KeyIssued, KeyRevoked, SettingsChanged,
 };
 use crate::domain::ids::{AccountId, BotId, Id as _, KeyId, StreamKey};
@@ -87,7 +87,7 @@ pub async fn create_account(app: &App, new: NewAccount) -> Result<Credentials> {
         bodies.push(deployed(bot, 1, checked(definition)?));
         credentials.bots.push(bot);
     }
-    append(app, account, bodies).await?;
+    append(app, account, StreamKey::Account(account), bodies).await?;
     Ok(credentials)
 }
 
@@ -103,7 +103,7 @@ pub async fn issue_key(
 ) -> Result<(KeyId, String)> {
     app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     let (id, key) = (clock::mint(), secret::new_key(kind));
-    append(app, account, vec![issued(id, kind, &key, label)]).await?;
+    append(app, account, StreamKey::Account(account), vec![issued(id, kind, &key, label)]).await?;
     Ok((id, key))
 }
 
@@ -116,7 +116,13 @@ pub async fn revoke_key(app: &App, account: AccountId, key: KeyId) -> Result<()>
     if !tenant.account.keys.iter().any(|known| known.id == key) {
         return Err(Error::NotFound("key"));
     }
-    append(app, account, vec![Body::KeyRevoked(KeyRevoked { key_id: key })]).await
+    append(
+        app,
+        account,
+        StreamKey::Account(account),
+        vec![Body::KeyRevoked(KeyRevoked { key_id: key })],
+    )
+    .await
 }
 
 /// Keeps a definition as the draft of a bot, or of a new one; says which bot it is.
@@ -145,7 +151,13 @@ pub async fn draft_bot(
         None => definition,
     };
     let definition = checked(definition)?;
-    append(app, account, vec![Body::BotDrafted(BotDrafted { bot_id, definition })]).await?;
+    append(
+        app,
+        account,
+        StreamKey::Account(account),
+        vec![Body::BotDrafted(BotDrafted { bot_id, definition })],
+    )
+    .await?;
     Ok(bot_id)
 }
 
@@ -158,7 +170,8 @@ pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<
     let bot = tenant.account.bots.get(&bot_id).ok_or(Error::NotFound("bot"))?;
     let definition = bot.draft.clone().ok_or(Error::NotFound("draft of this bot"))?;
     let version = bot.versions.last_key_value().map_or(1, |(last, _)| last + 1);
-    append(app, account, vec![deployed(bot_id, version, definition)]).await?;
+    append(app, account, StreamKey::Account(account), vec![deployed(bot_id, version, definition)])
+        .await?;
     Ok(BotVersion { bot_id, version })
 }
 
@@ -169,7 +182,13 @@ pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<
 pub async fn roll_back_bot(app: &App, account: AccountId, to: BotVersion) -> Result<()> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     let definition = tenant.account.definition(to).ok_or(Error::NotFound("version of this bot"))?;
-    append(app, account, vec![deployed(to.bot_id, to.version, definition.clone())]).await
+    append(
+        app,
+        account,
+        StreamKey::Account(account),
+        vec![deployed(to.bot_id, to.version, definition.clone())],
+    )
+    .await
 }
 
 /// Takes a bot out of service for new conversations; those it has begun it goes on with.
@@ -179,7 +198,13 @@ pub async fn roll_back_bot(app: &App, account: AccountId, to: BotVersion) -> Res
 pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<()> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     tenant.account.deployed(bot_id).ok_or(Error::NotFound("deployed bot"))?;
-    append(app, account, vec![Body::BotWithdrawn(BotWithdrawn { bot_id })]).await
+    append(
+        app,
+        account,
+        StreamKey::Account(account),
+        vec![Body::BotWithdrawn(BotWithdrawn { bot_id })],
+    )
+    .await
 }
 
 /// Replaces an account's settings.
@@ -188,7 +213,13 @@ pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Resul
 /// [`Error::NotFound`] when there is no such account.
 pub async fn change_settings(app: &App, account: AccountId, settings: Settings) -> Result<()> {
     app.accounts.get(account).ok_or(Error::NotFound("account"))?;
-    append(app, account, vec![Body::SettingsChanged(SettingsChanged { settings })]).await
+    append(
+        app,
+        account,
+        StreamKey::Account(account),
+        vec![Body::SettingsChanged(SettingsChanged { settings })],
+    )
+    .await
 }
 
 fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
@@ -208,12 +239,4 @@ fn checked(definition: Definition) -> Result<Arc<Definition>> {
 
 fn deployed(bot_id: BotId, version: u32, definition: Arc<Definition>) -> Body {
     Body::BotDeployed(BotDeployed { bot_id, version, definition })
-}
-
-async fn append(app: &App, account: AccountId, bodies: Vec<Body>) -> Result<()> {
-    let at = clock::now();
-    let key = StreamKey::Account(account);
-    let events = bodies.into_iter().map(|body| Event { id: clock::mint(), at, account, key, body });
-    app.engine.append(events.collect()).await.map_err(failed)?;
-    Ok(())
 }

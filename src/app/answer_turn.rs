@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::live_feed::whereabouts;
 use super::outcome::{Outcome, outcome_of};
+use super::read_conversation::contact_name;
 use super::send_message::{author_name, event_id};
 use super::{App, accounts::Tenant, clock};
 use crate::bot::{Background, Bot, Step, Turn, Wants};
@@ -277,10 +278,7 @@ async fn conclude(
             variables: said.memory.variables,
         }));
     }
-    let contact_name = async || -> engine::Result<PersonName> {
-        let contact = app.engine.contact(state.account, state.contact_id).await?;
-        Ok(contact.map_or_else(|| PersonName::guest(state.contact_id), |contact| contact.name))
-    };
+    let contact_name = || contact_name(app, state.account, state.contact_id);
     match end {
         End::Answered => {}
         End::Stopped => events.push(Body::ReplyStopped(ReplyStopped {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::accounts::Tenant;
 use super::secret::LiveToken;
-use super::{App, clock, failed};
+use super::{App, append, clock, failed};
 use crate::domain::Result;
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Body, ConversationRead, Event, Reader};
+use crate::domain::event::{Body, ConversationRead, Reader};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::time::Timestamp;
@@ -93,15 +93,7 @@ pub async fn read(
         reader: Reader::Customer,
         message_id: message,
     });
-    let event = Event {
-        id: clock::mint(),
-        at: clock::now(),
-        account,
-        key: StreamKey::Contact(state.contact_id),
-        body,
-    };
-    app.engine.append(vec![event]).await.map_err(failed)?;
-    Ok(())
+    append(app, account, StreamKey::Contact(state.contact_id), vec![body]).await
 }
 
 /// A token for a browser: opens one conversation for a while.
@@ -114,9 +106,18 @@ pub async fn mint_token(
     conversation: ConversationId,
     valid_for: Duration,
 ) -> Result<(String, Timestamp)> {
+    super::read_conversation::conversation(app, tenant.account.id, conversation).await?;
+    Ok(sign_token(tenant, conversation, valid_for))
+}
+
+/// The same for a conversation that is known to be the account's.
+pub fn sign_token(
+    tenant: &Tenant,
+    conversation: ConversationId,
+    valid_for: Duration,
+) -> (String, Timestamp) {
     let account = tenant.account.id;
-    super::read_conversation::conversation(app, account, conversation).await?;
     let expires_at = clock::now().plus(valid_for);
     let token = LiveToken { account, conversation, expires_at };
-    Ok((token.sign(&tenant.account.signing_secret), expires_at))
+    (token.sign(&tenant.account.signing_secret), expires_at)
 }

@@ -1,12 +1,12 @@
 //! Conversations as things to manage: start one without a message, change, delete.
 
 use super::accounts::Tenant;
-use super::{App, clock, failed, read_conversation};
+use super::{App, append, clock, failed, read_conversation};
 use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ConversationDeleted, ConversationReopened,
-    ConversationResolved, ConversationStarted, ConversationUpdated, Event,
+    ConversationResolved, ConversationStarted, ConversationUpdated,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, StreamKey};
 use crate::domain::message::Channel;
@@ -51,7 +51,7 @@ pub async fn start(
             opening: None,
         }),
     ];
-    append(app, tenant.account.id, contact_id, bodies).await?;
+    append(app, tenant.account.id, StreamKey::Contact(contact_id), bodies).await?;
     Ok(Started { conversation: conversation_id, contact: contact_id })
 }
 
@@ -87,12 +87,11 @@ pub async fn change(
     }
     match change.resolved {
         Some(true) if !state.resolved => {
-            let contact = app.engine.contact(account, state.contact_id).await.map_err(failed)?;
+            let name = read_conversation::contact_name(app, account, state.contact_id).await;
             bodies.push(Body::ConversationResolved(ConversationResolved {
                 conversation_id: id,
                 contact_id: state.contact_id,
-                contact_name: contact
-                    .map_or_else(|| PersonName::guest(state.contact_id), |contact| contact.name),
+                contact_name: name.map_err(failed)?,
             }));
         }
         Some(false) if state.resolved => {
@@ -103,7 +102,7 @@ pub async fn change(
     if bodies.is_empty() {
         return Ok(state);
     }
-    append(app, account, state.contact_id, bodies).await?;
+    append(app, account, StreamKey::Contact(state.contact_id), bodies).await?;
     read_conversation::conversation(app, account, id).await
 }
 
@@ -114,24 +113,12 @@ pub async fn change(
 pub async fn delete(app: &App, account: AccountId, id: ConversationId) -> Result<()> {
     let state = read_conversation::conversation(app, account, id).await?;
     let deleted = Body::ConversationDeleted(ConversationDeleted { conversation_id: id });
-    append(app, account, state.contact_id, vec![deleted]).await?;
+    append(app, account, StreamKey::Contact(state.contact_id), vec![deleted]).await?;
     // Nobody can ask for its files any more: what is left of them harms nobody but the disk.
     if let Some(files) = &app.files
         && let Err(error) = files.forget(account, id).await
     {
         tracing::warn!(%error, conversation = %id, "its files are not deleted");
     }
-    Ok(())
-}
-
-async fn append(
-    app: &App,
-    account: AccountId,
-    contact: ContactId,
-    bodies: Vec<Body>,
-) -> Result<()> {
-    let (at, key) = (clock::now(), StreamKey::Contact(contact));
-    let events = bodies.into_iter().map(|body| Event { id: clock::mint(), at, account, key, body });
-    app.engine.append(events.collect()).await.map_err(failed)?;
     Ok(())
 }

@@ -25,7 +25,8 @@ pub mod visitors;
 use std::sync::Arc;
 
 use crate::domain::Error;
-use crate::domain::ids::ConversationId;
+use crate::domain::event::{Body, Event};
+use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
 use crate::files::Files;
@@ -122,4 +123,17 @@ pub fn failed(error: engine::Error) -> Error {
             Error::Internal
         }
     }
+}
+
+/// Appends what happened just now, under one stream key.
+async fn append(
+    app: &App,
+    account: AccountId,
+    key: StreamKey,
+    bodies: Vec<Body>,
+) -> crate::domain::Result<()> {
+    let at = clock::now();
+    let events = bodies.into_iter().map(|body| Event { id: clock::mint(), at, account, key, body });
+    app.engine.append(events.collect()).await.map_err(failed)?;
+    Ok(())
 }

@@ -6,9 +6,10 @@ use crate::domain::conversation::Conversation;
 use crate::domain::event::Body;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::domain::seq::Seq;
+use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
-use crate::engine::Recorded;
+use crate::engine::{self, Recorded};
 use crate::projection::is_message;
 pub use crate::projection::pages::BLOCK;
 
@@ -32,6 +33,19 @@ pub async fn conversation(
 pub async fn contact(app: &App, account: AccountId, id: ContactId) -> Result<Contact> {
     let contact = app.engine.contact(account, id).await.map_err(failed)?;
     contact.ok_or(Error::NotFound("contact"))
+}
+
+/// What a contact is called: a guest's name where there is no such contact.
+///
+/// # Errors
+/// As the engine's views.
+pub async fn contact_name(
+    app: &App,
+    account: AccountId,
+    id: ContactId,
+) -> engine::Result<PersonName> {
+    let contact = app.engine.contact(account, id).await?;
+    Ok(contact.map_or_else(|| PersonName::guest(id), |contact| contact.name))
 }
 
 /// One page of a conversation's messages, oldest first.

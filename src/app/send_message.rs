@@ -55,6 +55,22 @@ pub struct SendMessage {
     pub streaming: bool,
 }
 
+impl SendMessage {
+    /// A message and nothing besides, whose reply is wanted whole.
+    pub fn new(to: To, text: MessageText, channel: Channel) -> Self {
+        Self {
+            to,
+            text,
+            contact: Details::default(),
+            channel,
+            context: Vec::new(),
+            attachments: Vec::new(),
+            idempotency_key: None,
+            streaming: false,
+        }
+    }
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone)]
 pub enum To {

@@ -114,7 +114,8 @@ pub struct File {
 }
 
 impl File {
-    fn all(seq: Seq, attachments: &[Attachment]) -> Vec<Self> {
+    /// The files of the message at `seq`.
+    pub fn all(seq: Seq, attachments: &[Attachment]) -> Vec<Self> {
         let one = |(id, file): (u64, &Attachment)| Self {
             activity_id: seq.get(),
             id,

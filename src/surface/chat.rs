@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use poem::http::header;
 use poem::{Endpoint, Request, Response, Result};
 
 use super::{aloochat, client, widget};
@@ -47,16 +46,11 @@ where
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        if let Some(mut answer) = client::preflight(&request) {
-            client::let_read(&mut answer, request.headers().get(header::ORIGIN).cloned());
-            return Ok(answer);
+        // What a page asks beforehand has no credential yet.
+        if is_widgets(&request) || client::is_preflight(&request) {
+            client::answer_pages(&self.widget, request).await
+        } else {
+            self.aloochat.call(request).await
         }
-        if !is_widgets(&request) {
-            return self.aloochat.call(request).await;
-        }
-        let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = self.widget.call(request).await?;
-        client::let_read(&mut response, origin);
-        Ok(response)
     }
 }

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use poem::http::{HeaderValue, Method, StatusCode, header};
-use poem::{IntoResponse, Request, Response};
+use poem::{Endpoint, IntoResponse, Request, Response};
 
 use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
@@ -77,27 +77,34 @@ pub(super) fn is_welcome(request: &Request, tenant: &Tenant, origin: &HeaderValu
     same_origin(request, origin) || origin.to_str().is_ok_and(listed)
 }
 
-/// A page's wish to know whether it may send a request, and the answer to it.
-pub(super) fn preflight(request: &Request) -> Option<Response> {
-    let asks = request.method() == Method::OPTIONS
+/// Whether a page only asks whether it may send a request.
+pub(super) fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    asks.then(|| {
-        let mut response = StatusCode::NO_CONTENT.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-        response
-    })
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Lets the page read the answer.
-pub(super) fn let_read(response: &mut Response, origin: Option<HeaderValue>) {
+/// Answers pages: what they ask beforehand, and so that they may read what they are answered.
+pub(super) async fn answer_pages<E>(api: &E, request: Request) -> poem::Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = if is_preflight(&request) { preflight() } else { api.call(request).await? };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
+    Ok(response)
+}
+
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    response
 }

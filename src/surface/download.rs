@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, IntoResponse, Response};
+use poem_openapi::ApiResponse;
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
@@ -23,7 +24,7 @@ pub enum Disposition {
 }
 
 /// A file's bytes, or a part of them.
-pub(super) struct FileBody(pub(super) Response);
+pub(super) struct FileBody(Response);
 
 impl Payload for FileBody {
     const CONTENT_TYPE: &'static str = "*/*";
@@ -40,6 +41,34 @@ impl Payload for FileBody {
 impl IntoResponse for FileBody {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+/// How a download is answered.
+#[derive(ApiResponse)]
+pub(super) enum Downloaded {
+    /// The file, with its own content type; nothing in it runs.
+    #[oai(status = 200)]
+    Whole(FileBody),
+    /// What a `Range` has of it.
+    #[oai(status = 206)]
+    Part(FileBody),
+    /// The file that the caller has already.
+    #[oai(status = 304)]
+    NotModified(FileBody),
+    /// A `Range` beyond the file.
+    #[oai(status = 416)]
+    Beyond(FileBody),
+}
+
+impl From<Response> for Downloaded {
+    fn from(response: Response) -> Self {
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => Self::Part(FileBody(response)),
+            StatusCode::NOT_MODIFIED => Self::NotModified(FileBody(response)),
+            StatusCode::RANGE_NOT_SATISFIABLE => Self::Beyond(FileBody(response)),
+            _ => Self::Whole(FileBody(response)),
+        }
     }
 }
 

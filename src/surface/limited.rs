@@ -1,9 +1,14 @@
-//! The `RateLimit-*` headers, on answers and refusals alike.
+//! Limits on calls, and the `RateLimit-*` headers, on answers and refusals alike.
 
-use poem::Response;
+use std::num::NonZeroU32;
+
 use poem::http::{HeaderName, HeaderValue};
+use poem::{Endpoint, Request, Response, Result};
 
-use crate::app::limits::Allowance;
+use super::dress::Costume;
+use crate::app::App;
+use crate::app::limits::{Allowance, Caller};
+use crate::domain::Error;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -15,4 +20,29 @@ pub(super) fn tell(response: &mut Response, allowance: &Allowance) {
     headers.insert(LIMIT, HeaderValue::from(allowance.limit));
     headers.insert(REMAINING, HeaderValue::from(allowance.remaining));
     headers.insert(RESET, HeaderValue::from(allowance.reset_s));
+}
+
+/// Counts a call and lets it through, unless it is one too many; the caller is told what is left.
+/// Where `per_minute` is 0, nothing is let through.
+pub(super) async fn counted<E>(
+    app: &App,
+    api: &E,
+    request: Request,
+    caller: String,
+    per_minute: u32,
+    costume: Costume,
+) -> Result<Response>
+where
+    E: Endpoint<Output = Response>,
+{
+    let Some(per_minute) = NonZeroU32::new(per_minute) else {
+        return Ok(costume(Error::RateLimited { retry_after_s: 60 }));
+    };
+    let allowance = app.limits.check(&*app.engine, &Caller(caller), per_minute).await;
+    let mut response = match allowance.retry_after_s {
+        Some(retry_after_s) => costume(Error::RateLimited { retry_after_s }),
+        None => api.call(request).await?,
+    };
+    tell(&mut response, &allowance);
+    Ok(response)
 }

@@ -7,6 +7,7 @@
  */
 
 import { element } from "../element.js";
+import { Typing } from "../typing.js";
 import { field, say } from "./field.js";
 import { icon } from "./icons.js";
 import { fill } from "./words.js";
@@ -24,9 +25,6 @@ import { fill } from "./words.js";
  */
 
 const LONGEST = 10_000;
-/** "Typing" is said again this often while it goes on, and is over after this much quiet. */
-const TYPING_EVERY_MS = 3000;
-const QUIET_MS = 4000;
 const ADDRESS = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/;
 
 export class Composer {
@@ -44,9 +42,7 @@ export class Composer {
     this.files = [];
     this.asking = false;
     this.begun = false;
-    this.typingSaidAt = 0;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.quiet = undefined;
+    this.typing = new Typing(actions.onTyping);
 
     this.name = field(words.name, element("input", "input"), { autocomplete: "name", required: true });
     this.email = field(words.email, element("input", "input"), { autocomplete: "email", type: "email", inputMode: "email", required: true });
@@ -192,7 +188,7 @@ export class Composer {
     message.input.value = "";
     this.fit();
     this.actions.onDraft("");
-    this.sayTyping(false);
+    this.typing.over();
     this.actions.onSend(text, files, who);
     message.input.focus();
   }
@@ -212,21 +208,7 @@ export class Composer {
     const { value } = this.message.input;
     say(this.message, "");
     this.actions.onDraft(value);
-    const typing = value.trim() !== "";
-    if (!typing || Date.now() - this.typingSaidAt >= TYPING_EVERY_MS) this.sayTyping(typing);
-    clearTimeout(this.quiet);
-    if (typing) this.quiet = setTimeout(() => this.sayTyping(false), QUIET_MS);
-  }
-
-  /**
-   * @param {boolean} typing
-   * @private
-   */
-  sayTyping(typing) {
-    if (!typing && this.typingSaidAt === 0) return;
-    clearTimeout(this.quiet);
-    this.typingSaidAt = typing ? Date.now() : 0;
-    this.actions.onTyping(typing);
+    this.typing.written(value);
   }
 
   /**

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::outcome::{Outcome, outcome_of};
 use super::super::turns::{Call, Taken, Turns};
-use super::super::{App, accounts::Tenant, clock, failed};
+use super::super::{App, accounts::Tenant, clock, failed, read_conversation};
 use super::{SendMessage, Sent, Thread, To};
 use crate::bot::{Answer, Background, Bot, Turn};
 use crate::domain::contact::{Contact, Details};
@@ -222,9 +222,8 @@ impl Draft {
         let contact_name = match self.contact_name.take() {
             Some(name) => name,
             None => {
-                let contact = app.engine.contact(self.account, self.contact).await;
-                let contact = contact.map_err(failed)?;
-                contact.map_or_else(|| PersonName::guest(self.contact), |contact| contact.name)
+                let name = read_conversation::contact_name(app, self.account, self.contact).await;
+                name.map_err(failed)?
             }
         };
         let said = self.reply_for_people();

@@ -68,14 +68,10 @@ impl Messages {
         };
         let streaming = event_stream::is_wanted(accept.0.as_deref());
         let command = SendMessage {
-            to,
-            text: asked.text,
             contact: asked.contact,
-            channel: Channel::Api,
-            context: Vec::new(),
-            attachments: Vec::new(),
             idempotency_key: idempotency,
             streaming,
+            ..SendMessage::new(to, asked.text, Channel::Api)
         };
         let sent = send_message(&app, key.tenant(), command).await?;
         let account = key.tenant().account.id;

@@ -24,7 +24,6 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
 use crate::server::body::limit_body;
@@ -97,11 +96,5 @@ where
     let limit = tenant.account.settings.aerochat_per_minute.and_then(NonZeroU32::new);
     request.set_data(Account(tenant));
     let Some(limit) = limit else { return api.call(request).await };
-    let allowance = app.limits.check(&*app.engine, &Caller(key.to_string()), limit).await;
-    let mut response = match allowance.retry_after_s {
-        Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
-        None => api.call(request).await?,
-    };
-    limited::tell(&mut response, &allowance);
-    Ok(response)
+    limited::counted(app, api, request, key.to_string(), limit.get(), error::costume).await
 }

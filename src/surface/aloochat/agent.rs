@@ -19,7 +19,6 @@ use crate::app::manage_conversation::{self, Change};
 use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::{App, read_conversation};
-use crate::domain::contact::Details;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
@@ -167,14 +166,10 @@ async fn ask(
         }
     };
     let command = SendMessage {
-        to,
-        text,
-        contact: Details::default(),
-        channel: Channel::Api,
         context,
-        attachments: Vec::new(),
         idempotency_key,
         streaming,
+        ..SendMessage::new(to, text, Channel::Api)
     };
     Ok((send_message(app, tenant, command).await?, transcribed))
 }

@@ -16,7 +16,6 @@ mod form;
 mod stream;
 mod wire;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use poem::http::Method;
@@ -29,7 +28,6 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Limits};
 use crate::server::body::limit_body;
@@ -108,17 +106,8 @@ where
     };
     let (class, limit) = class(&request, &tenant.account.settings.limits);
     request.set_data(Account(tenant));
-    let Some(limit) = NonZeroU32::new(limit) else {
-        return Ok(error::costume(Error::RateLimited { retry_after_s: 60 }));
-    };
-    let caller = Caller(format!("aloochat {class} {key}"));
-    let allowance = app.limits.check(&*app.engine, &caller, limit).await;
-    let mut response = match allowance.retry_after_s {
-        Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
-        None => api.call(request).await?,
-    };
-    limited::tell(&mut response, &allowance);
-    Ok(response)
+    let caller = format!("aloochat {class} {key}");
+    limited::counted(app, api, request, caller, limit, error::costume).await
 }
 
 fn class(request: &Request, limits: &Limits) -> (&'static str, u32) {

@@ -17,11 +17,10 @@ use super::wire::{
 use crate::app::accounts::Tenant;
 use crate::app::send_message::{Opening, SendMessage, To, send_message};
 use crate::app::{App, live_feed, read_conversation, visitors};
-use crate::domain::contact::Details;
+use crate::domain::Error;
 use crate::domain::ids::{BotId, ConversationId};
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
-use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::surface::client;
 use crate::surface::key::IdempotencyKey;
@@ -70,31 +69,28 @@ impl Conversations {
         let bot = bot.and_then(|bot| tenant.account.deployed(bot));
         let bot = bot.ok_or(Error::NotFound("deployed bot with this bot_key"))?;
         let contact = visitors::contact_of_external_id(tenant, &asked.external_id);
+        let opening = Opening {
+            contact: Some(contact),
+            bot: Some(bot),
+            variables: asked.variables,
+            ..Opening::default()
+        };
         let command = SendMessage {
-            to: To::New(Opening {
-                contact: Some(contact),
-                bot: Some(bot),
-                variables: asked.variables,
-                ..Opening::default()
-            }),
-            text: asked.text,
             contact: asked.contact,
-            channel: Channel::Api,
-            context: Vec::new(),
-            attachments: Vec::new(),
             idempotency_key: idempotency,
             streaming: true,
+            ..SendMessage::new(To::New(opening), asked.text, Channel::Api)
         };
         let sent = send_message(&app, tenant, command).await?;
         let account = tenant.account.id;
-        let state = read_conversation::conversation(&app, account, sent.conversation).await?;
         let contact = read_conversation::contact(&app, account, sent.contact).await?;
-        let live_url = live_url(&app, request, tenant, state.id, Cursor::START).await?;
+        let live_url = live_url(request, tenant, sent.conversation, Cursor::START);
         Ok(Begun::Started(Json(StartedOut {
             ok: true,
             conversation: ConversationOut {
-                id: state.id.to_string(),
-                created_at: state.created_at.to_spaced_string(),
+                id: sent.conversation.to_string(),
+                // It began with this message.
+                created_at: sent.at.to_spaced_string(),
                 assignee: AssigneeOut {
                     id: bot.bot_id.to_string(),
                     to: format!("{}@{NOWHERE}", bot.bot_id),
@@ -130,31 +126,20 @@ impl Conversations {
         let idempotency = idempotency.given_to("chataibot")?;
         let id = conversation_id.0.parse().map_err(|_| Error::NotFound("conversation"))?;
         let command = SendMessage {
-            to: To::Conversation(id),
-            text,
-            contact: Details::default(),
-            channel: Channel::Api,
-            context: Vec::new(),
-            attachments: Vec::new(),
             idempotency_key: idempotency,
             streaming: true,
+            ..SendMessage::new(To::Conversation(id), text, Channel::Api)
         };
         let sent = send_message(&app, tenant, command).await?;
-        let live_url = live_url(&app, request, tenant, id, sent.cursor).await?;
+        let live_url = live_url(request, tenant, id, sent.cursor);
         let message_id = sent.message.to_string();
         Ok(Taken::Sent(Json(SentOut { ok: true, message_id, live_url })))
     }
 }
 
 /// Where the conversation can be followed from a place on.
-async fn live_url(
-    app: &App,
-    request: &Request,
-    tenant: &Tenant,
-    id: ConversationId,
-    after: Cursor,
-) -> Result<String> {
-    let (token, _) = live_feed::mint_token(app, tenant, id, LIVE_URL_VALID).await?;
+fn live_url(request: &Request, tenant: &Tenant, id: ConversationId, after: Cursor) -> String {
+    let (token, _) = live_feed::sign_token(tenant, id, LIVE_URL_VALID);
     let origin = client::own_origin(request);
-    Ok(format!("{origin}/live/v1/conversations/{id}/stream?after={after}&token={token}"))
+    format!("{origin}/live/v1/conversations/{id}/stream?after={after}&token={token}")
 }

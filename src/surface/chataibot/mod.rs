@@ -11,7 +11,6 @@ mod conversations;
 mod error;
 mod wire;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use poem::http::header;
@@ -24,7 +23,6 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
 use crate::server::body::limit_body;
@@ -91,15 +89,9 @@ where
         request.take_body();
         return api.call(request).await;
     };
-    let limit = tenant.account.settings.limits.chataibot.and_then(NonZeroU32::new);
+    let limit = tenant.account.settings.limits.chataibot;
     request.set_data(Account(tenant));
     let Some(limit) = limit else { return api.call(request).await };
-    let caller = Caller(format!("chataibot {key}"));
-    let allowance = app.limits.check(&*app.engine, &caller, limit).await;
-    let mut response = match allowance.retry_after_s {
-        Some(retry_after_s) => error::costume(Error::RateLimited { retry_after_s }),
-        None => api.call(request).await?,
-    };
-    limited::tell(&mut response, &allowance);
-    Ok(response)
+    let caller = format!("chataibot {key}");
+    limited::counted(app, api, request, caller, limit, error::costume).await
 }

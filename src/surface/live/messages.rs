@@ -16,7 +16,6 @@ use crate::app::App;
 use crate::app::send_message::{SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::domain::Result;
-use crate::domain::contact::Details;
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
@@ -86,14 +85,9 @@ pub(super) async fn send(
     idempotency_key: Option<(&'static str, String)>,
 ) -> Result<Sent> {
     let command = SendMessage {
-        to: To::Conversation(conversation),
-        text,
-        contact: Details::default(),
-        channel: Channel::Web,
-        context: Vec::new(),
-        attachments: Vec::new(),
         idempotency_key,
         streaming: true,
+        ..SendMessage::new(To::Conversation(conversation), text, Channel::Web)
     };
     send_message(app, &caller.tenant, command).await
 }

@@ -20,7 +20,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use poem::http::header;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -75,15 +74,8 @@ pub fn endpoint(
             }
         },
     );
-    Dressed::new(api, error::costume, allow).around(async |api, request: Request| {
-        let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match client::preflight(&request) {
-            Some(answer) => answer,
-            None => api.call(request).await?,
-        };
-        client::let_read(&mut response, origin);
-        Ok(response)
-    })
+    Dressed::new(api, error::costume, allow)
+        .around(async |api, request: Request| client::answer_pages(&*api, request).await)
 }
 
 /// Names a result as poem-openapi's handlers need it.

@@ -18,7 +18,6 @@ use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::visitors::{self, Visitor};
 use crate::app::{App, live_feed, read_conversation};
-use crate::domain::contact::Details;
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
@@ -97,25 +96,21 @@ impl Conversations {
         }
         let visitor = Visitor::of_token(tenant, &asked.visitor_token);
         let wants_now = prefer.0.is_some_and(|prefer| prefer.contains("respond-async"));
+        let opening = Opening {
+            conversation: Some(visitor.conversation),
+            contact: Some(visitor.contact),
+            ..Opening::default()
+        };
         let command = SendMessage {
-            to: To::New(Opening {
-                conversation: Some(visitor.conversation),
-                contact: Some(visitor.contact),
-                ..Opening::default()
-            }),
-            text: asked.text,
             contact: asked.contact,
-            channel: Channel::Web,
-            context: Vec::new(),
-            attachments: Vec::new(),
             idempotency_key: idempotency,
             streaming: wants_now,
+            ..SendMessage::new(To::New(opening), asked.text, Channel::Web)
         };
         let sent = send_message(&app, tenant, command).await?;
         let account = tenant.account.id;
         let auto_reply = if wants_now { None } else { answer_to(&app, account, &sent).await };
-        let (conversation_token, _) =
-            live_feed::mint_token(&app, tenant, sent.conversation, TOKEN_VALID).await?;
+        let (conversation_token, _) = live_feed::sign_token(tenant, sent.conversation, TOKEN_VALID);
         Ok(Begun::Created(Json(CreatedOut { conversation_token, auto_reply })))
     }
 
@@ -174,14 +169,9 @@ impl Conversations {
         let idempotency = idempotency.given_to("widget")?;
         let id = visitors::conversation_of(key.tenant(), &visitor_token.0);
         let command = SendMessage {
-            to: To::Conversation(id),
-            text,
-            contact: Details::default(),
-            channel: Channel::Web,
-            context: Vec::new(),
-            attachments: Vec::new(),
             idempotency_key: idempotency,
             streaming: true,
+            ..SendMessage::new(To::Conversation(id), text, Channel::Web)
         };
         send_message(&app, key.tenant(), command).await?;
         Ok(Replied::Kept(Json(StatusOut::ok())))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::Request;
-use poem::http::{Method, StatusCode};
+use poem::http::Method;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -17,10 +17,9 @@ use super::wire::{AttachmentOut, message_text, sentence};
 use crate::app::send_message::{SendMessage, To, send_message};
 use crate::app::{App, attachments, read_conversation, visitors};
 use crate::domain::Error;
-use crate::domain::contact::Details;
 use crate::domain::message::Channel;
 use crate::domain::seq::Seq;
-use crate::surface::download::{Disposition, FileBody, download};
+use crate::surface::download::{Disposition, Downloaded, download};
 use crate::surface::form_body::{Fields, FormBody, described, described_file};
 use crate::surface::key::IdempotencyKey;
 use crate::surface::upload::Form;
@@ -41,22 +40,6 @@ pub(super) fn is_upload(request: &Request) -> bool {
 enum DispositionIn {
     Inline,
     Attachment,
-}
-
-#[derive(ApiResponse)]
-enum Got {
-    /// The file, with its own content type; nothing in it runs.
-    #[oai(status = 200)]
-    Whole(FileBody),
-    /// What a `Range` has of it.
-    #[oai(status = 206)]
-    Part(FileBody),
-    /// The file that the caller has already.
-    #[oai(status = 304)]
-    NotModified(FileBody),
-    /// A `Range` beyond the file.
-    #[oai(status = 416)]
-    Beyond(FileBody),
 }
 
 /// The form of an upload.
@@ -113,7 +96,7 @@ impl Files {
         id: Path<String>,
         /// `inline` or `attachment`, which is the default.
         disposition: Query<Option<DispositionIn>>,
-    ) -> std::result::Result<Got, Failure> {
+    ) -> std::result::Result<Downloaded, Failure> {
         let account = key.tenant().account.id;
         let conversation = visitors::conversation_of(key.tenant(), &visitor_token.0);
         let number = |text: &str| text.parse::<u64>().map_err(|_| Error::NotFound("file"));
@@ -123,13 +106,7 @@ impl Files {
             Some(DispositionIn::Inline) => Disposition::Inline,
             Some(DispositionIn::Attachment) | None => Disposition::Attachment,
         };
-        let response = download(&app, &file, request.headers(), wanted).await?;
-        Ok(match response.status() {
-            StatusCode::PARTIAL_CONTENT => Got::Part(FileBody(response)),
-            StatusCode::NOT_MODIFIED => Got::NotModified(FileBody(response)),
-            StatusCode::RANGE_NOT_SATISFIABLE => Got::Beyond(FileBody(response)),
-            _ => Got::Whole(FileBody(response)),
-        })
+        Ok(download(&app, &file, request.headers(), wanted).await?.into())
     }
 
     /// Upload file
@@ -178,14 +155,10 @@ impl Files {
             None => message_text(&kept.filename)?,
         };
         let command = SendMessage {
-            to: To::Conversation(conversation),
-            text,
-            contact: Details::default(),
-            channel: Channel::Web,
-            context: Vec::new(),
             attachments: vec![kept.clone()],
             idempotency_key: idempotency,
             streaming: true,
+            ..SendMessage::new(To::Conversation(conversation), text, Channel::Web)
         };
         let sent = send_message(&app, tenant, command).await?;
         Ok(Uploaded::Kept(Json(UploadedOut {

@@ -8,7 +8,7 @@ use poem::{Endpoint, Request, Response, Result};
 use super::error::costume;
 use super::visitor::{self, Site};
 use crate::app::App;
-use crate::app::limits::{Allowance, Caller};
+use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::Limits;
 use crate::surface::{client, limited};
@@ -22,13 +22,7 @@ const FILES: u32 = 60;
 /// A site may have so many visitors' worth of the widest limit.
 const VISITORS: u32 = 10_000;
 
-/// A request that is not let in.
-struct Refusal {
-    error: Error,
-    allowance: Option<Allowance>,
-}
-
-/// Lets a request in that may come, and tells the visitor what is left.
+/// Finds the account, sees whether the page may call for it, and counts the call.
 pub(super) async fn metered<E>(
     app: &App,
     api: &E,
@@ -38,57 +32,29 @@ pub(super) async fn metered<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let (mut response, allowance) = match admit(app, &mut request, trusted_proxies).await {
-        Ok(allowance) => (api.call(request).await?, allowance),
-        Err(Refusal { error, allowance }) => (costume(error), allowance),
-    };
-    if let Some(allowance) = allowance {
-        limited::tell(&mut response, &allowance);
-    }
-    Ok(response)
-}
-
-/// Finds the account, sees whether the page may call for it, and counts the call.
-async fn admit(
-    app: &App,
-    request: &mut Request,
-    trusted_proxies: usize,
-) -> std::result::Result<Option<Allowance>, Refusal> {
-    let refused = |error| Refusal { error, allowance: None };
-    let Some(site) = visitor::find(app, request) else {
+    let Some(site) = visitor::find(app, &request) else {
         // A stranger's body is not waited for.
         request.take_body();
-        return Err(refused(Error::Unauthorized("Invalid site key")));
+        return Ok(costume(Error::Unauthorized("Invalid site key")));
     };
-    client::check_origin(request, &site.tenant).map_err(refused)?;
-    let address = client::address(request, trusted_proxies);
+    if let Err(refused) = client::check_origin(&request, &site.tenant) {
+        return Ok(costume(refused));
+    }
+    let address = client::address(&request, trusted_proxies);
     let address = address.map(|address| address.to_string()).unwrap_or_default();
-    let (class, per_minute) = class(request, &site.tenant.account.settings.limits);
-    let of_site = format!("widget {}", site.key);
+    let (class, per_minute) = class(&request, &site.tenant.account.settings.limits);
     let of_visitor = format!("widget {class} {} {address}", site.key);
-    let widest = widest(&site);
+    if let Some(whole) = NonZeroU32::new(widest(&site).saturating_mul(VISITORS)) {
+        let of_site = Caller(format!("widget {}", site.key));
+        let allowance = app.limits.check(&*app.engine, &of_site, whole).await;
+        if let Some(retry_after_s) = allowance.retry_after_s {
+            let mut response = costume(Error::RateLimited { retry_after_s });
+            limited::tell(&mut response, &allowance);
+            return Ok(response);
+        }
+    }
     request.set_data(site);
-    let whole = check(app, of_site, widest.saturating_mul(VISITORS)).await;
-    if whole.is_some_and(|whole| whole.retry_after_s.is_some()) {
-        return Err(too_many(whole));
-    }
-    let own = check(app, of_visitor, per_minute).await;
-    match own {
-        None => Err(too_many(None)),
-        Some(allowance) if allowance.retry_after_s.is_some() => Err(too_many(own)),
-        Some(_) => Ok(own),
-    }
-}
-
-fn too_many(allowance: Option<Allowance>) -> Refusal {
-    let retry_after_s = allowance.and_then(|allowance| allowance.retry_after_s).unwrap_or(60);
-    Refusal { error: Error::RateLimited { retry_after_s }, allowance }
-}
-
-/// None where an account allows none at all.
-async fn check(app: &App, caller: String, per_minute: u32) -> Option<Allowance> {
-    let per_minute = NonZeroU32::new(per_minute)?;
-    Some(app.limits.check(&*app.engine, &Caller(caller), per_minute).await)
+    limited::counted(app, api, request, of_visitor, per_minute, costume).await
 }
 
 fn class(request: &Request, limits: &Limits) -> (&'static str, u32) {

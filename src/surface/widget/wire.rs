@@ -14,6 +14,7 @@ use crate::domain::seq::Seq;
 use crate::domain::text::{Email, MESSAGE_MAX_CHARS, MessageText, PersonName, TextFault};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
+use crate::live::frame::File;
 use crate::surface::fields::{Address, Field, Name, Words};
 
 /// How the widget looks; colours as in CSS.
@@ -171,14 +172,14 @@ pub(super) struct AttachmentOut {
 
 impl AttachmentOut {
     pub(super) fn all(seq: Seq, files: &[Attachment]) -> Vec<Self> {
-        let one = |(id, file): (u64, &Attachment)| Self {
-            activity_id: seq.get(),
+        let one = |File { activity_id, id, filename, size, mime_type }| Self {
+            activity_id,
             id,
-            filename: file.filename.clone(),
-            size: file.size,
-            mime_type: file.mime_type.clone(),
+            filename,
+            size,
+            mime_type,
         };
-        (1..).zip(files).map(one).collect()
+        File::all(seq, files).into_iter().map(one).collect()
     }
 }
 

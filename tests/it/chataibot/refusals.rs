@@ -83,7 +83,7 @@ async fn a_message_too_long_a_stranger_and_what_is_not_there() {
 #[tokio::test]
 async fn a_limit_that_an_account_has_chosen_holds() {
     let mut site = Site::start().await;
-    site.run(&["account", "set", "--settings", r#"{"limits":{"chataibot":2}}"#]).await;
+    site.set(r#"{"limits":{"chataibot":2}}"#).await;
     let system = system(&site);
     for _ in 0..2 {
         let answer = system.post(START, &example(&site, "visitor-7")).await;

@@ -27,7 +27,7 @@ async fn a_flow_says_what_it_was_told() {
     let site = Site::with_bot(&flow()).await;
     let system = system(&site);
     let mut body = example(&site, "visitor-7");
-    body["bot_key"] = json!(default_bot(&site));
+    body["bot_key"] = json!(site.default_bot());
     body["variables"]["contact"]["plan"] = json!(7);
     let started = system.post(START, &body).await.expect(200);
     let reply = reply_at(&site, &started).await;
@@ -44,17 +44,9 @@ async fn a_flow_says_what_it_was_told() {
 async fn it_speaks_the_browsers_language() {
     let site = Site::with_bot(&flow()).await;
     let mut body = example(&site, "visitor-7");
-    body["bot_key"] = json!(default_bot(&site));
+    body["bot_key"] = json!(site.default_bot());
     body["variables"]["system"]["browserLanguage"] = json!("de-AT");
     let started = system(&site).post(START, &body).await.expect(200);
     let reply = reply_at(&site, &started).await;
     assert_eq!(text(&reply.data, "/data/text"), "Hallo User Name");
-}
-
-/// The bot that answers where none is named: [`Site::with_bot`]'s.
-fn default_bot(site: &Site) -> String {
-    use parlor::domain::ids::{BotId, Id};
-    let key = site.credential("aloochat_agent_key");
-    let uuid = key.split(':').nth(1).expect("a UUID").parse().expect("a UUID");
-    BotId::from_uuid(uuid).to_string()
 }

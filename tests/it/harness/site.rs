@@ -11,6 +11,7 @@ mod embedded;
 pub use clustered::Site as Clustered;
 pub use embedded::Site as Embedded;
 
+use parlor::domain::ids::{BotId, Id};
 use serde_json::Value;
 
 /// An account's credentials, as they are printed when it is made.
@@ -30,5 +31,11 @@ impl Account {
     /// A credential by its name in `credentials.json`.
     fn credential(&self, name: &str) -> &str {
         self.credentials[name].as_str().unwrap_or_else(|| panic!("no credential {name}"))
+    }
+
+    /// The bot that Aloo's agent is, and all answer with.
+    fn default_bot(&self) -> String {
+        let uuid = self.credential("aloochat_agent_key").split(':').nth(1).expect("a UUID");
+        BotId::from_uuid(uuid.parse().expect("a UUID")).to_string()
     }
 }

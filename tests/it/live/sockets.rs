@@ -47,7 +47,7 @@ async fn only_a_credential_opens_it() {
 async fn only_pages_of_our_own_origin_open_it() {
     let mut stage = Stage::with_pace(0).await;
     let settings = r#"{"allowed_origins":[]}"#;
-    stage.site.run(&["account", "set", "--settings", settings]).await;
+    stage.site.set(settings).await;
     let address = stage.site.address();
     let own = format!("http://{address}");
     let tries = [

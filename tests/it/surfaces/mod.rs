@@ -70,7 +70,7 @@ impl<'a> Callers<'a> {
                     "channel": "API",
                     "message": { "data": { "body": BEGIN }, "type": "text" },
                     // The bot that all others talk to.
-                    "bot_key": self.default_bot(),
+                    "bot_key": self.site.default_bot(),
                     "from": { "user_external_id": "visitor-7", "type": "VISITOR" },
                 });
                 let started = self.chataibot.post("/api/v1/conversations", &body).await.expect(200);
@@ -79,14 +79,6 @@ impl<'a> Callers<'a> {
             Surface::Aloochat => id(&self.ask(None, BEGIN).await, "conversation_id"),
         }
         .replacen("conv_", "cv_", 1)
-    }
-
-    /// The FAQ's id, as the agent's key has it.
-    fn default_bot(&self) -> String {
-        let key = self.site.credential("aloochat_agent_key");
-        let uuid = key.split(':').nth(1).expect("a UUID").parse().expect("a UUID");
-        use parlor::domain::ids::{BotId, Id};
-        BotId::from_uuid(uuid).to_string()
     }
 
     async fn ask(&self, conversation: Option<&str>, query: &str) -> Value {

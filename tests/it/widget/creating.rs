@@ -62,7 +62,7 @@ async fn without_a_bot_or_anybody_the_visitor_is_told_the_same() {
 async fn a_field_that_is_missing_empty_or_of_another_type_is_required() {
     let mut site = Site::start().await;
     let settings = r#"{"limits":{"widget_create":1000}}"#;
-    site.run(&["account", "set", "--settings", settings]).await;
+    site.set(settings).await;
     let page = page(&site);
     for field in ["name", "email", "message", "visitor_token"] {
         for wrong in [Value::Null, json!(""), json!("  "), json!(7), json!([])] {

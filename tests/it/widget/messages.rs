@@ -9,7 +9,7 @@ use crate::harness::wait::eventually;
 async fn with_three_turns(site: &mut Site) -> crate::harness::Client {
     // Waiting for the bot is asking again and again.
     let settings = r#"{"limits":{"widget_read":100000}}"#;
-    site.run(&["account", "set", "--settings", settings]).await;
+    site.set(settings).await;
     let page = page(site);
     create(&page, "v-1", "what are your opening hours?").await.expect(201);
     for (number, question) in (2..).zip(["where is my order?", "How can I pay?"]) {

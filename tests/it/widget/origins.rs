@@ -10,7 +10,7 @@ const SHOP: &str = "https://shop.example";
 async fn listing(origins: &str) -> Site {
     let mut site = Site::start().await;
     let settings = format!(r#"{{"allowed_origins":{origins}}}"#);
-    site.run(&["account", "set", "--settings", &settings]).await;
+    site.set(&settings).await;
     site
 }
 

@@ -10,7 +10,7 @@ use crate::harness::wait::eventually;
 async fn a_reply_is_kept_and_answered() {
     let mut site = Site::start().await;
     let settings = r#"{"limits":{"widget_read":100000}}"#;
-    site.run(&["account", "set", "--settings", settings]).await;
+    site.set(settings).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let sent = page.post(&messages_of("v-1"), &json!({ "message": "How can I pay?" })).await;

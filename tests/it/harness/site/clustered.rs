@@ -123,6 +123,11 @@ impl Site {
         self.accounts[account].credential(name)
     }
 
+    /// The bot that answers for the first account where none is named.
+    pub fn default_bot(&self) -> String {
+        self.accounts[0].default_bot()
+    }
+
     /// A caller with the first account's key.
     pub fn client(&self) -> Client {
         self.client_with(self.key())
@@ -205,6 +210,11 @@ impl Site {
             all
         });
         read.await
+    }
+
+    /// Changes the first account's settings: JSON that is merged over them.
+    pub async fn set(&mut self, settings: &str) {
+        self.run(&["account", "set", "--settings", settings]).await;
     }
 
     /// Runs `parlor` about the first account, and awaits that all nodes know; gives what it printed.

@@ -85,6 +85,11 @@ impl Site {
         self.accounts[account].credential(name)
     }
 
+    /// The bot that answers for the first account where none is named.
+    pub fn default_bot(&self) -> String {
+        self.accounts[0].default_bot()
+    }
+
     /// A caller with the first account's key.
     pub fn client(&self) -> Client {
         self.client_with(self.key())
@@ -137,6 +142,11 @@ impl Site {
         drop(engine);
         self.server.restart().await;
         recorded.into_iter().map(|entry| entry.event).collect()
+    }
+
+    /// Changes the first account's settings: JSON that is merged over them.
+    pub async fn set(&mut self, settings: &str) {
+        self.run(&["account", "set", "--settings", settings]).await;
     }
 
     /// Runs `parlor` about the first account; gives what it printed.
