@@ -16,7 +16,7 @@ const PASSING = ["reply.started", "reply.chunk", "reply.restarted", "typing"];
 for (const [name, kills] of [["a line that is cut again and again", 0], ["cuts, and a server that is killed twice", 2]]) {
   test(`${name}: nothing is lost or doubled`, { timeout: 120_000 }, async () => {
     const server = await Server.start();
-    const line = await cutting(server.port);
+    const line = await cutting(() => server.port);
     const stop = new AbortController();
     try {
       const { conversation_id, token } = await new Parlor({ origin: server.origin }).demo();

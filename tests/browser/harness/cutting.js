@@ -1,16 +1,17 @@
-// A line to a server that is cut now and then, in the middle of anything.
+// A line to servers that may be cut now and then, in the middle of anything.
 
 import net from "node:net";
 
 /**
- * Passes bytes on to `port`, and cuts each connection after a random number of them; never while
+ * Passes bytes on to a server, and cuts each connection after a random number of them; never while
  * `steady` is set.
+ * @param {() => number} port  Of which server, asked for each connection.
  */
 export async function cutting(port, { mean = 2000 } = {}) {
   const line = { cuts: 0, steady: false };
   const open = new Set();
   const server = net.createServer((near) => {
-    const far = net.connect(port, "127.0.0.1");
+    const far = net.connect(port(), "127.0.0.1");
     open.add(near);
     let left = -Math.log(Math.random()) * mean;
     const end = () => {

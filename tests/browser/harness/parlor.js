@@ -14,11 +14,26 @@ const BINARY = process.env.PARLOR_BIN ?? fileURLToPath(new URL("../../../target/
 /** Without our own PARLOR_ variables, which the server would take for settings and refuse. */
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PARLOR_")));
 
+/** Runs a command, which must go well; answers what it printed. */
+export async function parlor(...args) {
+  return (await promisify(execFile)(BINARY, args, { env: ENVIRONMENT })).stdout;
+}
+
 export class Server {
   /** Starts a server with these flags besides; it can serve when this returns. */
   static async start(...flags) {
+    const dataDir = await mkdtemp(path.join(tmpdir(), "parlor-browser-"));
+    return Server.#serve(["--data-dir", dataDir, ...flags], dataDir);
+  }
+
+  /** Starts a node of a cluster, which keeps nothing itself. */
+  static node(connection) {
+    return Server.#serve(connection);
+  }
+
+  static async #serve(flags, dataDir) {
     const server = new Server();
-    server.dataDir = await mkdtemp(path.join(tmpdir(), "parlor-browser-"));
+    server.dataDir = dataDir;
     server.port = await freePort();
     server.origin = `http://127.0.0.1:${server.port}`;
     server.flags = flags;
@@ -31,9 +46,9 @@ export class Server {
     return server;
   }
 
-  /** Starts the process on the port and directory that it had. */
+  /** Starts the process on the port and with the flags that it had. */
   async up() {
-    const args = ["serve", "--data-dir", this.dataDir, "--listen", `127.0.0.1:${this.port}`, ...this.flags];
+    const args = ["serve", "--listen", `127.0.0.1:${this.port}`, ...this.flags];
     this.process = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
     this.output = "";
     this.process.stdout.on("data", (text) => (this.output += text));
@@ -56,8 +71,7 @@ export class Server {
   /** Changes settings of its only account, for which it is stopped and started. */
   async set(settings) {
     await this.end("SIGTERM");
-    const args = ["account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings)];
-    await promisify(execFile)(BINARY, args, { env: ENVIRONMENT });
+    await parlor("account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings));
     await this.up();
   }
 
@@ -69,7 +83,7 @@ export class Server {
 
   async stop() {
     await this.end("SIGKILL");
-    await rm(this.dataDir, { recursive: true, force: true });
+    if (this.dataDir) await rm(this.dataDir, { recursive: true, force: true });
   }
 
   /** Everything that the server has stored of a conversation, as the feed tells it from the start. */

@@ -12,7 +12,8 @@ export const PIXEL = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAA
 
 export const JANE = { name: "Jane Doe", email: "jane@example.com" };
 
-const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
+/** As all visitors of the tests come from one address. */
+export const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
 
 /** A server with a shop before it, and a browser, for the tests of one file. */
 export const stage = {
@@ -31,7 +32,6 @@ export async function siteKeyOf(server) {
 export function useStage() {
   before(async () => {
     stage.server = await Server.start();
-    // All visitors of the tests come from one address.
     await stage.server.set({ limits: PLENTY });
     stage.siteKey = await siteKeyOf(stage.server);
     stage.shop = await shop(stage.server.origin);
