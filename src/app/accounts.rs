@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
+use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
 
 use super::secret;
@@ -114,7 +115,8 @@ impl Accounts {
         };
         match &event.body {
             Body::KeyIssued(data) => {
-                if let Some(digest) = unhex(&data.sha256) {
+                let digest = HEXLOWER.decode(data.sha256.as_bytes()).ok();
+                if let Some(digest) = digest.and_then(|digest| digest.try_into().ok()) {
                     self.keys.insert(digest, (event.account, data.key_id, data.kind));
                 }
             }
@@ -138,15 +140,4 @@ impl Observer for Accounts {
     }
 
     fn interrupted(&self) {}
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

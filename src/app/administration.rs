@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+
 use super::{App, append, clock, secret};
 use crate::bot::{self, Bot};
 use crate::domain::account::{Agent, KeyKind, Settings};
@@ -223,7 +225,7 @@ pub async fn change_settings(app: &App, account: AccountId, settings: Settings) 
 }
 
 fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
-    let sha256 = secret::hex(&secret::sha256(key));
+    let sha256 = HEXLOWER.encode(&secret::sha256(key));
     Body::KeyIssued(KeyIssued { key_id, kind, sha256, label: label.to_owned() })
 }
 

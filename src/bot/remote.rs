@@ -7,6 +7,7 @@ mod answer;
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use futures_util::stream::{BoxStream, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
@@ -160,9 +161,7 @@ impl Question {
             return String::new();
         };
         mac.update(format!("{at}.{body}").as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("t={at},v1={hex}")
+        format!("t={at},v1={}", HEXLOWER.encode(&mac.finalize().into_bytes()))
     }
 }
 

@@ -1,3 +1,4 @@
+use data_encoding::HEXLOWER;
 use futures_util::stream;
 
 use super::*;
@@ -64,8 +65,7 @@ async fn what_was_put_is_read_whole_and_in_part() {
     assert_eq!(file.size, 8 + 70_001 * 120);
     assert!(file.key.starts_with(&format!("{account}/{conversation}/")), "{}", file.key);
     let read = whole(&files, &file.key, None).await;
-    let sha256: String =
-        <sha2::Sha256 as sha2::Digest>::digest(&read).iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(&read));
     assert_eq!((read.len() as u64, sha256), (file.size, file.sha256.clone()));
     assert_eq!(whole(&files, &file.key, Some(0..8)).await, b"\x89PNG\r\n\x1a\n");
     let end = file.size - 3..u64::MAX;

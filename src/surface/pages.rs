@@ -8,13 +8,12 @@
 //! Not poem's endpoints for embedded files: their entity tags lack the quotes of RFC 9110, 8.8.3,
 //! and their 304 is an error without headers.
 
+use data_encoding::HEXLOWER;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::web::Path;
 use poem::{Endpoint, IntoResponse, Response, Result, Route, get, handler};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
-
-use crate::app::secret::hex;
 
 /// Only what the pages themselves bring; nothing is fetched from elsewhere.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -101,7 +100,7 @@ fn get_file(Path(path): Path<String>, headers: &HeaderMap) -> Result<Response> {
 
 fn served(path: &str, asked: &HeaderMap, caching: HeaderValue) -> Result<Response> {
     let file = found(path)?;
-    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    let tag = format!("\"{}\"", HEXLOWER.encode(&file.metadata.sha256_hash()[..16]));
     let bytes = file.data.to_vec();
     answer(&file, bytes, &tag, asked, caching)
 }
@@ -144,5 +143,5 @@ fn version() -> String {
         let file = Web::get(&path).map(|file| file.metadata.sha256_hash()).unwrap_or_default();
         hash.chain_update(path.as_bytes()).chain_update(file)
     });
-    hex(&hash.finalize()[..8])
+    HEXLOWER.encode(&hash.finalize()[..8])
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use fjall::{Keyspace, PersistMode};
 
 use super::keys;
@@ -147,7 +148,7 @@ fn describe(view: &str, found: Option<&Row>, expected: Option<&Row>) -> Differen
     };
     Difference {
         view: view.to_owned(),
-        key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: HEXLOWER.encode(&key),
         found: of_key(found),
         expected: of_key(expected),
     }

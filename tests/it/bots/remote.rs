@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -54,9 +55,7 @@ async fn an_endpoint_is_told_what_is_known_and_what_it_says_is_kept() {
         signature.strip_prefix("t=").and_then(|s| s.split_once(",v1=")).expect("one");
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     mac.update(format!("{at}.{}", request.text()).as_bytes());
-    let expected: String =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, expected);
+    assert_eq!(digest, HEXLOWER.encode(&mac.finalize().into_bytes()));
 }
 
 #[tokio::test]
