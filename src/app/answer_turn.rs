@@ -217,11 +217,11 @@ async fn listen(
         let step = tokio::select! {
             biased;
             () = stop.notified() => return End::Stopped,
-            step = tokio::time::timeout_at(patience, steps.next()) => step,
             _ = alive.tick() => {
                 writer.alive();
                 continue;
             }
+            step = tokio::time::timeout_at(patience, steps.next()) => step,
         };
         patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
         match step {

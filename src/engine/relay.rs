@@ -39,19 +39,21 @@ pub struct UnderWay {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Signal {
-    /// A reply began, or is `text` so far: the answer to [`Signal::Ask`].
-    SoFar { reply: UnderWay, text: String },
+    /// A reply began, or is `text` so far: the answer to [`Signal::Ask`]. Its chunks follow where it
+    /// is `followed`; otherwise nobody has asked yet.
+    SoFar { reply: UnderWay, text: String, followed: bool },
     /// A piece of a reply, and how many characters stand before it.
     Chunk { attempt: u64, offset: u64, at: Timestamp, text: String },
-    /// The reply is still under way, though nothing is said.
-    Alive,
+    /// An attempt is still under way, though nothing is said.
+    Alive { attempt: u64, followed: bool },
     /// Its node has done with an attempt; what came of it is in the log, or is due again.
     Ended { attempt: u64 },
     /// Somebody types, or no longer does.
     Typing { author: Author, typing: bool, at: Timestamp },
     /// A reader wants the reply to stop.
     Stop { in_reply_to: MessageId },
-    /// Whoever makes a reply here is asked for its text so far.
+    /// Somebody reads here: whoever makes a reply is asked for its text so far, and for its chunks
+    /// from then on.
     Ask,
 }
 

@@ -91,15 +91,18 @@ impl Hub {
     /// up to `known` must have been in the views before.
     pub fn subscribe(self: &Arc<Self>, place: Whereabouts, known: Seq) -> (Subscription, Snapshot) {
         let (sender, items) = mpsc::channel(QUEUE);
-        let (id, snapshot) = self.with_topic(place, known, |state| {
-            let id = state.next_reader;
+        let (id, snapshot, first) = self.with_topic(place, known, |state| {
+            let (id, first) = (state.next_reader, state.readers.is_empty());
             state.next_reader += 1;
             if !self.is_closed() {
                 state.readers.push((id, sender));
             }
             let snapshot = state.reply.as_ref().map(|now| (now.reply.clone(), now.text.clone()));
-            (id, snapshot)
+            (id, snapshot, first)
         });
+        if first {
+            self.say(place, || Signal::Ask);
+        }
         let readers = self.readers.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::gauge!("parlor_live_readers").set(readers as f64);
         (Subscription { hub: self.clone(), conversation: place.conversation, id, items }, snapshot)
@@ -273,7 +276,11 @@ impl Writer {
 
     /// Tells that the reply is still under way.
     pub fn alive(&self) {
-        self.hub.say(self.place, || Signal::Alive);
+        let Some(topic) = self.hub.topic(self.place.conversation) else { return };
+        let alive = topic.lock().alive(self.attempt);
+        if let Some(alive) = alive {
+            self.hub.say(self.place, || alive);
+        }
     }
 }
 

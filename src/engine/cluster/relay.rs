@@ -121,7 +121,7 @@ impl ClusterRelay {
 
     fn note_life(&self, conversation: ConversationId, signal: &Signal) {
         match signal {
-            Signal::SoFar { .. } | Signal::Chunk { .. } | Signal::Alive => {
+            Signal::SoFar { .. } | Signal::Chunk { .. } | Signal::Alive { .. } => {
                 self.heard.insert(conversation, Instant::now());
             }
             Signal::Ended { .. } => drop(self.heard.remove(&conversation)),
@@ -185,15 +185,17 @@ impl ClusterRelay {
         Ok(())
     }
 
-    /// Tells what is new in every watched conversation of a partition, and asks for the replies
-    /// under way in them.
+    /// Tells what is new in every watched conversation of a partition, asks for the replies under way
+    /// in them, and answers whoever has asked here unheard.
     async fn catch_up(self: &Arc<Self>, partition: u32) {
         let everything = Seq::new(u64::MAX);
         let of_partition = self.watched.iter().filter(|entry| entry.0.partition == partition);
         let all: Vec<_> =
             of_partition.map(|entry| (*entry.key(), entry.0.clone(), everything)).collect();
+        let Some(core) = self.core.get().and_then(Weak::upgrade) else { return };
         for (conversation, ..) in &all {
             self.send(partition, *conversation, Signal::Ask);
+            core.observer.signalled(*conversation, Signal::Ask);
         }
         self.tell_all(all).await;
     }
@@ -326,7 +328,6 @@ impl Relay for Handle {
         drop(entry);
         if first {
             self.0.need(partition, |tailed| tailed.readers += 1);
-            self.0.send(partition, place.conversation, Signal::Ask);
         }
     }
 

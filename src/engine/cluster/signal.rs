@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_signal_is_read_back_as_written() {
-        let message = Message::Signal(Signal::Alive);
+        let message = Message::Signal(Signal::Alive { attempt: 7, followed: true });
         assert_eq!(Message::from_bytes(&message.to_bytes()), Some(message));
     }
 }

@@ -22,9 +22,7 @@ struct Wire {
 
 #[async_trait::async_trait]
 impl Relay for Wire {
-    fn watch(&self, _: Whereabouts, _: Seq) {
-        self.said.lock().unwrap().push_back(Signal::Ask);
-    }
+    fn watch(&self, _: Whereabouts, _: Seq) {}
 
     fn unwatch(&self, _: ConversationId) {}
 
@@ -73,6 +71,7 @@ enum Action {
         lost: bool,
     },
     Join,
+    Alive,
     /// The maker gives up, and begins again with the same text so far.
     Again,
 }
@@ -83,6 +82,7 @@ fn action() -> impl Strategy<Value = Action> {
         8 => (any::<bool>(), prop::bool::weighted(0.15))
             .prop_map(|(back, lost)| Action::Carry { back, lost }),
         1 => Just(Action::Join),
+        1 => Just(Action::Alive),
         1 => Just(Action::Again),
     ]
 }
@@ -140,6 +140,7 @@ impl Stage {
                 }
                 self.readers.push((subscription, reader, seen));
             }
+            Action::Alive => self.writer.as_ref().expect("a reply under way").alive(),
             Action::Again => self.begin(),
         }
         self.look();
@@ -195,7 +196,9 @@ proptest! {
     ) {
         let mut stage = stage();
         actions.into_iter().for_each(|action| stage.act(action));
-        // Once nothing is lost any more, the next piece brings what is missing.
+        // Once nothing is lost any more, the next sign of life brings what is missing.
+        stage.carry_all();
+        stage.act(Action::Alive);
         stage.carry_all();
         stage.act(Action::Chunk("!".into()));
         stage.carry_all();
@@ -244,4 +247,28 @@ fn a_stop_reaches_the_node_that_makes_the_reply() {
     assert!(other, "there is somebody to ask");
     while stage.near.carry(&stage.maker, stage.place, false) {}
     assert!(topic.lock().is_stopped(), "once, for the turn that was meant");
+}
+
+#[test]
+fn only_a_reply_that_is_read_elsewhere_is_sent_there_piece_by_piece() {
+    let mut stage = stage();
+    let chunks = |stage: &Stage| {
+        let said = stage.maker.wire.said.lock().unwrap();
+        said.iter().filter(|signal| matches!(signal, Signal::Chunk { .. })).count()
+    };
+    stage.act(Action::Chunk("one ".into()));
+    assert_eq!(chunks(&stage), 0, "nobody has asked");
+    stage.carry_all();
+    stage.act(Action::Join);
+    stage.carry_all();
+    stage.act(Action::Chunk("two ".into()));
+    assert_eq!(chunks(&stage), 1);
+    stage.carry_all();
+    assert_eq!(stage.readers[0].2, "one two ");
+    stage.act(Action::Again);
+    assert_eq!(chunks(&stage), 0, "a new attempt is asked for anew");
+    stage.carry_all();
+    stage.act(Action::Chunk("three".into()));
+    stage.carry_all();
+    assert_eq!(stage.readers[0].2, "one two three");
 }

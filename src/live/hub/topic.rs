@@ -42,6 +42,8 @@ pub(super) struct Showing {
     after: Seq,
     /// How it is stopped, where it is made here; another node makes it otherwise.
     stop: Option<Arc<Notify>>,
+    /// Another node has asked for what is made here.
+    followed: bool,
 }
 
 /// What a topic wants to be told to the other nodes after hearing from them.
@@ -91,22 +93,29 @@ impl State {
 
     pub(super) fn begin(&mut self, reply: Arc<Reply>, after: Seq, stop: Option<Arc<Notify>>) {
         let text = String::new();
-        self.reply = Some(Showing { reply: reply.clone(), text, chars: 0, after, stop });
+        self.reply =
+            Some(Showing { reply: reply.clone(), text, chars: 0, after, stop, followed: false });
         self.send(Item::Began(reply));
     }
 
-    /// Shows the next piece of an attempt's text; says where it begins, none when another attempt
-    /// is shown.
+    /// Shows the next piece of an attempt's text; says where it begins if another node follows, and
+    /// nothing when another attempt is shown.
     pub(super) fn chunk(&mut self, attempt: u64, text: &str, at: Timestamp) -> Option<u64> {
         let now = self.reply.as_mut().filter(|now| now.reply.attempt == attempt)?;
-        let (reply, offset) = (now.reply.clone(), now.chars);
+        let (reply, offset, followed) = (now.reply.clone(), now.chars, now.followed);
         now.text.push_str(text);
         now.chars += text.chars().count() as u64;
         if !self.readers.is_empty() {
             let content = frame::of_chunk(reply.id, offset, text.into(), at);
             self.send(Item::Chunk { reply, offset, at, content });
         }
-        Some(offset)
+        followed.then_some(offset)
+    }
+
+    /// That an attempt goes on, where no other has taken its place.
+    pub(super) fn alive(&self, attempt: u64) -> Option<Signal> {
+        let now = self.reply.as_ref().filter(|now| now.reply.attempt == attempt)?;
+        Some(Signal::Alive { attempt, followed: now.followed })
     }
 
     /// An attempt is done with, whatever came of it.
@@ -144,7 +153,11 @@ impl State {
     /// Another node says something.
     pub(super) fn hear(&mut self, signal: Signal) -> Heard {
         match signal {
-            Signal::SoFar { reply, text } => self.so_far(reply, &text),
+            Signal::SoFar { reply, text, followed } => {
+                let attempt = reply.attempt;
+                self.so_far(reply, &text);
+                return self.follow(attempt, followed);
+            }
             Signal::Chunk { attempt, offset, at, text } => {
                 return self.remote_chunk(attempt, offset, &text, at);
             }
@@ -163,13 +176,30 @@ impl State {
                 }
             }
             Signal::Ask => {
-                if let Some(now) = self.reply.as_ref().filter(|now| now.stop.is_some()) {
+                if let Some(now) = self.reply.as_mut().filter(|now| now.stop.is_some()) {
+                    now.followed = true;
                     return Heard::Say(now.so_far());
                 }
             }
-            Signal::Alive => {}
+            Signal::Alive { attempt, followed } => {
+                let begun = self.shown() >= attempt;
+                return self.follow(attempt, followed && begun);
+            }
         }
         Heard::Nothing
+    }
+
+    /// Asks for another node's attempt that is read here, unless it is followed already.
+    fn follow(&self, attempt: u64, followed: bool) -> Heard {
+        if followed || self.readers.is_empty() || self.shown() > attempt {
+            return Heard::Nothing;
+        }
+        Heard::Say(Signal::Ask)
+    }
+
+    /// The attempt that is shown; 0 is none.
+    fn shown(&self) -> u64 {
+        self.reply.as_ref().map_or(0, |now| now.reply.attempt)
     }
 
     fn so_far(&mut self, reply: UnderWay, text: &str) {
@@ -227,7 +257,7 @@ impl Showing {
             asked: reply.asked,
             after: self.after,
         };
-        Signal::SoFar { reply: under_way, text: self.text.clone() }
+        Signal::SoFar { reply: under_way, text: self.text.clone(), followed: self.followed }
     }
 }
 

@@ -162,7 +162,7 @@ async fn whoever_makes_a_reply_is_heard_by_the_owner_of_the_partition_until_it_e
     let maker = maker.expect("there are two").relay();
     assert!(!owner.relay().heard_within(thread.id, LONG), "nobody has said anything");
     eventually("the owner has heard that it is made", async || {
-        maker.signal(place, Signal::Alive);
+        maker.signal(place, Signal::Alive { attempt: 1, followed: false });
         owner.relay().heard_within(thread.id, LONG).then_some(())
     })
     .await;
