@@ -56,7 +56,7 @@ enum What {
     Send(send::Options),
     /// Answers streamed at a pace to many readers.
     Stream(stream::Options),
-    /// A model's answer to many readers, beside the model itself.
+    /// A model's answers to many readers, beside the model itself.
     Upstream(upstream::Options),
     /// Memory of idle connections.
     Idle(idle::Options),
@@ -151,8 +151,15 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
 }
 
 /// The command lines of `all`.
-const FULL: &[&[&str]] =
-    &[&["send"], &["stream"], &["upstream"], &["idle"], &["history"], &["recover"]];
+const FULL: &[&[&str]] = &[
+    &["send"],
+    &["stream"],
+    &["upstream"],
+    &["upstream", "--each"],
+    &["idle"],
+    &["history"],
+    &["recover"],
+];
 
 /// Those of them that need `tests/services/services.sh fetch` to have been run.
 const CLUSTER_FULL: &[&[&str]] = if cfg!(feature = "cluster") {
@@ -166,6 +173,7 @@ const QUICK: &[&[&str]] = &[
     &["send", "--clients", "1,256", "--seconds", "1", "--rounds", "1"],
     &["stream", "--streams", "1,100", "--seconds", "2", "--rounds", "1"],
     &["upstream", "--readers", "100", "--seconds", "2", "--rounds", "1"],
+    &["upstream", "--each", "--readers", "20", "--seconds", "2", "--rounds", "1"],
     &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],

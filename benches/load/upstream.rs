@@ -1,8 +1,9 @@
-//! A model's answer to many readers: what the way through the server adds to each piece.
+//! A model's answers on their way to readers: what the way through the server adds to each piece.
 //!
-//! An upstream in a thread of this process streams a completion; every piece says when it was sent,
-//! so that how long one took is known wherever it arrives. In turns it is read directly over one
-//! connection, as the bot reads it, and by all readers of one conversation that the bot answers.
+//! An upstream in a thread of this process streams completions; every piece says when it was sent,
+//! so that how long one took is known wherever it arrives. In turns it is read directly, as the bot
+//! reads it, and through the server: by all readers of one conversation that the bot answers, or, with
+//! `--each`, by readers of whom each has asked in a conversation of its own.
 
 use std::{
     io,
@@ -21,6 +22,7 @@ use tokio::{
 
 use crate::{
     client::{Connection, request},
+    conversations::MESSAGES,
     figures::{Latency, Table, fine, goal, median, millis, whole},
     server::{Server, Setting},
 };
@@ -28,9 +30,12 @@ use crate::{
 /// How many readers, how fast, how long.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Readers of the one conversation.
+    /// Readers, of one conversation.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) readers: usize,
+    /// A conversation and an answer for each reader.
+    #[arg(long)]
+    pub(crate) each: bool,
     /// Pieces a second.
     #[arg(long, default_value_t = 50)]
     pub(crate) rate: usize,
@@ -41,6 +46,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
 }
+
+/// The starts of answers spread over this long, so that their pieces do.
+const RAMP: Duration = Duration::from_millis(1_500);
+/// What has not come so long after it was sent shows as missing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long each piece took, and the first since it was asked for.
 struct Round {
@@ -85,8 +95,18 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
 
     let (mut through, mut direct) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        direct.push(read_directly(address).await?);
-        through.push(read_through(&server, options.readers, pieces).await?);
+        if options.each {
+            let ask = request("POST", "/v1/chat/completions", "", "{}");
+            direct.push(read_each(address, ask, options.readers, pieces, None).await?);
+            let headers = format!("{}accept: text/event-stream\r\n", server.credential());
+            let ask = request("POST", MESSAGES, &headers, r#"{"message":"a story"}"#);
+            let of = Some(&server);
+            through.push(read_each(server.address, ask, options.readers, pieces, of).await?);
+        } else {
+            let ask = request("POST", "/v1/chat/completions", "", "{}");
+            direct.push(read_each(address, ask, 1, pieces, None).await?);
+            through.push(read_together(&server, options.readers, pieces).await?);
+        }
     }
     let of = |side: &[Round], figure: fn(&Round) -> f64| median(side.iter().map(figure).collect());
     let mut table = Table::new([
@@ -119,6 +139,8 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     let missing: u64 =
         through.iter().map(|round| expected.saturating_sub(round.pieces.count())).sum();
     goal("every piece to every reader", &format!("{missing} missing"), missing == 0);
+    let usual = added(|r| r.pieces.at(0.5));
+    goal("added to a piece below 1 ms at p50", &format!("{} ms", millis(usual)), usual < 1.0);
     let most = added(|r| r.pieces.at(0.99));
     goal("added to a piece below 50 ms at p99", &format!("{} ms", millis(most)), most < 50.0);
     let first = added(|r| r.first.at(0.5));
@@ -136,19 +158,60 @@ fn bot(address: SocketAddr) -> String {
     .to_string()
 }
 
-async fn read_directly(address: SocketAddr) -> io::Result<Round> {
-    let round = Round::new();
-    let mut connection = Connection::open(address).await?;
-    let asked = Instant::now();
-    connection.start(&request("POST", "/v1/chat/completions", "", "{}")).await?;
-    let mut told = 0;
-    while let Some(event) = connection.event().await? {
-        told += round.note(event.data, asked, told == 0);
+/// Asks over so many connections, and reads an answer on each.
+async fn read_each(
+    address: SocketAddr,
+    ask: Vec<u8>,
+    readers: usize,
+    pieces: usize,
+    server: Option<&Server>,
+) -> io::Result<Round> {
+    let round = Arc::new(Round::new());
+    let ask: Arc<[u8]> = ask.into();
+    let cpu_so_far = || server.map_or(0.0, |server| server.cpu());
+    let (cpu, began) = (cpu_so_far(), Instant::now());
+    let mut reading = JoinSet::new();
+    for number in 0..readers {
+        let (round, ask) = (round.clone(), ask.clone());
+        let start = began + RAMP * number as u32 / readers as u32;
+        reading.spawn(async move {
+            time::sleep_until(start.into()).await;
+            let mut connection = Connection::open(address).await?;
+            let asked = Instant::now();
+            let head = connection.start(&ask).await?;
+            if head.status != 200 {
+                return Err(io::Error::other(format!("a question was refused: {}", head.status)));
+            }
+            let mut told = 0;
+            while told < pieces
+                && let Some(event) = connection.event().await?
+            {
+                // The last word repeats the whole text.
+                if event.kind != b"end" {
+                    told += round.note(event.data, asked, told == 0);
+                }
+            }
+            Ok(())
+        });
     }
-    Ok(round)
+    let all = async {
+        while let Some(outcome) = reading.join_next().await {
+            outcome.map_err(io::Error::other)??;
+        }
+        Ok::<_, io::Error>(())
+    };
+    time::timeout(PATIENCE, all).await.unwrap_or(Ok(()))?;
+    reading.shutdown().await;
+    finish(round, cpu_so_far() - cpu)
 }
 
-async fn read_through(server: &Server, readers: usize, pieces: usize) -> io::Result<Round> {
+fn finish(round: Arc<Round>, cpu: f64) -> io::Result<Round> {
+    let round = Arc::into_inner(round);
+    round.map(|round| Round { cpu, ..round }).ok_or_else(|| io::Error::other("a reader goes on"))
+}
+
+/// Reads one answer over so many connections.
+async fn read_together(server: &Server, readers: usize, pieces: usize) -> io::Result<Round> {
     let mut caller = Connection::open(server.address).await?;
     let (status, demo) = caller.call(&request("POST", "/live/v1/demo", "", "")).await?;
     let demo: serde_json::Value = serde_json::from_slice(demo)?;
@@ -189,13 +252,10 @@ async fn read_through(server: &Server, readers: usize, pieces: usize) -> io::Res
     if status != 201 {
         return Err(io::Error::other(format!("the question was refused: {status}")));
     }
-    // What has not come by then shows as missing.
     let all = async { while following.join_next().await.is_some() {} };
-    let _ = time::timeout(Duration::from_secs(60), all).await;
-    drop(following);
-    let cpu = server.cpu() - cpu;
-    let round = Arc::into_inner(round);
-    round.map(|round| Round { cpu, ..round }).ok_or_else(|| io::Error::other("a reader goes on"))
+    let _ = time::timeout(PATIENCE, all).await;
+    following.shutdown().await;
+    finish(round, server.cpu() - cpu)
 }
 
 /// What pieces tell their times from.
