@@ -249,7 +249,7 @@ pub struct Flags {
     #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_networks: Option<Vec<IpNet>>,
-    /// Who writes down what is said in recordings, such as https://api.openai.com/v1
+    /// Who writes down what is said in recordings: the base URL of an OpenAI-compatible API
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcription_url: Option<String>,
