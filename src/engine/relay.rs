@@ -39,8 +39,8 @@ pub struct UnderWay {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Signal {
-    /// A reply began, or is `text` so far: the answer to [`Signal::Ask`]. Its chunks follow where it
-    /// is `followed`; otherwise nobody has asked yet.
+    /// A reply began, or is `text` so far: the answer to [`Signal::Ask`]. All its chunks follow where it
+    /// is `followed`; otherwise nobody has asked yet, and only the first will.
     SoFar { reply: UnderWay, text: String, followed: bool },
     /// A piece of a reply, and how many characters stand before it.
     Chunk { attempt: u64, offset: u64, at: Timestamp, text: String },

@@ -14,6 +14,9 @@ use crate::domain::ids::StreamKey;
 use crate::live::cursor::Cursor;
 use crate::live::reader::Reader;
 
+/// When replies begin.
+const BEGAN: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+
 /// What one node has said and the other has not heard.
 #[derive(Default)]
 struct Wire {
@@ -64,7 +67,8 @@ impl Node {
 
 #[derive(Debug, Clone)]
 enum Action {
-    Chunk(String),
+    /// Soon after the reply began, or late.
+    Chunk(String, bool),
     /// From the maker to the reader's node, or back.
     Carry {
         back: bool,
@@ -78,7 +82,7 @@ enum Action {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        6 => "[aé漢🙂]{1,5}".prop_map(Action::Chunk),
+        6 => ("[aé漢🙂]{1,5}", any::<bool>()).prop_map(|(text, late)| Action::Chunk(text, late)),
         8 => (any::<bool>(), prop::bool::weighted(0.15))
             .prop_map(|(back, lost)| Action::Carry { back, lost }),
         1 => Just(Action::Join),
@@ -106,21 +110,22 @@ impl Stage {
             asked: Seq::new(2),
             after: Seq::new(2),
             author: Author::Bot { name: "Acme".into() },
-            at: Timestamp::from_millis(1_750_000_000_000),
+            at: BEGAN,
             stop: Arc::default(),
         };
         let writer = self.maker.hub.begin(self.place, reply).now_or_never();
         let writer = writer.expect("nothing to wait for");
-        writer.chunk(&self.text, Timestamp::default());
+        writer.chunk(&self.text, BEGAN);
         self.writer = Some(writer);
     }
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Chunk(text) => {
+            Action::Chunk(text, late) => {
                 self.text.push_str(&text);
+                let after = Duration::from_secs(if late { 60 } else { 0 });
                 if let Some(writer) = &self.writer {
-                    writer.chunk(&text, Timestamp::default());
+                    writer.chunk(&text, BEGAN.plus(after));
                 }
             }
             Action::Carry { back: false, lost } => {
@@ -200,7 +205,7 @@ proptest! {
         stage.carry_all();
         stage.act(Action::Alive);
         stage.carry_all();
-        stage.act(Action::Chunk("!".into()));
+        stage.act(Action::Chunk("!".into(), true));
         stage.carry_all();
         for (_, _, seen) in &stage.readers {
             prop_assert_eq!(seen, &stage.text);
@@ -214,7 +219,7 @@ proptest! {
         killed in any::<bool>(),
     ) {
         let mut stage = stage();
-        stage.act(Action::Chunk("?".into()));
+        stage.act(Action::Chunk("?".into(), false));
         actions.into_iter().for_each(|action| stage.act(action));
         let event = Story::numbered(1).reply(1, &stage.text, false);
         let ended = [Recorded { seq: Seq::new(9), event: event.into() }];
@@ -256,19 +261,22 @@ fn only_a_reply_that_is_read_elsewhere_is_sent_there_piece_by_piece() {
         let said = stage.maker.wire.said.lock().unwrap();
         said.iter().filter(|signal| matches!(signal, Signal::Chunk { .. })).count()
     };
-    stage.act(Action::Chunk("one ".into()));
-    assert_eq!(chunks(&stage), 0, "nobody has asked");
+    let chunk = |text: &str, late| Action::Chunk(text.into(), late);
+    stage.act(chunk("one ", false));
+    assert_eq!(chunks(&stage), 1, "the beginning is told unasked");
     stage.carry_all();
+    stage.act(chunk("more ", true));
+    assert_eq!(chunks(&stage), 0, "nobody has asked");
     stage.act(Action::Join);
     stage.carry_all();
-    stage.act(Action::Chunk("two ".into()));
+    stage.act(chunk("two ", true));
     assert_eq!(chunks(&stage), 1);
     stage.carry_all();
-    assert_eq!(stage.readers[0].2, "one two ");
+    assert_eq!(stage.readers[0].2, "one more two ");
     stage.act(Action::Again);
-    assert_eq!(chunks(&stage), 0, "a new attempt is asked for anew");
     stage.carry_all();
-    stage.act(Action::Chunk("three".into()));
+    stage.act(chunk("three", true));
+    assert_eq!(chunks(&stage), 1, "who reads has asked for the new attempt too");
     stage.carry_all();
-    assert_eq!(stage.readers[0].2, "one two three");
+    assert_eq!(stage.readers[0].2, "one more two three");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
@@ -16,6 +17,8 @@ use crate::live::reader::{self, Item, Reply};
 
 /// Replies that have ended and of which something may still be on its way.
 const ENDED_KEPT: usize = 32;
+/// For so long chunks go to other nodes unasked: who reads there is not told of a beginning first.
+const UNASKED: Duration = Duration::from_secs(2);
 
 /// A conversation that has a reader or a reply under way here.
 pub(super) struct Topic {
@@ -98,18 +101,19 @@ impl State {
         self.send(Item::Began(reply));
     }
 
-    /// Shows the next piece of an attempt's text; says where it begins if another node follows, and
+    /// Shows the next piece of an attempt's text; says where it begins if other nodes are to know, and
     /// nothing when another attempt is shown.
     pub(super) fn chunk(&mut self, attempt: u64, text: &str, at: Timestamp) -> Option<u64> {
         let now = self.reply.as_mut().filter(|now| now.reply.attempt == attempt)?;
-        let (reply, offset, followed) = (now.reply.clone(), now.chars, now.followed);
+        let (reply, offset) = (now.reply.clone(), now.chars);
+        let told = now.followed || at.since(reply.began_at) < UNASKED;
         now.text.push_str(text);
         now.chars += text.chars().count() as u64;
         if !self.readers.is_empty() {
             let content = frame::of_chunk(reply.id, offset, text.into(), at);
             self.send(Item::Chunk { reply, offset, at, content });
         }
-        followed.then_some(offset)
+        told.then_some(offset)
     }
 
     /// That an attempt goes on, where no other has taken its place.
