@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
+use url::Url;
 
 use super::{App, append, clock, secret};
 use crate::bot::{self, Bot};
 use crate::domain::account::{Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;
+use crate::domain::error::Fault;
 use crate::domain::event::{
     AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn,
     KeyIssued, KeyRevoked, SettingsChanged,
@@ -212,9 +214,10 @@ pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Resul
 /// Replaces an account's settings.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no such account.
+/// [`Error::NotFound`] when there is no such account, [`Error::Invalid`] for what could never work.
 pub async fn change_settings(app: &App, account: AccountId, settings: Settings) -> Result<()> {
     app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    check_settings(&settings)?;
     append(
         app,
         account,
@@ -222,6 +225,29 @@ pub async fn change_settings(app: &App, account: AccountId, settings: Settings) 
         vec![Body::SettingsChanged(SettingsChanged { settings })],
     )
     .await
+}
+
+fn check_settings(settings: &Settings) -> Result<()> {
+    let mut faults = Vec::new();
+    for origin in settings.allowed_origins.iter().filter(|origin| *origin != "*") {
+        let read = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let written = read.map(|url| url.origin().ascii_serialization());
+        if !written.is_some_and(|written| written.eq_ignore_ascii_case(origin)) {
+            let problem =
+                format!("must be as browsers send it, such as https://shop.example, not {origin}");
+            faults.push(Fault { field: "allowed_origins", problem });
+        }
+    }
+    let colors =
+        [("look.color", &settings.look.color), ("look.text_color", &settings.look.text_color)];
+    for (field, color) in colors {
+        let digits = color.as_deref().map(|color| color.strip_prefix('#').unwrap_or_default());
+        let hex = |digits: &str| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if !digits.is_none_or(hex) {
+            faults.push(Fault { field, problem: "must be a colour such as #7a2e8e".to_owned() });
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 
 fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
@@ -241,4 +267,33 @@ fn checked(definition: Definition) -> Result<Arc<Definition>> {
 
 fn deployed(bot_id: BotId, version: u32, definition: Arc<Definition>) -> Body {
     Body::BotDeployed(BotDeployed { bot_id, version, definition })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Look;
+
+    #[test]
+    fn settings_that_could_never_work_are_refused_by_name() {
+        let fields = |settings: &Settings| match check_settings(settings) {
+            Err(Error::Invalid(faults)) => faults.iter().map(|fault| fault.field).collect(),
+            _ => Vec::new(),
+        };
+        let origins = |list: &[&str]| Settings {
+            allowed_origins: list.iter().map(ToString::to_string).collect(),
+            ..Settings::default()
+        };
+        let good = ["*", "https://shop.example", "http://localhost:3000", "https://Shop.example"];
+        assert!(fields(&origins(&good)).is_empty());
+        for bad in ["shop.example", "https://shop.example/", "https://a/b", "null", "ftp://a", ""] {
+            assert_eq!(fields(&origins(&[bad])), ["allowed_origins"], "{bad}");
+        }
+        for (color, good) in [("#7a2e8e", true), ("7a2e8e", false), ("#fff", false), ("red", false)]
+        {
+            let look = Look { color: Some(color.to_owned()), text_color: None };
+            let settings = Settings { look, ..Settings::default() };
+            assert_eq!(fields(&settings).is_empty(), good, "{color}");
+        }
+    }
 }

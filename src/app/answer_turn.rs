@@ -97,7 +97,7 @@ async fn answer(
         return append(app, state, events).await.map(drop);
     };
     let background = background(app, state, asked, turn, bot.wants()).await?;
-    let author = Author::Bot { name: author_name(&bot, &tenant.account.settings.brand) };
+    let author = Author::Bot { name: author_name(&bot, tenant.account.brand()) };
     let reply_id = asked.message_id.reply();
     let reply = Beginning {
         id: reply_id,
@@ -318,8 +318,9 @@ fn outbound(
     said: Said,
     end: &End,
 ) -> MessageOutbound {
-    let brand = &tenant.account.settings.brand;
-    let name = said.bot.as_ref().map_or_else(|| brand.clone(), |(bot, _)| author_name(bot, brand));
+    let brand = tenant.account.brand();
+    let name =
+        said.bot.as_ref().map_or_else(|| brand.to_owned(), |(bot, _)| author_name(bot, brand));
     MessageOutbound {
         message_id: asked.message_id.reply(),
         conversation_id: state.id,

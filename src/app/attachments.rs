@@ -1,10 +1,13 @@
 //! Files that come with messages: keeping one, finding it again, and reading its bytes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
 
+use super::accounts::Tenant;
+use super::send_message::{SendMessage, Sent, send_message};
 use super::{App, failed, read_conversation};
 use crate::domain::attachment::Attachment;
 use crate::domain::event::Body;
@@ -51,6 +54,38 @@ pub async fn keep(
     bytes: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<Attachment> {
     files(app)?.put(account, conversation, filename, declared, bytes).await
+}
+
+/// Sends the message that a file was kept for. Where the message does not stand, or an earlier one
+/// is answered, nobody has this file, and it is forgotten.
+///
+/// # Errors
+/// As [`send_message`]'s.
+pub async fn send_with(
+    app: &Arc<App>,
+    tenant: Arc<Tenant>,
+    file: Attachment,
+    command: SendMessage,
+) -> Result<Sent> {
+    let later = app.clone();
+    // Carried to its end though the caller goes away: in between nobody would know whose the file is.
+    let sending = app.turns.spawn(async move {
+        let sent = send_message(&later, &tenant, command).await;
+        let unused = match &sent {
+            Ok(sent) => {
+                let found = find(&later, tenant.account.id, sent.conversation, sent.seq, 1).await;
+                found.is_ok_and(|found| found.key != file.key)
+            }
+            // It may stand all the same.
+            Err(Error::Unavailable(_) | Error::Internal) => false,
+            Err(_) => true,
+        };
+        if unused && let Err(error) = files(&later)?.delete(&file.key).await {
+            tracing::warn!(%error, file = file.key, "a file that nobody has could not be deleted");
+        }
+        sent
+    });
+    sending.await.map_err(|_| Error::Internal)?
 }
 
 /// Where files are kept: surfaces ask it for the most that one may have.

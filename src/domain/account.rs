@@ -252,6 +252,12 @@ impl Account {
         self.bots.get(&version.bot_id)?.versions.get(&version.version)
     }
 
+    /// Under which name it speaks: the brand, or its own where there is none.
+    pub fn brand(&self) -> &str {
+        let brand = self.settings.brand.as_str();
+        if brand.trim().is_empty() { &self.name } else { brand }
+    }
+
     /// What a visitor of the widget is told when people will answer.
     pub fn auto_reply(&self) -> &str {
         self.settings.auto_reply.as_deref().unwrap_or(AUTO_REPLY)

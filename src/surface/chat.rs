@@ -46,11 +46,13 @@ where
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        // What a page asks beforehand has no credential yet.
+        // What a page asks beforehand has no credential yet, and one that forgot its own is told so.
         if is_widgets(&request) || client::is_preflight(&request) {
             client::answer_pages(&self.widget, request).await
-        } else {
+        } else if request.headers().contains_key(aloochat::TOKEN_HEADER) {
             self.aloochat.call(request).await
+        } else {
+            client::answer_pages(&self.aloochat, request).await
         }
     }
 }

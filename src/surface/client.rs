@@ -1,10 +1,11 @@
 //! Where a request comes from: its address, and the page whose script sent it.
 //!
 //! No surface uses cookies, so a page may send whatever it likes; what an account allows is checked
-//! when the request comes. The CORS headers therefore let every page read its answer, also that it
-//! was refused.
+//! when the request comes. Where pages call (the widget, the live surface), the CORS headers
+//! therefore let every page read its answer, also that it was refused. The other surfaces'
+//! credentials are secrets of a server, and no page's.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
@@ -27,7 +28,8 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The address of the client: behind `trusted` proxies, the one the outermost of them saw.
+/// The address of the client: behind `trusted` proxies, the one the outermost of them saw. What
+/// that proxy has written unreadably is nobody's address, and counts as the proxy's own.
 pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
     if trusted == 0 {
@@ -37,9 +39,23 @@ pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
     let forwarded: Vec<_> = forwarded
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|part| part.trim().parse().ok())
+        .map(str::trim)
         .collect();
-    forwarded.len().checked_sub(trusted).and_then(|place| forwarded.get(place).copied()).or(peer)
+    let seen = forwarded.len().checked_sub(trusted).and_then(|place| forwarded.get(place));
+    seen.and_then(|part| read_address(part)).or(peer)
+}
+
+/// An address as proxies write it, with a port or without.
+fn read_address(part: &str) -> Option<IpAddr> {
+    let with_port = || Some(part.parse::<SocketAddr>().ok()?.ip());
+    let in_brackets = || part.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    part.parse().ok().or_else(with_port).or_else(in_brackets)
+}
+
+/// What a request shows as `Authorization: Bearer …` (RFC 6750; the scheme in any case, RFC 9110).
+pub(super) fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start())
 }
 
 /// Where this request was sent to, as a URL without a path: by its `Host`, and by the scheme that a
@@ -107,4 +123,28 @@ fn preflight() -> Response {
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(forwarded: &str, trusted: usize) -> Option<IpAddr> {
+        let request = Request::builder().header("x-forwarded-for", forwarded).finish();
+        address(&request, trusted)
+    }
+
+    #[test]
+    fn a_proxy_may_write_a_port_and_hides_nobody_by_what_cannot_be_read() {
+        let at = |text: &str| text.parse::<IpAddr>().ok();
+        assert_eq!(seen("9.9.9.1, 1.2.3.5", 1), at("1.2.3.5"));
+        assert_eq!(seen("9.9.9.1, 1.2.3.5:4444", 1), at("1.2.3.5"));
+        assert_eq!(seen("9.9.9.1, [2001:db8::1]:4444", 1), at("2001:db8::1"));
+        assert_eq!(seen("9.9.9.1, [2001:db8::1]", 1), at("2001:db8::1"));
+        assert_eq!(seen("9.9.9.1, 1.2.3.5, 10.0.0.1", 2), at("1.2.3.5"));
+        for nobody in ["9.9.9.1, unknown", "9.9.9.1, ", "9.9.9.1, _hidden"] {
+            assert_eq!(seen(nobody, 1), None, "what a client says of itself is not believed");
+        }
+        assert_eq!(seen("1.2.3.5", 0), None, "nobody is trusted");
+    }
 }

@@ -37,50 +37,66 @@ pub fn documents() -> Vec<Document> {
             name: "aerochat",
             title: "AeroChat",
             about: "Messages in, replies out, for another server.",
-            json: finished(&aerochat::service().spec()),
+            json: finished(&aerochat::service().spec(), true),
         },
         Document {
             name: "widget",
             title: "Chat widget",
             about: "What a page's visitors may do, with a site key.",
-            json: finished(&widget::service().spec()),
+            json: finished(&widget::service().spec(), true),
         },
         Document {
             name: "chataibot",
             title: "ChatAIBot",
             about: "A bot's flow behind your own widget.",
-            json: finished(&chataibot::service().spec()),
+            json: finished(&chataibot::service().spec(), true),
         },
         Document {
             name: "aloochat",
             title: "Aloo",
             about: "Conversations with AI agents, streamed; text and audio.",
-            json: finished(&aloochat::service().spec()),
+            json: finished(&aloochat::service().spec(), true),
         },
         Document {
             name: "live",
             title: "Live",
             about: "The live feed of a conversation, for frontends.",
-            json: finished(&live::service().spec()),
+            json: finished(&live::service().spec(), false),
         },
     ]
 }
 
-/// What every operation has and poem does not write: the answers given before a handler runs.
-fn finished(spec: &str) -> String {
+/// What every operation has and poem does not write: the headers of every answer, and those of the
+/// surfaces whose calls are `limited`.
+fn finished(spec: &str, limited: bool) -> String {
     let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
     document["info"]["license"] = json!({ "name": "Apache-2.0" });
+    let count = |description: &str| {
+        let description = format!("{description} Where the call was counted.");
+        json!({ "description": description, "schema": { "type": "integer", "minimum": 0 } })
+    };
+    let mut headers = serde_json::Map::new();
+    let named = "Names the request in our log; taken over from the request.";
+    let named = json!({ "description": named, "schema": { "type": "string" } });
+    headers.insert("X-Request-Id".to_owned(), named);
+    if limited {
+        let reset = "Seconds until all of them are there again.";
+        headers.insert("RateLimit-Limit".to_owned(), count("Calls a minute that the caller has."));
+        headers.insert("RateLimit-Remaining".to_owned(), count("Calls that are left now."));
+        headers.insert("RateLimit-Reset".to_owned(), count(reset));
+    }
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (_, item) in paths {
         for (_, operation) in item.as_object_mut().into_iter().flatten() {
             for (_, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-                response["headers"]["X-Request-Id"] = json!({
-                    "description": "Names the request in our log; taken over from the request.",
-                    "schema": { "type": "string" },
-                });
+                for name in headers.keys() {
+                    let place = format!("#/components/headers/{name}");
+                    response["headers"][name] = json!({ "$ref": place });
+                }
             }
         }
     }
+    document["components"]["headers"] = headers.into();
     pretty(&document)
 }
 

@@ -106,7 +106,14 @@ fn classify(error: &poem::Error, allow: impl FnOnce() -> &'static str) -> Error 
     } else if error.is::<ContentTypeError>() {
         Error::invalid("Content-Type", "must be application/json")
     } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
-        Error::invalid(error.name, first_line(&error.reason))
+        let problem = match &error.reason {
+            // Its words name types of ours.
+            reason if reason.contains("enumeration") => {
+                "must be one of the documented values".into()
+            }
+            reason => first_line(reason),
+        };
+        Error::invalid(error.name, problem)
     } else if let Some(error) = error.downcast_ref::<BodyError>() {
         match error {
             BodyError::TooLarge => Error::BodyTooLarge { max: MAX_JSON_BYTES },
@@ -138,6 +145,7 @@ pub(super) fn plain(error: Error) -> Response {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
     let body = serde_json::json!({ "error": error.to_string() });

@@ -4,17 +4,18 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use poem::http::StatusCode;
+use poem::endpoint::make_sync;
 use poem::http::header::RETRY_AFTER;
+use poem::http::{HeaderValue, StatusCode};
 use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
-use super::{aerochat, chat, chataibot, live};
+use super::{aerochat, chat, chataibot, client, dress, live, observe};
 use crate::domain::Error;
 
 /// Seconds after which a caller may ask again.
-const RETRY_AFTER_S: &str = "2";
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 
 /// Lets requests through once it is open. Cheap to clone.
 pub struct Gate<E> {
@@ -56,22 +57,22 @@ impl<E> Gate<E> {
             return self.metrics.render().into_response();
         }
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        let answer = if path == "/readyz" {
+        let mut answer = if path == "/readyz" {
             let detail = self.detail.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let body =
                 json!({ "status": "not ready", "log": false, "views": false, "detail": detail });
             Json(body).with_status(unavailable).into_response()
         } else {
-            refusal(request)
+            refusal(request, Error::Unavailable("the server is starting; try again"))
         };
-        answer.with_header(RETRY_AFTER, RETRY_AFTER_S).into_response()
+        answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+        answer
     }
 }
 
-/// In the words of the surface that was asked.
-fn refusal(request: &Request) -> Response {
+/// A failure before any surface, in the words of the one that was asked.
+pub(super) fn refusal(request: &Request, error: Error) -> Response {
     let path = request.uri().path();
-    let error = Error::Unavailable("the server is starting; try again");
     if path.starts_with("/bot/v1") {
         aerochat::refusal(error)
     } else if path.starts_with("/api/v1/chat") {
@@ -81,7 +82,7 @@ fn refusal(request: &Request) -> Response {
     } else if path.starts_with("/live/v1") {
         live::refusal(error)
     } else {
-        "the server is starting".with_status(StatusCode::SERVICE_UNAVAILABLE).into_response()
+        dress::plain(error)
     }
 }
 
@@ -91,7 +92,48 @@ impl<E: Endpoint> Endpoint for Gate<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         match self.behind.get() {
             Some(behind) => Ok(behind.call(request).await?.into_response()),
-            None => Ok(self.closed(&request)),
+            None => {
+                let id = observe::id_of(&request);
+                let pages = ["/api/v1/chat", "/live/v1"];
+                let mut answer = if pages.iter().any(|path| request.uri().path().starts_with(path))
+                {
+                    let closed = make_sync(|request| self.closed(&request));
+                    client::answer_pages(&closed, request).await?
+                } else {
+                    self.closed(&request)
+                };
+                observe::head(&mut answer, id);
+                Ok(answer)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn while_it_is_closed_every_surface_says_so_in_its_words() {
+        let gate = Gate::<poem::Route>::new(PrometheusBuilder::new().build_recorder().handle());
+        for path in [
+            "/bot/v1/contacts/a",
+            "/api/v1/chat/config",
+            "/api/v1/conversations",
+            "/live/v1/socket",
+            "/docs",
+        ] {
+            let request = Request::builder().uri_str(path).header("origin", "https://shop.example");
+            let answer = gate.call(request.finish()).await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            let waits: Vec<_> = answer.headers().get_all(RETRY_AFTER).iter().collect();
+            assert_eq!(waits, ["2"], "{path}");
+            assert!(answer.headers().contains_key("x-request-id"), "{path}");
+            let pages = path.contains("chat") || path.contains("live");
+            let allowed = answer.headers().contains_key("access-control-allow-origin");
+            assert_eq!(allowed, pages, "{path}");
         }
     }
 }

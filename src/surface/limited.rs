@@ -10,6 +10,9 @@ use crate::app::App;
 use crate::app::limits::{Allowance, Caller};
 use crate::domain::Error;
 
+/// Seconds after which it may be asked whether a limit of 0 is still one.
+const CLOSED_S: u64 = 60;
+
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
@@ -36,7 +39,11 @@ where
     E: Endpoint<Output = Response>,
 {
     let Some(per_minute) = NonZeroU32::new(per_minute) else {
-        return Ok(costume(Error::RateLimited { retry_after_s: 60 }));
+        let mut response = costume(Error::RateLimited { retry_after_s: CLOSED_S });
+        let reset_s = CLOSED_S;
+        let nothing = Allowance { limit: 0, remaining: 0, reset_s, retry_after_s: Some(reset_s) };
+        tell(&mut response, &nothing);
+        return Ok(response);
     };
     let allowance = app.limits.check(&*app.engine, &Caller(caller), per_minute).await;
     let mut response = match allowance.retry_after_s {

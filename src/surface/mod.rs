@@ -32,9 +32,11 @@ pub use docs::{asyncapi, bot_schema, documents};
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use percent_encoding::percent_decode_str;
 use poem::{Endpoint, EndpointExt, Route};
 
 use crate::app::App;
+use crate::domain::Error;
 
 /// What the router needs besides the application.
 #[derive(Clone)]
@@ -61,6 +63,13 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         .at("/healthz", health::alive())
         .at("/readyz", health::ready(app))
         .at("/metrics", health::metrics(settings.metrics.clone()));
+    let routes = routes.around(|routes, request| async move {
+        // What is no text names nothing, whichever parameter it stands for.
+        if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+            return Ok(gate::refusal(&request, Error::NotFound("path")));
+        }
+        routes.call(request).await
+    });
     observe::Observed::new(dress::Dressed::new(routes, dress::plain, allow::Table::default()))
         .data(app.clone())
 }

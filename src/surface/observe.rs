@@ -64,7 +64,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let began = Instant::now();
-        let id = given_id(&request).unwrap_or_else(new_id);
+        let id = id_of(&request);
         // The path may hold secrets, such as a visitor's token: only the operation is recorded.
         let span = tracing::debug_span!(
             "request",
@@ -88,12 +88,22 @@ impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(request.id = id.to_str().unwrap_or_default(), operation, %status, "answered with an error");
         }
-        let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, id);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        head(&mut response, id);
         Ok(response)
     }
+}
+
+/// The name of a request: the caller's, or a new one.
+pub(super) fn id_of(request: &Request) -> HeaderValue {
+    given_id(request).unwrap_or_else(new_id)
+}
+
+/// Sets what every answer has.
+pub(super) fn head(response: &mut Response, id: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 fn given_id(request: &Request) -> Option<HeaderValue> {

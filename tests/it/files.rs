@@ -18,9 +18,11 @@ use parlor::surface::download::{Disposition, download};
 use parlor::surface::upload::Form;
 use poem::http::{HeaderMap, HeaderName, StatusCode, header};
 use poem::{Body, Response};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::engines::samples::Thread;
+use crate::harness::Server;
 
 const FORM: Form = Form {
     texts: &["text"],
@@ -193,4 +195,45 @@ async fn without_a_place_for_them_files_are_refused() {
     let refused = attachments::keep(&bench.app, account, id, "a", None, bytes).await;
     let refused = refused.expect_err("refused").to_string();
     assert!(refused.starts_with("this server keeps no files"), "{refused}");
+}
+
+/// How many files a server keeps.
+fn kept_by(server: &Server) -> usize {
+    let mut folders = vec![server.dir().join("files")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("a type").is_dir() {
+                folders.push(entry.path());
+            } else {
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn a_file_without_a_message_is_forgotten() {
+    let server = Server::start().await;
+    let page = server.stranger().with("X-Site-Key", &server.credential("widget_site_key"));
+    let create = "/api/v1/chat/conversations";
+    let visitor = json!({
+        "name": "Jane", "email": "jane@example.com", "message": "Hello", "visitor_token": "v-1"
+    });
+    page.post(create, &visitor).await.expect(201);
+    let path = format!("{create}/v-1/files");
+    let keyed = page.with("Idempotency-Key", "k-1");
+    let upload = async |content: &'static [u8]| {
+        let part = reqwest::multipart::Part::bytes(content).file_name("a.txt");
+        let form = reqwest::multipart::Form::new().part("file", part);
+        let request = keyed.request(reqwest::Method::POST, &path).multipart(form);
+        keyed.try_send(request).await.expect("an answer")
+    };
+    let first = upload(b"one").await.expect(201);
+    assert_eq!(kept_by(&server), 1);
+    assert_eq!(upload(b"one").await.expect(201), first, "it is sent once");
+    upload(b"two").await.expect(409);
+    assert_eq!(kept_by(&server), 1, "of the repetition and of what was refused nothing is left");
 }

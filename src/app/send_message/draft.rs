@@ -121,7 +121,7 @@ impl Draft {
                 || app.hub.has_readers(thread.conversation),
             bot,
             agent: account.available_agent().map(|agent| agent.name.clone()),
-            brand: account.settings.brand.clone(),
+            brand: account.brand().to_owned(),
             auto_reply: if opens { account.auto_reply().to_owned() } else { String::new() },
             previous,
             events,

@@ -13,14 +13,13 @@ mod wire;
 
 use std::sync::Arc;
 
-use poem::http::header;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::limited;
+use super::{client, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::Error;
@@ -81,9 +80,8 @@ async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response
 where
     E: Endpoint<Output = Response>,
 {
-    let token = request.header(header::AUTHORIZATION);
-    let token = token.and_then(|value| value.strip_prefix("Bearer "));
-    let found = token.and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
+    let found =
+        client::bearer(&request).and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
     let Some((tenant, key)) = found else {
         // A stranger's body is not waited for.
         request.take_body();

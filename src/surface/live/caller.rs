@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::header;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::{ApiKey, Bearer};
 
@@ -137,8 +136,7 @@ fn credential(app: &App, request: &Request) -> Option<Caller> {
     if let Some(visitor) = visitor(app, request) {
         return Some(visitor);
     }
-    let bearer = request.header(header::AUTHORIZATION);
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let bearer = client::bearer(request).map(str::to_owned);
     let token = bearer.or_else(|| client::query(request, "token"))?;
     if token.starts_with(KeyKind::Chataibot.prefix()) {
         return own(KeyKind::Chataibot, &token);

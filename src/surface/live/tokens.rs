@@ -107,7 +107,7 @@ impl Tokens {
             contact_id: begun.contact.to_string(),
             token,
             expires_at: expires_at.to_string(),
-            brand: tenant.account.settings.brand.clone(),
+            brand: tenant.account.brand().to_owned(),
             greeting: tenant.account.settings.greeting.clone(),
         })))
     }

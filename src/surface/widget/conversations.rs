@@ -130,7 +130,7 @@ impl Conversations {
         visitor_token: Path<String>,
         /// ISO 8601 datetime: only messages after this time. A message's own `timestamp` names that
         /// very message.
-        since: Query<Option<Moment<0, 64>>>,
+        since: Query<Option<Moment<1, 64>>>,
     ) -> Answer<Listed> {
         let since = since.0.map(String::from);
         let since = since.map(|since| Stamp::parse(&since).ok_or_else(|| sentence(SINCE)));
@@ -140,7 +140,7 @@ impl Conversations {
         let id = visitors::conversation_of(tenant, &visitor_token.0);
         let state = read_conversation::conversation(&app, account, id).await?;
         let contact = read_conversation::contact(&app, account, state.contact_id).await?;
-        let brand = tenant.account.settings.brand.clone();
+        let brand = tenant.account.brand().to_owned();
         let pages = history::messages(&app, &state, contact, brand, since).await?;
         Ok(Listed::Messages(JsonArray::new(pages)))
     }

@@ -44,7 +44,7 @@ pub(super) enum Failure {
     /// A field is missing or breaks its rules.
     #[oai(status = 422)]
     Unprocessable(Json<ErrorOut>),
-    /// Too many requests.
+    /// Too many requests, or too many messages of this conversation that wait for their answer.
     #[oai(status = 429)]
     TooMany(
         Json<ErrorOut>,
@@ -82,6 +82,9 @@ impl From<Error> for Failure {
     }
 }
 
+/// The field of a fault whose problem is a whole sentence.
+pub(super) const WHOLE: &str = "field";
+
 fn is_malformed(faults: &[Fault]) -> bool {
     faults.iter().any(|fault| matches!(fault.field, "body" | "Content-Type" | "request"))
 }
@@ -99,12 +102,16 @@ fn text(error: &Error) -> String {
         }
         Error::RateLimited { .. } => "Too many requests".to_owned(),
         Error::OutOfCredits => "This chat takes no more messages".to_owned(),
-        // Written as the field's whole sentence.
         Error::Invalid(faults) if !is_malformed(faults) => {
-            faults.first().map_or_else(String::new, |fault| fault.problem.clone())
+            faults.first().map_or_else(String::new, sentence_of)
         }
         other => capital(&other.to_string()),
     }
+}
+
+fn sentence_of(fault: &Fault) -> String {
+    let Fault { field, problem } = fault;
+    if *field == WHOLE { problem.clone() } else { format!("{} {problem}", capital(field)) }
 }
 
 fn capital(text: &str) -> String {

@@ -14,12 +14,13 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use super::error::Failure;
 use super::visitor::Key;
 use super::wire::{AttachmentOut, message_text, sentence};
-use crate::app::send_message::{SendMessage, To, send_message};
+use crate::app::send_message::{SendMessage, To};
 use crate::app::{App, attachments, read_conversation, visitors};
 use crate::domain::Error;
 use crate::domain::message::Channel;
 use crate::domain::seq::Seq;
 use crate::surface::download::{Disposition, Downloaded, download};
+use crate::surface::fields::Number;
 use crate::surface::form_body::{Fields, FormBody, described, described_file};
 use crate::surface::key::IdempotencyKey;
 use crate::surface::upload::Form;
@@ -91,17 +92,17 @@ impl Files {
         /// Conversation identifier.
         visitor_token: Path<String>,
         /// Message activity ID.
-        activity_id: Path<String>,
+        activity_id: Path<Number<1, { u64::MAX }>>,
         /// File attachment ID.
-        id: Path<String>,
+        id: Path<Number<1, { u64::MAX }>>,
         /// `inline` or `attachment`, which is the default.
         disposition: Query<Option<DispositionIn>>,
     ) -> std::result::Result<Downloaded, Failure> {
         let account = key.tenant().account.id;
         let conversation = visitors::conversation_of(key.tenant(), &visitor_token.0);
         let number = |text: &str| text.parse::<u64>().map_err(|_| Error::NotFound("file"));
-        let seq = Seq::new(number(&activity_id.0)?);
-        let file = attachments::find(&app, account, conversation, seq, number(&id.0)?).await?;
+        let seq = Seq::new(number(&activity_id.0.0)?);
+        let file = attachments::find(&app, account, conversation, seq, number(&id.0.0)?).await?;
         let wanted = match disposition.0 {
             Some(DispositionIn::Inline) => Disposition::Inline,
             Some(DispositionIn::Attachment) | None => Disposition::Attachment,
@@ -160,7 +161,7 @@ impl Files {
             streaming: true,
             ..SendMessage::new(To::Conversation(conversation), text, Channel::Web)
         };
-        let sent = send_message(&app, tenant, command).await?;
+        let sent = attachments::send_with(&app, tenant.clone(), kept.clone(), command).await?;
         Ok(Uploaded::Kept(Json(UploadedOut {
             status: "ok".to_owned(),
             attachments: AttachmentOut::all(sent.seq, &[kept]),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::header;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::ApiKey;
 
@@ -54,7 +53,7 @@ async fn by_bearer(request: &Request, _: poem_openapi::auth::Bearer) -> Option<S
 }
 
 impl Key {
-    pub(super) fn tenant(&self) -> &Tenant {
+    pub(super) fn tenant(&self) -> &Arc<Tenant> {
         match self {
             Self::SiteKey(SiteKey(site))
             | Self::SiteKeyInQuery(SiteKeyInQuery(site))
@@ -66,10 +65,10 @@ impl Key {
 /// The site key a request shows, whatever it is worth.
 pub(in crate::surface) fn shown(request: &Request) -> Option<String> {
     let bearer = || {
-        let value = request.header(header::AUTHORIZATION)?.strip_prefix("Bearer ")?;
+        let value = client::bearer(request)?;
         value.starts_with(KeyKind::Widget.prefix()).then(|| value.to_owned())
     };
-    let header = request.header(KEY_HEADER).map(str::to_owned);
+    let header = request.header(KEY_HEADER).filter(|key| !key.is_empty()).map(str::to_owned);
     header.or_else(|| client::query(request, "site_key")).or_else(bearer)
 }
 

@@ -3,6 +3,7 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
+use super::error::WHOLE;
 use super::history::Stamp;
 use crate::app::visitors::TOKEN_MAX;
 use crate::domain::account::Account;
@@ -41,7 +42,7 @@ impl ConfigOut {
         let settings = &account.settings;
         Self {
             greeting: settings.greeting.clone(),
-            brand: settings.brand.clone(),
+            brand: account.brand().to_owned(),
             look: LookOut {
                 color: settings.look.color.clone(),
                 text_color: settings.look.text_color.clone(),
@@ -131,7 +132,7 @@ pub(super) fn message_text(text: &str) -> Result<MessageText> {
 
 /// A fault that is shown as it stands here.
 pub(super) fn sentence(text: &str) -> Error {
-    Error::invalid("field", text)
+    Error::invalid(WHOLE, text)
 }
 
 /// Seed 003, *Create Conversation*, success.

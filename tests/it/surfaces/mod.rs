@@ -221,3 +221,19 @@ async fn what_begins_on_chataibot_goes_on_everywhere() {
 async fn what_begins_on_aloo_goes_on_everywhere() {
     begun_on(Surface::Aloochat).await;
 }
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_not_found_in_every_surfaces_words() {
+    let site = Site::start().await;
+    let callers = Callers::of(&site);
+    for (caller, path, word) in [
+        (&callers.aerochat, "/bot/v1/conversations/%ff/messages", "detail"),
+        (&callers.widget, "/api/v1/chat/conversations/%ff/messages", "error"),
+        (&callers.aloochat, "/api/v1/chat/conversations/%ff", "statusCode"),
+        (&callers.chataibot, "/api/v1/conversation/%ff/messages", "ok"),
+        (&callers.aerochat, "/live/v1/conversations/%ff", "error"),
+    ] {
+        let answer = caller.get(path).await.expect(404);
+        assert!(answer.get(word).is_some(), "{path}: {answer}");
+    }
+}

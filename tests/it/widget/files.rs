@@ -60,7 +60,8 @@ async fn a_file_is_downloaded_saved_or_shown() {
     assert!(saved.header("Content-Security-Policy").contains("sandbox"));
     let shown = page.get(&format!("{path}?disposition=inline")).await;
     assert_eq!(shown.header("Content-Disposition"), "inline; filename=\"cup.png\"");
-    page.get(&format!("{path}?disposition=explode")).await.expect(422);
+    let neither = page.get(&format!("{path}?disposition=explode")).await;
+    assert_refused(&neither, 422, "Disposition must be one of the documented values");
     // In a link there are no headers.
     let key = site.credential("widget_site_key");
     let link = site.stranger().get(&format!("{path}?site_key={key}")).await;
@@ -128,6 +129,11 @@ async fn what_is_no_file_too_large_or_for_nobody_is_refused() {
     assert_refused(&upload(&page, "v-1", nothing).await, 422, "File is required");
     let empty = Form::new().part("file", Part::bytes(b"".as_slice()).file_name("a"));
     assert_refused(&upload(&page, "v-1", empty).await, 422, "File is required");
+    let two = picture("a.png").part("file", Part::bytes(PICTURE).file_name("b.png"));
+    assert_refused(&upload(&page, "v-1", two).await, 422, "File must be one file");
+    let keyed = page.with("Idempotency-Key", &"k".repeat(256));
+    let text = "Idempotency-Key must have 1 to 255 characters";
+    assert_refused(&upload(&keyed, "v-1", picture("a.png")).await, 422, text);
     let answer = upload(&page, "v-9", picture("a.png")).await;
     assert_refused(&answer, 404, "Conversation not found");
     page.post(&format!("{CREATE}/v-1/files"), &serde_json::json!({})).await.expect(400);

@@ -39,3 +39,14 @@ async fn a_faulty_request_counts_too() {
     }
     assert_refused(&page.post(CREATE, &json!({})).await, 429, "Too many requests");
 }
+
+#[tokio::test]
+async fn a_limit_of_none_at_all_says_so() {
+    let mut site = Site::start().await;
+    site.set(r#"{"limits":{"widget_config":0}}"#).await;
+    let refused = page(&site).get("/api/v1/chat/config").await;
+    assert_refused(&refused, 429, "Too many requests");
+    for (name, value) in [("RateLimit-Limit", "0"), ("RateLimit-Remaining", "0")] {
+        assert_eq!(refused.header(name), value);
+    }
+}

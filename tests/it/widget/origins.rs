@@ -1,6 +1,7 @@
 //! Which pages may use a site key (CORS).
 
 use reqwest::Method;
+use serde_json::json;
 
 use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages_of, page};
@@ -59,4 +60,33 @@ async fn a_page_is_told_what_it_may_send() {
         assert!(answer.header("Access-Control-Allow-Headers").contains("X-Site-Key"));
         assert!(answer.header("Access-Control-Allow-Methods").contains("POST"));
     }
+}
+
+#[tokio::test]
+async fn a_page_reads_also_that_it_forgot_its_key() {
+    let site = Site::start().await;
+    for path in [CREATE, "/api/v1/chat/config"] {
+        let refused = site.stranger().with("Origin", SHOP).post(path, &json!({})).await;
+        assert!(refused.status >= 401, "{path}");
+        assert_eq!(refused.header("Access-Control-Allow-Origin"), SHOP, "{path}");
+        assert!(refused.header("Vary").contains("Origin"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_site_key_is_a_bearer_in_any_case_and_an_empty_header_hides_none() {
+    let site = Site::start().await;
+    let key = site.credential("widget_site_key");
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let page = site.stranger().with("Authorization", &format!("{scheme} {key}"));
+        page.with("X-Site-Key", "").get("/api/v1/chat/config").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_account_without_a_brand_speaks_under_its_name() {
+    let mut site = Site::start().await;
+    site.set(r#"{"brand":""}"#).await;
+    let config = page(&site).get("/api/v1/chat/config").await.expect(200);
+    assert!(!config["brand"].as_str().expect("a text").is_empty(), "{config}");
 }
