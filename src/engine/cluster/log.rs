@@ -199,10 +199,7 @@ fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
 /// Claims the idempotency keys of an append, so that no other node uses them.
 async fn claim(core: &Core, events: &[Event]) -> Result<()> {
     for row in events.iter().filter_map(claims::project) {
-        if !may_be_claimed(core, &row).await? {
-            return Err(Error::Claimed);
-        }
-        match core.cql.try_claim(&row).await {
+        match core.cql.try_claim(&row, |abandoned| is_gone(core, abandoned)).await {
             Ok(None) => {}
             Ok(Some(_)) => return Err(Error::Claimed),
             Err(Error::Unknown) => {
@@ -218,14 +215,8 @@ async fn claim(core: &Core, events: &[Event]) -> Result<()> {
 
 /// Whether a claim that seems abandoned is: nothing of it can come any more once its partition is
 /// in the views up to an end that was read after its producer must have given up.
-async fn may_be_claimed(core: &Core, row: &claims::Row) -> Result<bool> {
-    let found = core.cql.claim(row.account, &row.key).await?;
-    let abandoned = |claim: &cql::Claim| {
-        let other = claim.row.message_id != row.message_id;
-        other && !claim.kept && row.at.since(claim.row.at) >= cql::ABANDONED
-    };
-    let Some(claim) = found.filter(abandoned) else { return Ok(true) };
-    let key = StreamKey::Contact(claim.row.contact);
+async fn is_gone(core: &Core, abandoned: claims::Row) -> Result<bool> {
+    let key = StreamKey::Contact(abandoned.contact);
     let partition = partition_of(key, core.settings.partitions);
     let end = core.reader.end(Topic::Events, partition).await?;
     let deadline = tokio::time::Instant::now() + ROOM_TIMEOUT;
@@ -235,7 +226,9 @@ async fn may_be_claimed(core: &Core, row: &claims::Row) -> Result<bool> {
         }
         tokio::time::sleep(CHECKPOINT_PAUSE).await;
     }
-    Ok(true)
+    // What was on its way has come, and may have confirmed it.
+    let found = core.cql.claim(abandoned.account, &abandoned.key).await?;
+    Ok(!found.is_some_and(|found| found.kept && found.row == abandoned))
 }
 
 /// Gives the claims of an append back that was certainly not written.

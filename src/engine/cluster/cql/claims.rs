@@ -49,18 +49,21 @@ impl Cql {
 
     /// Takes a key for a message; gives the other's claim when another has it.
     ///
-    /// A claim of the same message is ours already. One that is older than [`KEPT`], or abandoned,
-    /// is replaced.
+    /// A claim of the same message is ours already. One that is older than [`KEPT`] is replaced, and
+    /// one that seems abandoned if `is_gone` says that nothing of it can come any more.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when too many want the key at once. After [`Error::Unknown`] the key
-    /// may be taken: asking again with the same row tells.
-    pub async fn try_claim(&self, row: &Row) -> Result<Option<Row>> {
+    /// [`Error::Overloaded`] when too many want the key at once; those of `is_gone`. After
+    /// [`Error::Unknown`] the key may be taken: asking again with the same row tells.
+    pub async fn try_claim<F>(&self, row: &Row, is_gone: impl Fn(Row) -> F) -> Result<Option<Row>>
+    where
+        F: Future<Output = Result<bool>>,
+    {
         let wanted = json(row)?;
         let mut failure = Error::Overloaded;
         let mut pauses = pauses(TRIES, MOST_MS);
         loop {
-            match self.try_once(row, &wanted).await {
+            match self.try_once(row, &wanted, &is_gone).await {
                 Ok(Outcome::Taken) => return Ok(None),
                 Ok(Outcome::Held(other)) => return Ok(Some(other)),
                 Ok(Outcome::Changed) => {}
@@ -82,7 +85,15 @@ impl Cql {
         self.transact(&self.statements.release_claim, values).await.map(drop)
     }
 
-    async fn try_once(&self, row: &Row, wanted: &str) -> Result<Outcome> {
+    async fn try_once<F>(
+        &self,
+        row: &Row,
+        wanted: &str,
+        is_gone: impl Fn(Row) -> F,
+    ) -> Result<Outcome>
+    where
+        F: Future<Output = Result<bool>>,
+    {
         let key = (row.account.uuid(), &row.key);
         let values = (wanted, key.0, key.1);
         let found = self.transact(&self.statements.take_claim, values).await?;
@@ -93,7 +104,12 @@ impl Cql {
             return Ok(Outcome::Taken);
         }
         let age = row.at.since(other.at);
-        if age < KEPT && (age < ABANDONED || self.is_kept(&other).await?) {
+        let is_used = async |other: &Row| {
+            Ok::<_, Error>(
+                age < ABANDONED || self.is_kept(other).await? || !is_gone(other.clone()).await?,
+            )
+        };
+        if age < KEPT && is_used(&other).await? {
             return Ok(Outcome::Held(other));
         }
         let values = (wanted, key.0, key.1, &held);

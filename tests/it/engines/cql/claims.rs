@@ -24,6 +24,11 @@ fn row(s: &Thread, key: &str) -> Row {
     }
 }
 
+/// Nothing of an abandoned claim can come any more.
+async fn gone(_: Row) -> parlor::engine::Result<bool> {
+    Ok(true)
+}
+
 /// The same later: what is asked for again.
 fn later(first: &Row, by: Duration) -> Row {
     Row { message_id: clock::mint(), at: first.at.plus(by), ..first.clone() }
@@ -39,7 +44,7 @@ async fn race(wanted: &[Row]) -> Row {
     let nodes = [open().await, open().await];
     let tasks = wanted.iter().cloned().enumerate().map(|(number, row)| {
         let cql = nodes[number % 2].clone();
-        tokio::spawn(async move { cql.try_claim(&row).await.expect("decided") })
+        tokio::spawn(async move { cql.try_claim(&row, gone).await.expect("decided") })
     });
     let found: Vec<Option<Row>> =
         join_all(tasks).await.into_iter().map(|task| task.expect("no panic")).collect();
@@ -66,22 +71,25 @@ async fn who_has_a_key_has_it_when_asking_again() {
     let (cql, s) = (open().await, Thread::new());
     let mine = row(&s, "key");
     for _ in 0..2 {
-        assert_eq!(cql.try_claim(&mine).await.expect("decided"), None);
+        assert_eq!(cql.try_claim(&mine, gone).await.expect("decided"), None);
     }
     keep(&cql, &mine).await;
-    assert_eq!(cql.try_claim(&mine).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&mine, gone).await.expect("decided"), None);
     let other = Thread { account: Thread::new().account, ..s.clone() };
-    assert_eq!(cql.try_claim(&row(&other, "key")).await.expect("decided"), None);
-    assert_eq!(cql.try_claim(&row(&s, "another key")).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&row(&other, "key"), gone).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&row(&s, "another key"), gone).await.expect("decided"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_led_to_nothing_is_replaced_after_a_while() {
     let (cql, s) = (open().await, Thread::new());
     let first = row(&s, "key");
-    assert_eq!(cql.try_claim(&first).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&first, gone).await.expect("decided"), None);
     let soon = later(&first, ABANDONED - Duration::from_secs(1));
-    assert_eq!(cql.try_claim(&soon).await.expect("decided"), Some(first.clone()));
+    assert_eq!(cql.try_claim(&soon, gone).await.expect("decided"), Some(first.clone()));
+    let early = later(&first, ABANDONED);
+    let coming = cql.try_claim(&early, async |_| Ok(false)).await.expect("decided");
+    assert_eq!(coming, Some(first.clone()), "its message may be on its way");
     let late: Vec<Row> = (0..16).map(|_| later(&first, ABANDONED)).collect();
     let winner = race(&late).await;
     let held = cql.claim(s.account, "key").await.expect("readable").expect("held");
@@ -96,12 +104,12 @@ async fn a_claim_whose_message_is_in_the_log_holds_for_a_day() {
     let (cql, s) = (open().await, Thread::new());
     // Of two values of one time the greater one stands: it shall not be the right one by chance.
     let first = Row { message_id: MessageId::from_uuid(uuid::Uuid::max()), ..row(&s, "key") };
-    assert_eq!(cql.try_claim(&first).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&first, gone).await.expect("decided"), None);
     keep(&cql, &first).await;
     let late = later(&first, KEPT - Duration::from_secs(1));
-    assert_eq!(cql.try_claim(&late).await.expect("decided"), Some(first.clone()));
+    assert_eq!(cql.try_claim(&late, gone).await.expect("decided"), Some(first.clone()));
     let next = later(&first, KEPT);
-    assert_eq!(cql.try_claim(&next).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&next, gone).await.expect("decided"), None);
     // The former one was kept; that says nothing of this one.
     let held = cql.claim(s.account, "key").await.expect("readable").expect("held");
     assert!(held.row == next && !held.kept, "{held:?}");
@@ -115,12 +123,12 @@ async fn a_claim_whose_message_is_in_the_log_holds_for_a_day() {
 async fn a_key_that_is_given_back_is_free_and_another_s_is_not_given_back() {
     let (cql, s) = (open().await, Thread::new());
     let (mine, other) = (row(&s, "key"), row(&s, "key"));
-    assert_eq!(cql.try_claim(&mine).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&mine, gone).await.expect("decided"), None);
     cql.release_claim(&other).await.expect("nothing happens");
-    assert_eq!(cql.try_claim(&other).await.expect("decided"), Some(mine.clone()));
+    assert_eq!(cql.try_claim(&other, gone).await.expect("decided"), Some(mine.clone()));
     cql.release_claim(&mine).await.expect("given back");
     assert_eq!(cql.claim(s.account, "key").await.expect("readable"), None);
-    assert_eq!(cql.try_claim(&other).await.expect("decided"), None);
+    assert_eq!(cql.try_claim(&other, gone).await.expect("decided"), None);
     keep(&cql, &other).await;
     let held = cql.claim(s.account, "key").await.expect("readable").expect("held");
     assert!(held.row == other && held.kept, "{held:?}");
@@ -133,5 +141,5 @@ async fn a_message_in_the_log_holds_its_key_though_nobody_claimed_it() {
     let first = row(&s, "key");
     keep(&cql, &first).await;
     let late = later(&first, ABANDONED * 2);
-    assert_eq!(cql.try_claim(&late).await.expect("decided"), Some(first));
+    assert_eq!(cql.try_claim(&late, gone).await.expect("decided"), Some(first));
 }
