@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
 use dashmap::DashMap;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
@@ -34,9 +35,11 @@ const READS: usize = 16;
 const PAGE: usize = 200;
 /// A partition without readers is tailed on for so long: the next one comes soon.
 const LINGER: Duration = Duration::from_secs(30);
-/// How often it is tried again to read what is new, and at first.
+/// How often it is tried again to read what is new.
 const RETRIES: usize = 8;
+/// The pauses between two tries, the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const MOST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A conversation that is watched here.
 struct Watched {
@@ -213,11 +216,11 @@ impl ClusterRelay {
     async fn tell_of(&self, conversation: ConversationId, watched: &Watched, upto: Seq) {
         let Some(core) = self.core.get().and_then(Weak::upgrade) else { return };
         let mut told = watched.told.lock().await;
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 0;
+        let pauses = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE);
         while *told < upto {
-            let page = core.cql.timeline(watched.account, conversation, *told, PAGE).await;
-            match page {
+            let after = *told;
+            let read = || core.cql.timeline(watched.account, conversation, after, PAGE);
+            match read.retry(pauses.with_max_times(RETRIES)).await {
                 Ok(page) => {
                     if let Some(Recorded { seq, .. }) = page.last() {
                         core.observer.committed(&page);
@@ -226,12 +229,6 @@ impl ClusterRelay {
                     if page.len() < PAGE {
                         break;
                     }
-                }
-                Err(error) if tries < RETRIES => {
-                    tracing::debug!(%error, "what is new cannot be read yet");
-                    tries += 1;
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
                 }
                 Err(error) => {
                     // Readers resume from their cursors, and try by themselves.
@@ -285,7 +282,11 @@ async fn tell(
     partition: u32,
     mut records: mpsc::Receiver<(Origin, Message)>,
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(MOST_PAUSE)
+        .without_max_times()
+        .build();
     loop {
         let Some(relay) = relay.upgrade() else { return };
         match relay.begin(partition).await {
@@ -293,8 +294,7 @@ async fn tell(
             Err(error) => {
                 tracing::warn!(%error, partition, "a partition cannot be tailed yet");
                 drop(relay);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
+                tokio::time::sleep(pauses.next().unwrap_or(MOST_PAUSE)).await;
             }
         }
     }
