@@ -87,7 +87,14 @@ pub async fn read(
     if state.read_by_customer == Some(message) {
         return Ok(());
     }
-    super::read_conversation::recent_message(app, account, conversation, message).await?;
+    let mark =
+        super::read_conversation::recent_message(app, account, conversation, message).await?;
+    if let Some(read) = state.read_by_customer {
+        let former = super::read_conversation::recent_message(app, account, conversation, read);
+        if former.await.is_ok_and(|former| former.seq >= mark.seq) {
+            return Ok(());
+        }
+    }
     let body = Body::ConversationRead(ConversationRead {
         conversation_id: conversation,
         reader: Reader::Customer,

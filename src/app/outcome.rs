@@ -114,24 +114,34 @@ fn concludes(event: &Event, message: MessageId) -> Option<Outcome> {
 pub async fn await_outcome(app: &App, account: AccountId, sent: &Sent) -> Result<Outcome> {
     let Sent { conversation, contact, message, seq, .. } = *sent;
     let place = Whereabouts { account, conversation, key: StreamKey::Contact(contact) };
-    let wait = async {
-        loop {
-            let (mut subscription, _) = app.hub.subscribe(place, seq);
-            if let Some(outcome) = outcome_of(app, account, conversation, message, seq).await? {
+    let late = Err(Error::Unavailable("the message is kept, but its answer is taking too long"));
+    tokio::time::timeout(WAIT, await_ending(app, place, message, seq)).await.unwrap_or(late)
+}
+
+/// The same for the turn of a message that stands at `seq`, however long it takes.
+///
+/// # Errors
+/// As the engine's views.
+pub async fn await_ending(
+    app: &App,
+    place: Whereabouts,
+    message: MessageId,
+    seq: Seq,
+) -> Result<Outcome> {
+    let Whereabouts { account, conversation, .. } = place;
+    loop {
+        let (mut subscription, _) = app.hub.subscribe(place, seq);
+        if let Some(outcome) = outcome_of(app, account, conversation, message, seq).await? {
+            return Ok(outcome);
+        }
+        while let Some(item) = subscription.next_item().await {
+            if matches!(*item, Item::Event { .. })
+                && let Some(outcome) = outcome_of(app, account, conversation, message, seq).await?
+            {
                 return Ok(outcome);
             }
-            while let Some(item) = subscription.next_item().await {
-                if matches!(*item, Item::Event { .. })
-                    && let Some(outcome) =
-                        outcome_of(app, account, conversation, message, seq).await?
-                {
-                    return Ok(outcome);
-                }
-            }
-            // Too slow, or the server drains: looked at again after a moment, not at once.
-            tokio::time::sleep(LOOK_AGAIN).await;
         }
-    };
-    let late = Err(Error::Unavailable("the message is kept, but its answer is taking too long"));
-    tokio::time::timeout(WAIT, wait).await.unwrap_or(late)
+        // Too slow, or the server drains: looked at again after a moment, not at once.
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }

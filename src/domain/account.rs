@@ -50,7 +50,7 @@ pub struct Settings {
     pub greeting: String,
     /// How many inbound messages the account may still take, over its life; none is no limit.
     pub credits: Option<u64>,
-    /// Requests per minute on AeroChat, per key; none is no limit.
+    /// Requests per minute on AeroChat, per key; none is no limit, and 0 lets nothing through.
     pub aerochat_per_minute: Option<u32>,
     /// The pages whose scripts may use the site key and the live feed, besides our own origin;
     /// `*` is every page.

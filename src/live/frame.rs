@@ -93,9 +93,9 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partial: Option<bool>,
     /// Answers to choose from; only outbound.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<File>,
     pub created_at: Timestamp,
 }

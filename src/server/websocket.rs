@@ -23,8 +23,8 @@ use super::{socket::Socket, tasks::Tasks};
 /// What one WebSocket may take, and how it is kept alive.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The longest message a client may send, in one frame or many. Default 64 KiB; longer ones
-    /// end in Close 1009.
+    /// The longest message a client may send, in one frame or many; longer ones end in Close
+    /// 1009. Default 256 KiB: as a body of HTTP, so that the longest text fits in however it is escaped.
     pub max_message: usize,
     /// The longest message we may send, with what is still unsent before it. Default 256 KiB.
     pub max_unsent: usize,
@@ -42,7 +42,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_message: 64 * 1024,
+            max_message: 256 * 1024,
             max_unsent: 256 * 1024,
             read_buffer: 4 * 1024,
             ping_every: Duration::from_secs(20),

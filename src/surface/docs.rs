@@ -97,7 +97,29 @@ fn finished(spec: &str, limited: bool) -> String {
         }
     }
     document["components"]["headers"] = headers.into();
+    allow_null(&mut document);
     pretty(&document)
+}
+
+/// Says of what may be null that it may: in OpenAPI 3.0 `nullable` means nothing beside a `$ref`.
+fn allow_null(schema: &mut Value) {
+    if schema.get("nullable") == Some(&Value::Bool(true))
+        && let Some(parts) = schema.get("allOf").and_then(Value::as_array).cloned()
+    {
+        let null = json!({ "type": "object", "nullable": true, "enum": [null] });
+        let mut any: Vec<_> = parts.into_iter().filter(|part| part.get("$ref").is_some()).collect();
+        any.push(null);
+        if let Some(fields) = schema.as_object_mut() {
+            fields.remove("nullable");
+            fields.remove("allOf");
+            fields.insert("anyOf".to_owned(), any.into());
+        }
+    }
+    match schema {
+        Value::Object(fields) => fields.values_mut().for_each(allow_null),
+        Value::Array(items) => items.iter_mut().for_each(allow_null),
+        _ => {}
+    }
 }
 
 fn pretty(document: &Value) -> String {

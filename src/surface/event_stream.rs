@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use mime::Mime;
 use poem::{IntoResponse, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::MetaSchemaRef;
@@ -44,9 +45,16 @@ impl IntoResponse for EventStream {
     }
 }
 
-/// Whether a caller asks for a stream rather than for JSON.
+/// Whether a caller takes a stream: it names that among what it accepts, and not as what it refuses
+/// (`q=0`; RFC 9110, section 12.4.2).
 pub(super) fn is_wanted(accept: Option<&str>) -> bool {
-    let named = |part: &str| part.split(';').next().map(str::trim) == Some("text/event-stream");
+    let named = |part: &str| {
+        let range = part.trim().parse::<Mime>().ok();
+        range.is_some_and(|range| {
+            let weight = range.get_param("q").map(|q| q.as_str().parse::<f32>());
+            range.essence_str() == "text/event-stream" && weight != Some(Ok(0.0))
+        })
+    };
     accept.is_some_and(|accept| accept.split(',').any(named))
 }
 
@@ -68,4 +76,20 @@ pub(super) fn opening() -> Bytes {
         tracing::error!(%error, "a stream's opening was dropped");
     }
     out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_named_and_not_refused() {
+        for accept in ["text/event-stream", "TEXT/Event-Stream", "text/event-stream;q=0.1, */*"] {
+            assert!(is_wanted(Some(accept)), "{accept}");
+        }
+        for accept in ["application/json, text/event-stream;q=0", "*/*", "", "garbage"] {
+            assert!(!is_wanted(Some(accept)), "{accept}");
+        }
+        assert!(!is_wanted(None));
+    }
 }

@@ -12,7 +12,6 @@ mod error;
 mod messages;
 mod wire;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
@@ -93,8 +92,8 @@ where
         request.take_body();
         return api.call(request).await;
     };
-    let limit = tenant.account.settings.aerochat_per_minute.and_then(NonZeroU32::new);
+    let limit = tenant.account.settings.aerochat_per_minute;
     request.set_data(Account(tenant));
     let Some(limit) = limit else { return api.call(request).await };
-    limited::counted(app, api, request, key.to_string(), limit.get(), error::costume).await
+    limited::counted(app, api, request, key.to_string(), limit, error::costume).await
 }

@@ -11,12 +11,13 @@ use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
 
 use super::Answer;
 use super::caller::{Caller, Credential};
+use super::streams::end_of;
 use super::wire::{MessageIn, SentOut};
 use crate::app::App;
 use crate::app::send_message::{SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::domain::Result;
-use crate::domain::ids::{AccountId, ConversationId};
+use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::surface::event_stream::{self, EventStream};
@@ -67,8 +68,7 @@ impl Messages {
         let text = MessageText::try_from(body.0)?;
         let sent = send(&app, caller, id, text, idempotency_key.given_to("live")?).await?;
         let content = if event_stream::is_wanted(accept.0.as_deref()) {
-            let account = caller.tenant.account.id;
-            SentContent::Stream(EventStream::new(turn(&app, account, sent).await?))
+            SentContent::Stream(EventStream::new(turn(&app, caller, sent).await?))
         } else {
             SentContent::Json(Json(SentOut::from(&sent)))
         };
@@ -92,15 +92,17 @@ pub(super) async fn send(
     send_message(app, &caller.tenant, command).await
 }
 
-/// The frames of one turn: those of other replies are left out.
+/// The frames of one turn: those of other replies are left out. They end with the caller's token.
 async fn turn(
     app: &Arc<App>,
-    account: AccountId,
+    caller: &Caller,
     sent: Sent,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
-    let feed = TurnFeed::open(app, account, sent).await?;
-    let frames = stream::unfold(feed, |mut feed| async move {
-        let frame = match feed.next().await? {
+    let feed = TurnFeed::open(app, caller.tenant.account.id, sent).await?;
+    let end = end_of(caller);
+    let frames = stream::unfold(feed, move |mut feed| async move {
+        let step = tokio::time::timeout_at(end, feed.next()).await.ok().flatten()?;
+        let frame = match step {
             Step::Reply(frame) | Step::Typing(frame) | Step::Resume(frame) => frame,
             Step::Ended { frame, .. } => frame?,
         };

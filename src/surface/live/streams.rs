@@ -101,14 +101,18 @@ pub(super) fn cursor(name: &'static str, text: &str) -> Result<Cursor> {
     text.parse().map_err(|_| Error::invalid(name, "is not a cursor of this conversation"))
 }
 
+/// When a caller's credential ceases to open anything; far in the future where it never does.
+pub(super) fn end_of(caller: &Caller) -> tokio::time::Instant {
+    let left = caller.expires_at.map(|at| at.since(clock::now()));
+    tokio::time::Instant::now() + left.unwrap_or(Duration::from_secs(30 * 24 * 3600))
+}
+
 /// A follower's frames on the wire, until it ends or the caller's token expires.
 pub(super) fn frames(
     follower: Follower,
     caller: &Caller,
 ) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
-    let left = caller.expires_at.map(|at| at.since(clock::now()));
-    // A token that never expires is far in the future.
-    let end = tokio::time::Instant::now() + left.unwrap_or(Duration::from_secs(30 * 24 * 3600));
+    let end = end_of(caller);
     stream::unfold(Box::new(follower), move |mut follower| async move {
         let frame = tokio::time::timeout_at(end, follower.next()).await.ok().flatten()?;
         let id = frame.id.to_string();

@@ -167,7 +167,7 @@ async fn a_wrong_field_does_not_lose_the_ref() {
 async fn a_message_that_is_too_long_closes_it_with_1009() {
     let stage = Stage::with_pace(0).await;
     let mut socket = open(&stage).await;
-    socket.send_raw(Message::text("x".repeat(64 * 1024 + 1))).await;
+    socket.send_raw(Message::text("x".repeat(256 * 1024 + 1))).await;
     assert_eq!(socket.try_next().await, Err(Some(1009)));
     // The server goes on.
     assert_eq!(open(&stage).await.ask(json!({ "type": "ping" })).await.0["type"], "pong");

@@ -30,6 +30,9 @@ async fn a_stopped_reply_is_kept_as_far_as_it_was_shown() {
     // From anywhere: here by the account's own key.
     let stopped = stop(&thread, &stage.key).await;
     assert_eq!(stopped["stopped"], true);
+    let stored: Vec<_> = thread.events(&client).await;
+    assert_eq!(stored.last().expect("an event")["type"], "reply.stopped", "it is in the log");
+    assert_eq!(stop(&thread, &client).await["stopped"], false, "once");
     frames.extend(feed.until("reply.stopped").await);
     assert_chained(&frames);
     let [.., outbound, end] = frames.as_slice() else { panic!("two frames end it") };
