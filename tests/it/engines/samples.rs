@@ -91,6 +91,7 @@ impl Thread {
             opens: false,
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         });
         (message_id, self.event(body))
