@@ -41,9 +41,19 @@ enum Answered {
 
 #[derive(ApiResponse)]
 enum Streamed {
-    /// `start`, `transcribed_text` (for audio), `agent_text_chunk`s whose contents joined are the
-    /// reply, `chunk`s for what is not text, then `end` or `error`. Each has
-    /// `{"type","content","conversation_id",…}` as its data, and an id to resume with.
+    /// Server-sent events; each has an id to resume with, and as its data a JSON object with `type`
+    /// (the event's name), `content` (a string) and `conversation_id`. In this order:
+    ///
+    /// - `start`, with `message_id`: the user's message.
+    /// - `transcribed_text`, for audio: `content` is what was understood.
+    /// - `agent_text_chunk`s, whose `content`s joined are the reply.
+    /// - `chunk`s for what is not text, with `kind`: `intent` (`content` is its name), `variable`
+    ///   (`content` is the value, `name` its name) or `buttons` (`buttons` is the list of their
+    ///   labels).
+    /// - `end`, with `response_time_ms` (from the message to its answer), `was_resolved` (the agent
+    ///   answered, and neither handed over nor fell back) and `message_id`; or `error`, whose
+    ///   `content` is for people: the agent could not answer, or the reply broke off and its chunks
+    ///   count for nothing (both with `message_id`), or the stream has to be resumed.
     #[oai(status = 200)]
     Stream(EventStream),
 }

@@ -54,7 +54,10 @@ impl Fields for AgentFields {
             ("audio", described_file("Speech: wav, mp3, ogg, webm or m4a, at most 25 MiB.")),
             (
                 "messages",
-                described("A JSON list of `{\"role\",\"content\"}`: what was said before."),
+                described(
+                    "A JSON list of `{\"role\",\"content\"}`: what was said before, at most 100 \
+                     messages and 50,000 characters.",
+                ),
             ),
             ("conversation_id", described("Continues a conversation.")),
             ("deployment_id", described("A version of the agent.")),
@@ -92,7 +95,7 @@ impl Asked {
     /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], and
     /// [`Error::Unavailable`] when the audio cannot be kept while it is read.
     pub(super) async fn read(form: AgentForm) -> Result<Self> {
-        let mut form = form.read(FORM).await?;
+        let mut form = form.read(FORM).await.map_err(told)?;
         let agent = form.text("agent_key").ok_or(Error::invalid("agent_key", "is required"))?;
         let agent = agent.parse().map_err(|_| Error::invalid("agent_key", "is malformed"))?;
         let audio = form.file.take();
@@ -123,6 +126,19 @@ impl Asked {
     }
 }
 
+/// Where a text breaks the limit of all texts, its own is told: it is the lower one.
+fn told(error: Error) -> Error {
+    match error {
+        Error::TooLong { field: field @ "query", actual, .. } => {
+            Error::TooLong { field, max: MESSAGE_MAX_CHARS, actual }
+        }
+        Error::TooLong { field: field @ "messages", actual, .. } => {
+            Error::TooLong { field, max: CONTEXT_MAX_CHARS, actual }
+        }
+        other => other,
+    }
+}
+
 /// What was said, as a message.
 ///
 /// # Errors
@@ -148,9 +164,9 @@ fn context(given: &str) -> Result<Vec<Said>> {
     if list.len() > CONTEXT_MAX {
         return Err(malformed("must have at most 100 messages"));
     }
-    let chars: usize = list.iter().map(|message| message.content.chars().count()).sum();
-    if chars > CONTEXT_MAX_CHARS {
-        return Err(malformed("must have at most 50,000 characters in all"));
+    let actual: usize = list.iter().map(|message| message.content.chars().count()).sum();
+    if actual > CONTEXT_MAX_CHARS {
+        return Err(Error::TooLong { field: "messages", max: CONTEXT_MAX_CHARS, actual });
     }
     let said = list.into_iter().map(|message| {
         let by = match message.role.as_str() {
