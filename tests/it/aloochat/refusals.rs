@@ -1,5 +1,7 @@
 //! `{"error","message","statusCode"}`.
 
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
 use serde_json::json;
 
 use super::Site;
@@ -83,10 +85,18 @@ async fn what_is_too_large_is_refused() {
 async fn who_is_refused_before_all_is_read_is_told_that_the_connection_closes() {
     let site = Site::start().await;
     let developer = developer(&site);
-    let more = vec![0; 8 << 20];
-    let unread = fields_of(&[("query", "Hi"), ("query", "Hello")]);
-    let unread = unread.part("audio", recording(&more, "a.wav"));
-    let refused = send(&developer, CHAT, unread).await;
+    let part = |head: &str, text: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name={head}\r\n\r\n{text}\r\n")
+    };
+    let twice =
+        [part("query", "Hi"), part("query", "Hello"), part("audio; filename=a.wav", "RIFF")];
+    // The rest of the recording never comes: nothing is written to a connection that closes.
+    let body = stream::iter([Ok::<_, std::io::Error>(twice.concat())]).chain(stream::pending());
+    let unread = developer
+        .request(Method::POST, CHAT)
+        .header("Content-Type", "multipart/form-data; boundary=x")
+        .body(reqwest::Body::wrap_stream(body));
+    let refused = developer.try_send(unread).await.expect("an answer");
     assert_refused(&refused, 400, "ValidationError");
     assert_eq!(refused.header("Connection"), "close");
     let read = send(&developer, CHAT, fields_of(&[("query", "Hi")])).await;
