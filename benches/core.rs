@@ -75,6 +75,7 @@ fn question(number: u128) -> Event {
             opens: false,
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         }),
     )

@@ -1,18 +1,26 @@
 //! Idempotency keys: at most one request per key at a time, and the claim that outlives it.
+//!
+//! [`once`] looks a key up before anything else is asked: what a repeat would be refused for, or
+//! would cost, may have changed since the first request was answered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
 use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::secret;
+use super::{App, clock, failed, secret};
 use crate::domain::event::Idempotency;
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
+use crate::projection::claims;
 
 /// How long a request waits for another with its key.
 const WAIT: Duration = Duration::from_secs(30);
+/// How often and how long a repeated request looks for what the first one is doing.
+const REPEAT_PAUSE: Duration = Duration::from_millis(100);
+const REPEAT_TRIES: usize = 50;
 
 type Turnstile = (AccountId, String);
 
@@ -61,8 +69,60 @@ impl Drop for Pass {
     }
 }
 
+/// A caller's `Idempotency-Key` and the surface it was given to, where there is one.
+pub type Given = Option<(&'static str, String)>;
+
+/// Does what is asked with `first`, unless a request with this key did it before: then `again`
+/// answers as that was answered. `request` is what tells one request from another.
+///
+/// # Errors
+/// [`Error::IdempotencyMismatch`] where the key was used for another request,
+/// [`Error::IdempotencyInFlight`], and those of `first` and `again`.
+pub async fn once<T, F, A>(
+    app: &App,
+    account: AccountId,
+    given: &Given,
+    request: &[&str],
+    first: impl FnOnce(Option<Idempotency>) -> F,
+    again: impl FnOnce(claims::Row) -> A,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+    A: Future<Output = Result<T>>,
+{
+    let Some((surface, key)) = given else { return first(None).await };
+    let claim = claim(surface, key, request);
+    let _pass = app.idempotency.enter(account, &claim.key).await?;
+    let earlier = app.engine.claim(account, &claim.key).await.map_err(failed)?;
+    let earlier = match earlier.filter(|row| clock::now().since(row.at) < claims::KEPT) {
+        Some(earlier) => earlier,
+        None => match first(Some(claim.clone())).await {
+            // Claimed after all: an earlier try, of which nobody knew whether it was kept.
+            Err(Error::IdempotencyInFlight) => {
+                let earlier = app.engine.claim(account, &claim.key).await.map_err(failed)?;
+                earlier.ok_or(Error::IdempotencyInFlight)?
+            }
+            done => return done,
+        },
+    };
+    if earlier.request != claim.request {
+        return Err(Error::IdempotencyMismatch);
+    }
+    again(earlier).await
+}
+
+/// Looks for what an earlier request has led to until it is there: on another node it may still be
+/// under way.
+///
+/// # Errors
+/// [`Error::IdempotencyInFlight`] when that takes too long, and those of `look`.
+pub async fn awaited<T, F: Future<Output = Result<T>>>(look: impl FnMut() -> F) -> Result<T> {
+    let patience = ConstantBuilder::default().with_delay(REPEAT_PAUSE).with_max_times(REPEAT_TRIES);
+    look.retry(patience).when(|error| matches!(error, Error::IdempotencyInFlight)).await
+}
+
 /// What stands in the log for a key and the request made with it.
-pub fn claim(surface: &str, key: &str, request: &[&str]) -> Idempotency {
+fn claim(surface: &str, key: &str, request: &[&str]) -> Idempotency {
     let parts: Vec<&[u8]> = request.iter().map(|part| part.as_bytes()).collect();
     Idempotency {
         key: secret::sha256_hex(&[surface.as_bytes(), key.as_bytes()]),

@@ -1,17 +1,19 @@
 //! Conversations as things to manage: start one without a message, change, delete.
 
 use super::accounts::Tenant;
+use super::idempotency::{Given, awaited, once};
 use super::{App, append, clock, failed, read_conversation};
-use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ConversationDeleted, ConversationReopened,
-    ConversationResolved, ConversationStarted, ConversationUpdated,
+    ConversationResolved, ConversationStarted, ConversationUpdated, Idempotency,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, StreamKey};
 use crate::domain::message::Channel;
 use crate::domain::text::{PersonName, Title};
 use crate::domain::variables::Variables;
+use crate::domain::{Error, Result};
+use crate::projection::claims;
 
 /// A conversation that was begun without a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +22,28 @@ pub struct Started {
     pub contact: ContactId,
 }
 
-/// Starts an empty conversation with a new contact; `bot` answers it, or the account's default.
+/// How an empty conversation begins.
+#[derive(Debug, Clone, Default)]
+pub struct Beginning {
+    pub title: Option<Title>,
+    /// What answers it; the account's default where none is named.
+    pub bot: Option<BotVersion>,
+    /// The claim of the request's key.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Starts an empty conversation with a new contact.
 ///
 /// # Errors
-/// [`crate::domain::Error::Unavailable`] when it cannot be kept now.
+/// [`Error::Unavailable`] when it cannot be kept now; [`Error::IdempotencyInFlight`] when its key
+/// is claimed already.
 pub async fn start(
     app: &App,
     tenant: &Tenant,
     channel: Channel,
-    title: Option<Title>,
-    bot: Option<BotVersion>,
+    beginning: Beginning,
 ) -> Result<Started> {
+    let Beginning { title, bot, idempotency } = beginning;
     let (conversation_id, contact_id) = (clock::mint(), clock::mint());
     let bodies = vec![
         Body::ContactCreated(ContactCreated {
@@ -49,10 +62,39 @@ pub async fn start(
             bot: tenant.account.answering(bot),
             variables: Variables::default(),
             opening: None,
+            idempotency,
         }),
     ];
     append(app, tenant.account.id, StreamKey::Contact(contact_id), bodies).await?;
     Ok(Started { conversation: conversation_id, contact: contact_id })
+}
+
+/// Starts an empty conversation, unless a request with this key did before. How it begins is only
+/// found out where none did; `asked` is what tells requests apart.
+///
+/// # Errors
+/// As [`start`] and `beginning`, and the idempotency errors.
+pub async fn start_once(
+    app: &App,
+    tenant: &Tenant,
+    channel: Channel,
+    given: &Given,
+    asked: &[&str],
+    beginning: impl FnOnce() -> Result<Beginning>,
+) -> Result<Started> {
+    let account = tenant.account.id;
+    let first = |idempotency| async {
+        start(app, tenant, channel, Beginning { idempotency, ..beginning()? }).await
+    };
+    let again = |earlier: claims::Row| {
+        let (conversation, contact) = (earlier.conversation, earlier.contact);
+        awaited(move || async move {
+            let state = app.engine.conversation(account, conversation).await.map_err(failed)?;
+            state.ok_or(Error::IdempotencyInFlight)?;
+            Ok(Started { conversation, contact })
+        })
+    };
+    once(app, account, given, asked, first, again).await
 }
 
 /// What shall change about a conversation; what is absent stays.
@@ -68,7 +110,8 @@ pub struct Change {
 /// Changes a conversation; says how it is now.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// [`Error::NotFound`] for a conversation that is not this account's; [`Error::Invalid`] where
+/// people answer and it shall be open: that would be no change, and not what was asked.
 pub async fn change(
     app: &App,
     account: AccountId,
@@ -76,6 +119,10 @@ pub async fn change(
     change: Change,
 ) -> Result<Conversation> {
     let state = read_conversation::conversation(app, account, id).await?;
+    if change.resolved == Some(false) && !state.is_with_bot() {
+        let problem = "cannot be active while people answer: resolve the conversation first";
+        return Err(Error::invalid("status", problem));
+    }
     let mut bodies = Vec::new();
     if change.title.is_some() || change.bot.is_some() {
         bodies.push(Body::ConversationUpdated(ConversationUpdated {
@@ -109,7 +156,7 @@ pub async fn change(
 /// Deletes a conversation for good, and the files that came with its messages.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's, or no longer.
+/// [`Error::NotFound`] for a conversation that is not this account's, or no longer.
 pub async fn delete(app: &App, account: AccountId, id: ConversationId) -> Result<()> {
     let state = read_conversation::conversation(app, account, id).await?;
     let deleted = Body::ConversationDeleted(ConversationDeleted { conversation_id: id });

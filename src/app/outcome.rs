@@ -10,7 +10,9 @@ use crate::domain::event::{Body, Event, MessageOutbound};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
+use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
+use crate::engine::Recorded;
 use crate::engine::relay::Whereabouts;
 use crate::live::reader::Item;
 
@@ -37,8 +39,18 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
     pub outcome: Outcome,
-    /// None where nothing after the message says it: people had the conversation already.
-    pub seq: Option<Seq>,
+    /// Where the event stands and when it was; none where nothing after the message says it: people
+    /// had the conversation already.
+    pub event: Option<(Seq, Timestamp)>,
+    /// Its bot gave the turn to people, after what it said in it.
+    pub handed_over: bool,
+}
+
+impl Ending {
+    /// Where the event that says it stands.
+    pub fn seq(&self) -> Option<Seq> {
+        self.event.map(|(seq, _)| seq)
+    }
 }
 
 /// How the turn of `message`, which stands at `seq`, ended; none while it is owed.
@@ -61,15 +73,22 @@ pub async fn ending_of(
     let mut after = seq;
     loop {
         let page = app.engine.timeline(account, conversation, after, PAGE).await.map_err(failed)?;
-        for entry in &page {
-            if let Some(outcome) = concludes(&entry.event, message) {
-                return Ok(Some(Ending { outcome, seq: Some(entry.seq) }));
-            }
+        for (place, entry) in page.iter().enumerate() {
             after = entry.seq;
+            let Some(outcome) = concludes(&entry.event, message) else { continue };
+            let hands_over = |entry: &Recorded| hands_over(&entry.event, message);
+            let mut handed_over = page[place..].iter().any(hands_over);
+            // They are appended together, so it stands right behind the reply.
+            if !handed_over && place + 1 == PAGE {
+                let next = app.engine.timeline(account, conversation, after, PAGE).await;
+                handed_over = next.map_err(failed)?.iter().any(hands_over);
+            }
+            let event = Some((entry.seq, entry.event.at));
+            return Ok(Some(Ending { outcome, event, handed_over }));
         }
         if page.len() < PAGE {
             let outcome = if state.is_with_bot() { Outcome::Unavailable } else { Outcome::Queued };
-            return Ok(Some(Ending { outcome, seq: None }));
+            return Ok(Some(Ending { outcome, event: None, handed_over: false }));
         }
     }
 }
@@ -87,6 +106,11 @@ pub async fn outcome_of(
 ) -> Result<Option<Outcome>> {
     let ending = ending_of(app, account, conversation, message, seq).await?;
     Ok(ending.map(|ending| ending.outcome))
+}
+
+/// Whether the bot gives the turn to people by this event.
+fn hands_over(event: &Event, message: MessageId) -> bool {
+    matches!(&event.body, Body::ConversationEscalated(data) if data.in_reply_to == Some(message))
 }
 
 /// What an event after the message says about its turn.

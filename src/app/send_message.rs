@@ -5,12 +5,10 @@
 //! first, and the turn is answered behind it, chunk by chunk.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable as _};
 use draft::Draft;
 
-use super::idempotency::claim;
+use super::idempotency::{Given, awaited, once};
 use super::outcome::{Outcome, outcome_of};
 use super::turns::{Call, OWED_MAX, Turns};
 use super::{App, accounts::Tenant, clock, failed, read_conversation};
@@ -32,17 +30,17 @@ use crate::projection::claims;
 
 mod draft;
 
-/// How often and how long a repeated request looks for what the first one is doing.
-const REPEAT_PAUSE: Duration = Duration::from_millis(100);
-const REPEAT_TRIES: usize = 50;
-
 pub use draft::{author_name, event_id};
 
 /// What a caller wants said.
 #[derive(Debug, Clone)]
 pub struct SendMessage {
     pub to: To,
+    /// What answers from this message on, in a conversation that something else answers now.
+    pub bot: Option<BotVersion>,
     pub text: MessageText,
+    /// The text is what was understood of speech.
+    pub spoken: bool,
     pub contact: Details,
     /// Of a conversation that is started; others keep theirs.
     pub channel: Channel,
@@ -50,7 +48,7 @@ pub struct SendMessage {
     pub context: Vec<Said>,
     pub attachments: Vec<Attachment>,
     /// The caller's `Idempotency-Key` and the surface it was given to.
-    pub idempotency_key: Option<(&'static str, String)>,
+    pub idempotency_key: Given,
     /// The caller wants to see the reply as it is made.
     pub streaming: bool,
 }
@@ -60,7 +58,9 @@ impl SendMessage {
     pub fn new(to: To, text: MessageText, channel: Channel) -> Self {
         Self {
             to,
+            bot: None,
             text,
+            spoken: false,
             contact: Details::default(),
             channel,
             context: Vec::new(),
@@ -99,6 +99,8 @@ pub struct Sent {
     pub conversation: ConversationId,
     pub contact: ContactId,
     pub message: MessageId,
+    /// What was understood, where the message was spoken.
+    pub spoken: Option<MessageText>,
     /// Where the message stands in the log.
     pub seq: Seq,
     pub language: Language,
@@ -117,6 +119,7 @@ impl Sent {
             conversation: data.conversation_id,
             contact: data.contact_id,
             message: data.message_id,
+            spoken: data.spoken.then(|| data.text.clone()),
             seq: entry.seq,
             language: data.language,
             at: entry.event.at,
@@ -130,11 +133,17 @@ impl Sent {
 ///
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's, [`Error::AlreadyExists`] for
-/// one that was begun before under its name, [`Error::OutOfCredits`], the idempotency errors, and [`Error::Unavailable`] when it cannot be kept now.
-pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage) -> Result<Sent> {
-    let Some((surface, key)) = &command.idempotency_key else {
+/// one that was begun before under its name, [`Error::OutOfCredits`], the idempotency errors, and
+/// [`Error::Unavailable`] when it cannot be kept now.
+pub async fn send_message(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    mut command: SendMessage,
+) -> Result<Sent> {
+    let given = command.idempotency_key.take();
+    if given.is_none() {
         return send(app, tenant, &command, None).await;
-    };
+    }
     let details = &command.contact;
     let (conversation, opening) = asked_of(&command.to);
     let mut asked = vec![
@@ -147,23 +156,27 @@ pub async fn send_message(app: &Arc<App>, tenant: &Tenant, command: SendMessage)
     asked.extend(opening.iter().map(String::as_str));
     asked.extend(command.context.iter().map(|said| said.text.as_str()));
     asked.extend(command.attachments.iter().map(|file| file.sha256.as_str()));
-    let claim = claim(surface, key, &asked);
-    let account = tenant.account.id;
-    let _pass = app.idempotency.enter(account, &claim.key).await?;
-    if let Some(earlier) = app.engine.claim(account, &claim.key).await.map_err(failed)?
-        && clock::now().since(earlier.at) < claims::KEPT
-    {
-        return repeat(app, tenant, &claim, &earlier).await;
-    }
-    match send(app, tenant, &command, Some(claim.clone())).await {
-        Err(Error::IdempotencyInFlight) => {
-            // Claimed after all: an earlier try, of which nobody knew whether it was kept.
-            let earlier = app.engine.claim(account, &claim.key).await.map_err(failed)?;
-            let earlier = earlier.ok_or(Error::IdempotencyInFlight)?;
-            repeat(app, tenant, &claim, &earlier).await
-        }
-        sent => sent,
-    }
+    send_once(app, tenant, &given, &asked, async { Ok(command.clone()) }).await
+}
+
+/// Sends the message that a request comes to. With a key, what it comes to is only found out where
+/// no request did before; `asked` is what tells requests apart, and the message needs no key.
+///
+/// # Errors
+/// As [`send_message`], and those of `command`.
+pub async fn send_once(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    given: &Given,
+    asked: &[&str],
+    command: impl Future<Output = Result<SendMessage>>,
+) -> Result<Sent> {
+    let first = |claim| async { send(app, tenant, &command.await?, claim).await };
+    let again = |earlier: claims::Row| {
+        let (conversation, message) = (earlier.conversation, earlier.message_id);
+        awaited(move || replay(app, tenant, conversation, message))
+    };
+    once(app, tenant.account.id, given, asked, first, again).await
 }
 
 /// What tells one request from another in where it goes: the conversation, and how it begins.
@@ -182,24 +195,6 @@ fn asked_of(to: &To) -> (String, Vec<String>) {
     (opening.conversation.map(|id| id.to_string()).unwrap_or_default(), begins.collect())
 }
 
-/// Answers as the earlier request with this key was answered, if it asked for the same.
-async fn repeat(
-    app: &Arc<App>,
-    tenant: &Tenant,
-    asked: &Idempotency,
-    earlier: &claims::Row,
-) -> Result<Sent> {
-    if earlier.request != asked.request {
-        return Err(Error::IdempotencyMismatch);
-    }
-    // On another node the earlier request may still be under way.
-    let patience = ConstantBuilder::default().with_delay(REPEAT_PAUSE).with_max_times(REPEAT_TRIES);
-    (|| replay(app, tenant, earlier.conversation, earlier.message_id))
-        .retry(patience)
-        .when(|error| matches!(error, Error::IdempotencyInFlight))
-        .await
-}
-
 /// What an earlier request with the same key has led to.
 async fn replay(
     app: &Arc<App>,
@@ -208,6 +203,10 @@ async fn replay(
     message: MessageId,
 ) -> Result<Sent> {
     let account = tenant.account.id;
+    let state = app.engine.conversation(account, conversation).await.map_err(failed)?;
+    if state.is_some_and(|state| state.deleted) {
+        return Err(Error::NotFound("conversation"));
+    }
     let mut after = Seq::START;
     loop {
         let page = app.engine.timeline(account, conversation, after, 100).await.map_err(failed)?;

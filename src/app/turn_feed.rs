@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::outcome::{Ending, Outcome, ending_of, outcome_of};
+use super::outcome::{Ending, ending_of};
 use super::send_message::Sent;
 use super::{App, live_feed};
 use crate::domain::Result;
@@ -24,7 +24,7 @@ pub enum Step {
     /// The reader was too slow, or the server goes away: nothing more comes by itself.
     Resume(Frame),
     /// The turn is over; no frame where people had the conversation already.
-    Ended { frame: Option<Frame>, outcome: Outcome },
+    Ended { frame: Option<Frame>, ending: Ending },
 }
 
 /// A turn that is followed from its message on.
@@ -35,7 +35,7 @@ pub struct TurnFeed {
     /// None once nothing more comes.
     follower: Option<Box<Follower>>,
     /// How the turn ended, where no frame will tell.
-    over: Option<Outcome>,
+    over: Option<Ending>,
 }
 
 impl TurnFeed {
@@ -55,8 +55,8 @@ impl TurnFeed {
         };
         let message = feed.sent.message;
         let ending = ending_of(app, account, id, message, feed.sent.seq).await?;
-        if let Some(Ending { outcome, seq: None }) = ending {
-            feed.over = Some(outcome);
+        if let Some(ending) = ending.filter(|ending| ending.event.is_none()) {
+            feed.over = Some(ending);
             feed.follower = None;
         }
         Ok(feed)
@@ -69,8 +69,8 @@ impl TurnFeed {
 
     /// What happens next; none after [`Step::Resume`] and [`Step::Ended`].
     pub async fn next(&mut self) -> Option<Step> {
-        if let Some(outcome) = self.over.take() {
-            return Some(Step::Ended { frame: None, outcome });
+        if let Some(ending) = self.over.take() {
+            return Some(Step::Ended { frame: None, ending });
         }
         loop {
             let frame = self.follower.as_mut()?.next().await?;
@@ -87,9 +87,9 @@ impl TurnFeed {
                 }
                 "message.inbound" => {}
                 _ => {
-                    if let Some(outcome) = self.outcome().await {
+                    if let Some(ending) = self.ending().await {
                         self.follower = None;
-                        return Some(Step::Ended { frame: Some(frame), outcome });
+                        return Some(Step::Ended { frame: Some(frame), ending });
                     }
                 }
             }
@@ -106,9 +106,9 @@ impl TurnFeed {
         self.follower.is_some()
     }
 
-    async fn outcome(&self) -> Option<Outcome> {
+    async fn ending(&self) -> Option<Ending> {
         let sent = &self.sent;
-        outcome_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
+        ending_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
             .await
             .ok()
             .flatten()

@@ -257,6 +257,9 @@ pub struct ConversationStarted {
     /// The one message that may open it, where several callers may try at once: its `opens` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<MessageId>,
+    /// Set when the caller began it without a message and gave an `Idempotency-Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
 }
 
 impl ConversationStarted {
@@ -270,6 +273,7 @@ impl ConversationStarted {
             bot: None,
             variables: Variables::default(),
             opening: None,
+            idempotency: None,
         }
     }
 }
@@ -359,6 +363,9 @@ pub struct MessageInbound {
     pub context: Vec<Said>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// It was spoken: the text is what was understood.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spoken: bool,
     /// Set when the caller gave an `Idempotency-Key`: the fold of this event claims it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,

@@ -1,12 +1,13 @@
 //! `claims`: what an idempotency key was used for.
 //!
-//! The claim is a projection of the inbound message itself, so message and claim become durable
-//! together: after any crash either both are there or neither is.
+//! The claim is a projection of what was made under it, an inbound message or an empty
+//! conversation, so that both become durable together: after any crash either both are there or
+//! neither is.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Body, Event};
-use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id, MessageId};
 use crate::domain::time::Timestamp;
 
 /// How long an idempotency key is remembered.
@@ -20,20 +21,32 @@ pub struct Row {
     pub request: String,
     pub conversation: ConversationId,
     pub contact: ContactId,
+    /// What tells one claim of a key from another: the message, or the bits of the id of a
+    /// conversation that began without one.
     pub message_id: MessageId,
     pub at: Timestamp,
 }
 
-/// A row for an inbound message that was sent with a key.
+/// A row for an inbound message that was sent with a key, and for a conversation that was begun
+/// with one.
 pub fn project(event: &Event) -> Option<Row> {
-    let Body::MessageInbound(data) = &event.body else { return None };
-    data.idempotency.as_ref().map(|claim| Row {
+    let (claim, conversation, contact, message_id) = match &event.body {
+        Body::MessageInbound(data) => {
+            (&data.idempotency, data.conversation_id, data.contact_id, data.message_id)
+        }
+        Body::ConversationStarted(data) => {
+            let bits = MessageId::from_uuid(data.conversation_id.uuid());
+            (&data.idempotency, data.conversation_id, data.contact_id, bits)
+        }
+        _ => return None,
+    };
+    claim.as_ref().map(|claim| Row {
         account: event.account,
         key: claim.key.clone(),
         request: claim.request.clone(),
-        conversation: data.conversation_id,
-        contact: data.contact_id,
-        message_id: data.message_id,
+        conversation,
+        contact,
+        message_id,
         at: event.at,
     })
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::conversation::tests::story::{Story, message};
 use crate::domain::event::Idempotency;
+use crate::domain::ids::Id as _;
 use crate::domain::time::Timestamp;
 
 /// Views in memory, filled as an engine fills them.
@@ -119,8 +120,11 @@ fn event(s: &Story, kind: u8, number: u64) -> Event {
 }
 
 fn with_claim(mut event: Event, key: &str) -> Event {
-    if let Body::MessageInbound(data) = &mut event.body {
-        data.idempotency = Some(Idempotency { key: key.into(), request: "asked".into() });
+    let claim = Some(Idempotency { key: key.into(), request: "asked".into() });
+    match &mut event.body {
+        Body::MessageInbound(data) => data.idempotency = claim,
+        Body::ConversationStarted(data) => data.idempotency = claim,
+        other => panic!("{} claims nothing", other.name()),
     }
     event
 }
@@ -241,6 +245,16 @@ fn a_message_sent_with_a_key_claims_it() {
         at: sent.at,
     };
     assert_eq!(rows.claims.into_values().collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn so_does_an_empty_conversation_that_is_begun_with_one() {
+    let s = Story::numbered(1);
+    let begun = with_claim(s.started(), "key");
+    let rows = Rows::of(&[s.created(), begun.clone()]);
+    let kept: Vec<_> = rows.claims.into_values().collect();
+    assert_eq!((kept.len(), kept[0].conversation, kept[0].at), (1, s.id, begun.at));
+    assert_eq!(kept[0].message_id.uuid(), s.id.uuid(), "another's claim has another id");
 }
 
 #[test]

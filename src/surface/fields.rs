@@ -207,7 +207,8 @@ macro_rules! documented_text {
             |min, max, schema| {
                 schema.min_length = usize::try_from(min).ok();
                 schema.max_length = usize::try_from(max).ok();
-                schema.format = Some($format).filter(|format| !format.is_empty());
+                // Not `format.is_empty()`: poem's `Type` has one too, which says that no text is.
+                schema.format = Some($format).filter(|format| !str::is_empty(format));
                 schema.pattern = Some($pattern.to_owned()).filter(|pattern| !pattern.is_empty());
             }
         );

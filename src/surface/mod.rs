@@ -24,6 +24,7 @@ mod limited;
 pub mod live;
 mod observe;
 mod pages;
+mod unread;
 pub mod upload;
 pub mod widget;
 

@@ -112,8 +112,8 @@ impl Form {
     /// Reads the body of a request with this `Content-Type`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the field, [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], and
-    /// [`Error::Unavailable`] when too many are read already or there is no room.
+    /// [`Error::Invalid`] and [`Error::TooLong`] naming the field, [`Error::BodyTooLarge`],
+    /// [`Error::BodyTooSlow`], and [`Error::Unavailable`] when too many are read already or there is no room.
     pub async fn read(self, content_type: Option<&str>, body: Body) -> Result<Filled> {
         let boundary = multer::parse_boundary(content_type.unwrap_or_default())
             .map_err(|_| Error::invalid("Content-Type", "must be multipart/form-data"))?;
@@ -174,13 +174,17 @@ impl Form {
         mut field: Field<'_>,
         held: &AtomicUsize,
     ) -> Result<String> {
-        let mut text = Vec::new();
+        let (mut text, mut bytes, mut chars) = (Vec::new(), 0, 0);
         while let Some(chunk) = self.lively(field.chunk(), held).await? {
-            if text.len() + chunk.len() > self.text_bytes {
-                let problem = format!("must be at most {} bytes long", self.text_bytes);
-                return Err(Error::invalid(name, problem));
+            bytes += chunk.len();
+            chars += chunk.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+            // What is too much is read on, to say how long it is, and not kept.
+            if bytes <= self.text_bytes {
+                text.extend_from_slice(&chunk);
             }
-            text.extend_from_slice(&chunk);
+        }
+        if bytes > self.text_bytes {
+            return Err(Error::TooLong { field: name, max: self.text_bytes, actual: chars });
         }
         String::from_utf8(text).map_err(|_| Error::invalid(name, "must be UTF-8"))
     }

@@ -67,6 +67,7 @@ fn body(word: &str) -> Body {
             opens: kind == "op",
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         }),
         "re" => says(Author::Bot { name: "Acme".to_owned() }, Some(question())),

@@ -11,15 +11,15 @@ use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
-    ConversationStarted, Event, FailureReason, Idempotency, MessageInbound, MessageOutbound,
-    ReplyFailed,
+    ConversationStarted, ConversationUpdated, Event, FailureReason, Idempotency, MessageInbound,
+    MessageOutbound, ReplyFailed,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
 use crate::domain::language::{self, Language};
 use crate::domain::message::{Author, Channel};
 use crate::domain::text::{MessageText, PersonName};
 use crate::domain::time::Timestamp;
-use crate::domain::variables::Memory;
+use crate::domain::variables::{Memory, Variables};
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     message: MessageId,
     language: Language,
     text: MessageText,
+    spoken: bool,
     with_bot: bool,
     /// The message counts only if it is the conversation's first.
     opens: bool,
@@ -64,7 +65,7 @@ impl Draft {
         let mut events = Vec::with_capacity(4);
         let message = clock::mint();
         let pinned = match (&thread.state, &command.to) {
-            (Some(state), _) => state.bot,
+            (Some(state), _) => command.bot.or(state.bot),
             (None, To::New(opening)) => opening.bot,
             (None, To::Conversation(_)) => None,
         };
@@ -82,10 +83,11 @@ impl Draft {
                     bot: version,
                     variables: opening.variables.clone(),
                     opening: opens.then_some(message),
+                    idempotency: None,
                 }));
                 (opens, Some(name))
             }
-            _ => (false, go_on(&mut events, &thread, &command.contact)),
+            _ => (false, go_on(&mut events, &thread, command)),
         };
         let previous = thread.state.as_ref().and_then(|state| state.language);
         let default = bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language());
@@ -101,6 +103,7 @@ impl Draft {
             opens,
             context: command.context.clone(),
             attachments: command.attachments.clone(),
+            spoken: command.spoken,
             idempotency,
         }));
         Self {
@@ -114,6 +117,7 @@ impl Draft {
             message,
             language,
             text: command.text.clone(),
+            spoken: command.spoken,
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
             opens,
             streamed: command.streaming
@@ -278,6 +282,7 @@ impl Draft {
             conversation: self.conversation,
             contact: self.contact,
             message: self.message,
+            spoken: self.spoken.then(|| self.text.clone()),
             seq,
             language: self.language,
             at: self.at,
@@ -319,12 +324,24 @@ fn start(events: &mut Vec<Body>, thread: &Thread, details: &Details) -> PersonNa
     name
 }
 
-fn go_on(events: &mut Vec<Body>, thread: &Thread, details: &Details) -> Option<PersonName> {
+fn go_on(events: &mut Vec<Body>, thread: &Thread, command: &SendMessage) -> Option<PersonName> {
+    let details = &command.contact;
     if let Some(contact) = &thread.known {
         update(events, contact, details);
     }
     if let Some(state) = thread.state.as_ref().filter(|state| state.resolved) {
         events.push(Body::ConversationReopened(ConversationReopened { conversation_id: state.id }));
+    }
+    // With the message, so that a message that is refused changes nothing.
+    if let Some(state) = &thread.state
+        && command.bot.is_some_and(|bot| state.bot != Some(bot))
+    {
+        events.push(Body::ConversationUpdated(ConversationUpdated {
+            conversation_id: state.id,
+            title: None,
+            bot: command.bot,
+            variables: Variables::default(),
+        }));
     }
     details.name.clone().or_else(|| thread.known.as_ref().map(|contact| contact.name.clone()))
 }

@@ -17,7 +17,7 @@ use super::log::Shared;
 use super::states::{Cache, States};
 use super::store::{CHECKPOINT_KEY, Store, json, row};
 use crate::domain::conversation::Effect;
-use crate::domain::event::{Body, Event};
+use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
 use crate::projection::{self, claims, conversations, turns_due};
@@ -285,14 +285,13 @@ pub(super) fn project_into(
     Ok(effect)
 }
 
-/// The claim of another message under this one's idempotency key, if there is one.
+/// Another's claim of this event's idempotency key, if there is one.
 fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
-    let Body::MessageInbound(data) = &event.body else { return Ok(None) };
-    let Some(asked) = &data.idempotency else { return Ok(None) };
+    let Some(asked) = claims::project(event) else { return Ok(None) };
     let key = keys::claim(event.account, &asked.key);
     let found: Option<claims::Row> = row(&store.claims, &key)?;
     Ok(found.filter(|found| {
-        found.message_id != data.message_id && event.at.since(found.at) < claims::KEPT
+        found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
     }))
 }
 

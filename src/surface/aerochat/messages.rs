@@ -168,10 +168,10 @@ async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>
                     return Some(vec![event_stream::event(&id, "resume", "{}")]);
                 }
             }
-            Step::Ended { frame, outcome } => {
+            Step::Ended { frame, ending } => {
                 let sent = feed.sent();
                 let id = frame.map_or(sent.cursor, |frame| frame.id).to_string();
-                let whole = match &outcome {
+                let whole = match &ending.outcome {
                     Outcome::Replied(reply) if !*shown => {
                         let text = json!({ "text": reply.text });
                         let id = sent.cursor.to_string();
@@ -179,7 +179,7 @@ async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>
                     }
                     _ => None,
                 };
-                let answer = Direct(SentOut::new(sent, outcome)).to_text();
+                let answer = Direct(SentOut::new(sent, ending.outcome)).to_text();
                 let end = event_stream::event(&id, "end", &answer);
                 return Some(whole.into_iter().chain([end]).collect());
             }

@@ -1,24 +1,26 @@
 //! *Agent Chat*: asking an agent, and having the answer whole or as a stream.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use poem::Request;
+use poem::http::HeaderValue;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Token;
 use super::agent_key::chosen;
-use super::audio;
 use super::error::Failure;
 use super::form::{AgentForm, Asked, Spoken};
-use super::stream::{Place, Told, resumed, streamed};
-use super::wire::{ChatOut, spelled, was_resolved};
+use super::stream::{Place, resumed, streamed};
+use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
-use crate::app::manage_conversation::{self, Change};
-use crate::app::outcome::{Outcome, await_outcome};
-use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
+use crate::app::idempotency::Given;
+use crate::app::outcome::{Outcome, await_outcome, ending_of};
+use crate::app::send_message::{Opening, SendMessage, Sent, To, send_once};
 use crate::app::{App, read_conversation};
+use crate::domain::account::Account;
+use crate::domain::event::BotVersion;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
@@ -26,6 +28,9 @@ use crate::surface::event_stream::EventStream;
 use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Agent;
+
+/// The header with which a stream is gone on with.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 #[derive(ApiResponse)]
 enum Answered {
@@ -36,9 +41,19 @@ enum Answered {
 
 #[derive(ApiResponse)]
 enum Streamed {
-    /// `start`, `transcribed_text` (for audio), `agent_text_chunk`s whose contents joined are the
-    /// reply, `chunk`s for what is not text, then `end` or `error`. Each has
-    /// `{"type","content","conversation_id",…}` as its data, and an id to resume with.
+    /// Server-sent events; each has an id to resume with, and as its data a JSON object with `type`
+    /// (the event's name), `content` (a string) and `conversation_id`. In this order:
+    ///
+    /// - `start`, with `message_id`: the user's message.
+    /// - `transcribed_text`, for audio: `content` is what was understood.
+    /// - `agent_text_chunk`s, whose `content`s joined are the reply.
+    /// - `chunk`s for what is not text, with `kind`: `intent` (`content` is its name), `variable`
+    ///   (`content` is the value, `name` its name) or `buttons` (`buttons` is the list of their
+    ///   labels).
+    /// - `end`, with `response_time_ms` (from the message to its answer), `was_resolved` (the agent
+    ///   answered, and neither handed over nor fell back) and `message_id`; or `error`, whose
+    ///   `content` is for people: the agent could not answer, or the reply broke off and its chunks
+    ///   count for nothing (both with `message_id`), or the stream has to be resumed.
     #[oai(status = 200)]
     Stream(EventStream),
 }
@@ -56,25 +71,26 @@ impl Agent {
         idempotency: IdempotencyKey,
         form: AgentForm,
     ) -> std::result::Result<Answered, Failure> {
-        let began = Instant::now();
-        let (tenant, idempotency) = (token.tenant(), idempotency.given_to("aloochat")?);
-        let (sent, _) = ask(&app, tenant, form, idempotency, false).await?;
-        let account = &tenant.account;
-        let outcome = match sent.outcome.clone() {
-            Some(outcome) => outcome,
-            None => await_outcome(&app, account.id, &sent).await?,
-        };
-        let state = read_conversation::conversation(&app, account.id, sent.conversation).await?;
-        let was_resolved = was_resolved(account, &state, &outcome);
-        let agent_response_text = match outcome {
+        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        let sent = ask(&app, tenant, form, &given, false).await?;
+        let account = tenant.account.id;
+        if sent.outcome.is_none() {
+            await_outcome(&app, account, &sent).await?;
+        }
+        let Sent { conversation, message, seq, .. } = sent;
+        let ending = ending_of(&app, account, conversation, message, seq).await?;
+        let ending = ending.ok_or(Error::Internal)?;
+        let was_resolved = was_resolved(&tenant.account, &ending);
+        let response_time_ms = response_time_ms(&sent, &ending);
+        let agent_response_text = match ending.outcome {
             Outcome::Replied(reply) => reply.text.to_string(),
             Outcome::Queued => String::new(),
             Outcome::Unavailable => return Err(Failure::no_answer()),
         };
         Ok(Answered::Chat(Direct(ChatOut {
-            conversation_id: spelled(sent.conversation),
+            conversation_id: spelled(conversation),
             agent_response_text,
-            response_time_ms: millis(began),
+            response_time_ms,
             was_resolved,
         })))
     }
@@ -90,11 +106,9 @@ impl Agent {
         idempotency: IdempotencyKey,
         form: AgentForm,
     ) -> std::result::Result<Streamed, Failure> {
-        let began = Instant::now();
-        let (tenant, idempotency) = (token.tenant(), idempotency.given_to("aloochat")?);
-        let (sent, transcribed) = ask(&app, tenant, form, idempotency, true).await?;
-        let told = Told { began, transcribed, place: Place::beginning(&sent) };
-        Ok(Streamed::Stream(streamed(&app, tenant, sent, told).await?))
+        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        let sent = ask(&app, tenant, form, &given, true).await?;
+        Ok(Streamed::Stream(streamed(&app, tenant, sent).await?))
     }
 
     /// Resume a stream
@@ -113,11 +127,15 @@ impl Agent {
         last_event_id: Header<Option<String>>,
         /// Where there is no event's id: the message's conversation.
         conversation_id: Query<Option<String>>,
+        request: &Request,
     ) -> std::result::Result<Streamed, Failure> {
+        // What is no text is not taken for none: whoever sends it has seen a part of the stream.
+        let is_text = |id: &HeaderValue| id.to_str().is_ok();
+        if !request.headers().get(LAST_EVENT_ID).is_none_or(is_text) {
+            return Err(not_a_place().into());
+        }
         let place = match (last_event_id.0.filter(|id| !id.is_empty()), conversation_id.0) {
-            (Some(id), _) => id.parse().map_err(|_| {
-                Error::invalid("Last-Event-ID", "is not the id of an event of this stream")
-            })?,
+            (Some(id), _) => id.parse().map_err(|()| not_a_place())?,
             (None, Some(id)) => {
                 Place::before(id.parse().map_err(|_| Error::NotFound("conversation"))?)
             }
@@ -131,50 +149,57 @@ impl Agent {
     }
 }
 
-/// Sends what a form asks; also what was said, where it was spoken.
+fn not_a_place() -> Error {
+    Error::invalid(LAST_EVENT_ID, "is not the id of an event of this stream")
+}
+
+/// Sends what a form asks.
 async fn ask(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     form: AgentForm,
-    idempotency_key: Option<(&'static str, String)>,
+    given: &Given,
     streaming: bool,
-) -> Result<(Sent, Option<String>)> {
-    let Asked { agent, said, context, conversation, deployment } = Asked::read(form).await?;
-    let account = &tenant.account;
-    let bot = chosen(account, Some(agent.0), deployment.as_deref())?;
-    let to = match conversation {
-        None => To::New(Opening { bot, ..Opening::default() }),
-        Some(id) => {
-            let id = id.parse().map_err(|_| Error::NotFound("conversation"))?;
-            let state = read_conversation::conversation(app, account.id, id).await?;
-            // A conversation stays with the version it began with, unless told otherwise.
-            let now = account.answering(state.bot);
-            let is_told = deployment.is_some() || now.map(|now| now.bot_id) != Some(agent.0);
-            if is_told && now != bot {
-                let change = Change { bot, ..Change::default() };
-                manage_conversation::change(app, account.id, id, change).await?;
-            }
-            To::Conversation(id)
-        }
-    };
-    let (text, transcribed) = match said {
-        Spoken::Text(text) => (text, None),
-        Spoken::Audio(file) => {
-            let text = audio::transcribed(app, file).await?;
-            let transcribed = text.to_string();
-            (text, Some(transcribed))
-        }
-    };
-    let command = SendMessage {
-        context,
-        idempotency_key,
-        streaming,
-        ..SendMessage::new(to, text, Channel::Api)
-    };
-    Ok((send_message(app, tenant, command).await?, transcribed))
+) -> Result<Sent> {
+    let asked = Asked::read(form).await?;
+    let sent = asked.fingerprint();
+    let sent: Vec<_> = sent.iter().map(String::as_str).collect();
+    send_once(app, tenant, given, &sent, message(app, &tenant.account, asked, streaming)).await
 }
 
-/// Milliseconds since then.
-pub(super) fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+/// What a form comes to.
+async fn message(
+    app: &Arc<App>,
+    account: &Account,
+    asked: Asked,
+    streaming: bool,
+) -> Result<SendMessage> {
+    let (to, bot) = destination(app, account, &asked).await?;
+    let (text, spoken) = match asked.said {
+        Spoken::Text(text) => (text, false),
+        Spoken::Audio(recording) => (recording.transcribed(app).await?, true),
+    };
+    let context = asked.context;
+    Ok(SendMessage { bot, spoken, context, streaming, ..SendMessage::new(to, text, Channel::Api) })
+}
+
+/// Where a message goes, and what answers from it on where that is not what answers now.
+async fn destination(
+    app: &App,
+    account: &Account,
+    asked: &Asked,
+) -> Result<(To, Option<BotVersion>)> {
+    let wanted = || chosen(account, Some(asked.agent.0), asked.deployment.as_deref());
+    let Some(id) = &asked.conversation else {
+        return Ok((To::New(Opening { bot: wanted()?, ..Opening::default() }), None));
+    };
+    let id = id.parse().map_err(|_| Error::NotFound("conversation"))?;
+    let state = read_conversation::conversation(app, account.id, id).await?;
+    // A conversation stays with the version it began with, in service or not, unless told otherwise.
+    let now = account.answering(state.bot);
+    if asked.deployment.is_none() && now.is_some_and(|now| now.bot_id == asked.agent.0) {
+        return Ok((To::Conversation(id), None));
+    }
+    let bot = wanted()?.filter(|wanted| now != Some(*wanted));
+    Ok((To::Conversation(id), bot))
 }

@@ -13,13 +13,14 @@ use super::error::Failure;
 use super::wire::{
     Asked, ConversationOut, ConversationsOut, CreateIn, MessageOut, MessagesOut, StatusIn, UpdateIn,
 };
-use crate::app::manage_conversation::{self, Change};
+use crate::app::manage_conversation::{self, Beginning, Change, start_once};
 use crate::app::{App, list_conversations, read_conversation};
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::surface::direct::Direct;
 use crate::surface::fields::Number;
+use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Conversations;
 
@@ -68,14 +69,20 @@ impl Conversations {
         &self,
         token: Token,
         app: Data<&Arc<App>>,
+        /// The same key within 24 hours creates once and answers with the same conversation.
+        #[oai(name = "Idempotency-Key")]
+        idempotency: IdempotencyKey,
         body: Json<CreateIn>,
     ) -> Answer<Created> {
-        let tenant = token.tenant();
+        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
         let asked = Asked::try_from(body.0)?;
-        let agent = asked.agent_id.as_deref().map(agent_id).transpose()?;
-        let bot = chosen(&tenant.account, agent, asked.deployment_id.as_deref())?;
-        let begun =
-            manage_conversation::start(&app, tenant, Channel::Api, asked.title, bot).await?;
+        let beginning = || {
+            let agent = asked.agent_id.as_deref().map(agent_id).transpose()?;
+            let bot = chosen(&tenant.account, agent, asked.deployment_id.as_deref())?;
+            Ok(Beginning { title: asked.title.clone(), bot, idempotency: None })
+        };
+        let sent = asked.fingerprint();
+        let begun = start_once(&app, tenant, Channel::Api, &given, &sent, beginning).await?;
         let id = begun.conversation;
         let state = read_conversation::conversation(&app, tenant.account.id, id).await?;
         Ok(Created::Conversation(Direct(ConversationOut::new(&tenant.account, &state))))
@@ -127,7 +134,8 @@ impl Conversations {
 
     /// Update a conversation
     ///
-    /// Its title, the version that answers it, or whether it is closed.
+    /// Its title, the version that answers it, or whether it is closed. One that people answer is not
+    /// made `active` (400): it is resolved first.
     #[oai(
         path = "/conversations/:conversation_id",
         method = "patch",

@@ -12,7 +12,6 @@ use crate::domain::Error;
 pub(super) enum Name {
     ValidationError,
     Unauthorized,
-    Forbidden,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -80,11 +79,10 @@ impl From<Error> for Failure {
         let message = sentence(&error);
         let body = |error, status_code| Json(ErrorOut { error, message, status_code });
         match error {
-            Error::Invalid(_) | Error::AlreadyExists(_) => {
+            Error::Invalid(_) | Error::AlreadyExists(_) | Error::Forbidden(_) => {
                 Self::Invalid(body(Name::ValidationError, 400))
             }
             Error::Unauthorized(_) => Self::Unauthorized(body(Name::Unauthorized, 401)),
-            Error::Forbidden(_) => Self::Invalid(body(Name::Forbidden, 400)),
             Error::NotFound(_) => Self::NotFound(body(Name::NotFound, 404)),
             Error::MethodNotAllowed { .. } => {
                 Self::MethodNotAllowed(body(Name::MethodNotAllowed, 405))
@@ -120,6 +118,10 @@ impl Failure {
 
 /// Told where the agent has no answer; the message is kept.
 pub(super) const NO_ANSWER: &str = "The agent could not answer this message";
+
+/// Told where the reply broke off after a part of it was shown.
+pub(super) const BROKE_OFF: &str =
+    "The reply broke off and what was shown of it is not kept: a person will answer";
 
 /// As the seed writes it: a field that has a form of its own is named in the words of that form.
 fn sentence(error: &Error) -> String {

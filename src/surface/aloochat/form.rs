@@ -7,11 +7,12 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Deserialize;
 
 use super::agent_key::AgentKey;
+use super::audio::Recording;
 use crate::domain::message::{Said, Side};
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
 use crate::surface::form_body::{Fields, FormBody, described, described_file, patterned};
-use crate::surface::upload::{Form, Spooled};
+use crate::surface::upload::Form;
 
 /// What a form may have; the largest audio is 25 MiB.
 const FORM: Form = Form {
@@ -53,7 +54,10 @@ impl Fields for AgentFields {
             ("audio", described_file("Speech: wav, mp3, ogg, webm or m4a, at most 25 MiB.")),
             (
                 "messages",
-                described("A JSON list of `{\"role\",\"content\"}`: what was said before."),
+                described(
+                    "A JSON list of `{\"role\",\"content\"}`: what was said before, at most 100 \
+                     messages and 50,000 characters.",
+                ),
             ),
             ("conversation_id", described("Continues a conversation.")),
             ("deployment_id", described("A version of the agent.")),
@@ -73,28 +77,31 @@ pub(super) struct Asked {
     pub(super) context: Vec<Said>,
     pub(super) conversation: Option<String>,
     pub(super) deployment: Option<String>,
+    /// The form's texts as they were sent.
+    sent: Vec<String>,
 }
 
 /// What the user says.
 #[derive(Debug)]
 pub(super) enum Spoken {
     Text(MessageText),
-    Audio(Spooled),
+    Audio(Recording),
 }
 
 impl Asked {
     /// Reads and checks a form.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`].
+    /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], and
+    /// [`Error::Unavailable`] when the audio cannot be kept while it is read.
     pub(super) async fn read(form: AgentForm) -> Result<Self> {
-        let mut form = form.read(FORM).await?;
+        let mut form = form.read(FORM).await.map_err(told)?;
         let agent = form.text("agent_key").ok_or(Error::invalid("agent_key", "is required"))?;
         let agent = agent.parse().map_err(|_| Error::invalid("agent_key", "is malformed"))?;
         let audio = form.file.take();
         let said = match (form.text("query"), audio) {
             (Some(query), None) => Spoken::Text(text("query", query)?),
-            (None, Some(audio)) if audio.size > 0 => Spoken::Audio(audio),
+            (None, Some(audio)) if audio.size > 0 => Spoken::Audio(Recording::read(audio).await?),
             (None, Some(_)) => return Err(Error::invalid("audio", "must not be empty")),
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("query", "and audio cannot both be given"));
@@ -104,7 +111,31 @@ impl Asked {
         let context = form.text("messages").map_or(Ok(Vec::new()), context)?;
         let own = |name| form.text(name).map(str::to_owned);
         let (conversation, deployment) = (own("conversation_id"), own("deployment_id"));
-        Ok(Self { agent, said, context, conversation, deployment })
+        let sent = FORM.texts.iter().map(|name| form.text(name).unwrap_or_default().to_owned());
+        let sent = sent.collect();
+        Ok(Self { agent, said, context, conversation, deployment, sent })
+    }
+
+    /// What tells one form from another: what was sent, and nothing that it comes to.
+    pub(super) fn fingerprint(&self) -> Vec<String> {
+        let audio = match &self.said {
+            Spoken::Text(_) => String::new(),
+            Spoken::Audio(recording) => recording.sha256(),
+        };
+        ["ask".to_owned(), audio].into_iter().chain(self.sent.iter().cloned()).collect()
+    }
+}
+
+/// Where a text breaks the limit of all texts, its own is told: it is the lower one.
+fn told(error: Error) -> Error {
+    match error {
+        Error::TooLong { field: field @ "query", actual, .. } => {
+            Error::TooLong { field, max: MESSAGE_MAX_CHARS, actual }
+        }
+        Error::TooLong { field: field @ "messages", actual, .. } => {
+            Error::TooLong { field, max: CONTEXT_MAX_CHARS, actual }
+        }
+        other => other,
     }
 }
 
@@ -133,9 +164,9 @@ fn context(given: &str) -> Result<Vec<Said>> {
     if list.len() > CONTEXT_MAX {
         return Err(malformed("must have at most 100 messages"));
     }
-    let chars: usize = list.iter().map(|message| message.content.chars().count()).sum();
-    if chars > CONTEXT_MAX_CHARS {
-        return Err(malformed("must have at most 50,000 characters in all"));
+    let actual: usize = list.iter().map(|message| message.content.chars().count()).sum();
+    if actual > CONTEXT_MAX_CHARS {
+        return Err(Error::TooLong { field: "messages", max: CONTEXT_MAX_CHARS, actual });
     }
     let said = list.into_iter().map(|message| {
         let by = match message.role.as_str() {

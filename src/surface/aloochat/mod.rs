@@ -4,8 +4,11 @@
 //! a conversation is made with 201; `agent_id`, `deployment_id` and `title` may be left out; `status`
 //! is `active`, `escalated` or `resolved`; times have milliseconds; a turn that people will answer
 //! has an empty `agent_response_text` unless the bot said something first; where the bot failed and
-//! nobody can take over, the answer is 500, and `error` on a stream; a stream is resumed with the
-//! `Last-Event-ID` it gave, or from its beginning with `conversation_id`.
+//! nobody can take over, the answer is 500, and `error` on a stream; so it is on a stream whose reply
+//! broke off and goes to a person, since what was shown of it is not kept; a stream is resumed with
+//! the `Last-Event-ID` it gave, or from its beginning with `conversation_id`; `response_time_ms` is
+//! from the message to its answer as both are stored, the same whenever it is asked for; a
+//! conversation that people answer is not made `active` (400): it would have to be taken from them.
 
 mod agent;
 mod agent_key;
@@ -25,7 +28,7 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::limited;
+use super::{limited, unread};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::Error;
@@ -87,7 +90,13 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let dressed = Dressed::new(api, error::costume, allow);
     dressed.around(move |api, request| {
         let app = app.clone();
-        async move { metered(&app, &api, request).await }
+        async move {
+            if form::is_form(&request) && request.method() == Method::POST {
+                unread::announced(request, |request| metered(&app, &api, request)).await
+            } else {
+                metered(&app, &api, request).await
+            }
+        }
     })
 }
 

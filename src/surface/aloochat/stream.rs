@@ -4,21 +4,21 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 
-use super::agent::millis;
-use super::error::NO_ANSWER;
-use super::wire::{spelled, was_resolved};
+use super::error::{BROKE_OFF, NO_ANSWER};
+use super::wire::{response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::outcome::{Ending, Outcome, ending_of};
 use crate::app::send_message::Sent;
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, read_conversation};
+use crate::domain::event::MessageOutbound;
 use crate::domain::ids::{ConversationId, MessageId};
+use crate::domain::seq::Seq;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::surface::event_stream::{self, EventStream};
@@ -32,11 +32,6 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Right after the message.
-    pub(super) fn beginning(sent: &Sent) -> Self {
-        Self { conversation: sent.conversation, cursor: Some(sent.cursor) }
-    }
-
     /// Before any stream of the conversation.
     pub(super) fn before(conversation: ConversationId) -> Self {
         Self { conversation, cursor: None }
@@ -59,22 +54,10 @@ impl FromStr for Place {
     }
 }
 
-/// What a stream tells besides its turn.
-#[derive(Debug)]
-pub(super) struct Told {
-    /// When the agent was asked, as far as this stream knows.
-    pub(super) began: Instant,
-    /// What was said, where it was spoken.
-    pub(super) transcribed: Option<String>,
-    pub(super) place: Place,
-}
-
 /// A turn on its way to one reader.
 struct Turn {
-    app: Arc<App>,
     tenant: Arc<Tenant>,
     feed: TurnFeed,
-    began: Instant,
     conversation: String,
     message: MessageId,
     place: Place,
@@ -91,15 +74,8 @@ pub(super) async fn streamed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     sent: Sent,
-    told: Told,
 ) -> Result<EventStream> {
-    let turn = Turn::open(app, tenant, sent, &told, false).await?;
-    let message = json!({ "message_id": turn.message });
-    let mut opening = VecDeque::from([event_stream::opening(), turn.event("start", "", message)]);
-    if let Some(text) = &told.transcribed {
-        opening.push_back(turn.event("transcribed_text", text, json!({})));
-    }
-    Ok(turn.events(opening))
+    Ok(Turn::open(app, tenant, sent).await?.told(true, true))
 }
 
 /// Goes on with the stream of an earlier message.
@@ -116,48 +92,50 @@ pub(super) async fn resumed(
     let (account, id) = (tenant.account.id, place.conversation);
     let found = read_conversation::recent_message(app, account, id, message).await?;
     let mut sent = Sent::of_recorded(&found).ok_or(Error::NotFound("message"))?;
-    let from_start = place.cursor.is_none();
-    let seen = place.cursor.filter(|cursor| cursor.seq >= sent.seq).unwrap_or(sent.cursor);
+    let seen = place.cursor.filter(|cursor| cursor.seq >= sent.seq);
     let ending = ending_of(app, account, id, message, sent.seq).await?;
-    sent.cursor = seen;
-    let place = Place { conversation: id, cursor: Some(seen) };
-    let told = Told { began: Instant::now(), transcribed: None, place };
-    let mut opening = VecDeque::from([event_stream::opening()]);
+    sent.cursor = seen.unwrap_or(sent.cursor);
+    let until = sent.cursor.seq;
+    let mut turn = Turn::open(app, tenant, sent).await?;
     // Who has seen what ended the turn is told so again.
-    if let Some(Ending { outcome, seq: Some(seq) }) = ending
-        && seq <= seen.seq
-    {
-        let mut turn = Turn::open(app, tenant, sent, &told, true).await?;
-        opening.extend(turn.ended(outcome).await);
+    if let Some(ending) = ending.filter(|ending| ending.seq().is_some_and(|seq| seq <= until)) {
+        let mut opening = VecDeque::from([event_stream::opening()]);
+        opening.extend(turn.ended(&ending));
         return Ok(turn.events(opening));
     }
-    let turn = Turn::open(app, tenant, sent, &told, seen.reply.is_some()).await?;
-    if from_start {
-        opening.push_back(turn.event("start", "", json!({ "message_id": turn.message })));
-    }
-    Ok(turn.events(opening))
+    Ok(turn.told(place.cursor.is_none(), seen.is_none()))
 }
 
 impl Turn {
-    async fn open(
-        app: &Arc<App>,
-        tenant: &Arc<Tenant>,
-        sent: Sent,
-        told: &Told,
-        shown: bool,
-    ) -> Result<Self> {
-        let (conversation, message) = (spelled(sent.conversation), sent.message);
+    /// The turn after `sent.cursor`.
+    async fn open(app: &Arc<App>, tenant: &Arc<Tenant>, sent: Sent) -> Result<Self> {
+        let (id, message, cursor) = (sent.conversation, sent.message, sent.cursor);
         Ok(Self {
-            app: app.clone(),
             tenant: tenant.clone(),
             feed: TurnFeed::open(app, tenant.account.id, sent).await?,
-            began: told.began,
-            conversation,
+            conversation: spelled(id),
             message,
-            place: told.place,
-            shown,
+            place: Place { conversation: id, cursor: Some(cursor) },
+            shown: cursor.reply.is_some(),
             over: false,
         })
+    }
+
+    /// The stream, from its start or from what was understood of speech where that is to be told.
+    fn told(mut self, start: bool, transcribed: bool) -> EventStream {
+        let mut opening = VecDeque::from([event_stream::opening()]);
+        if start {
+            let place = self.place;
+            // Before the message: what was understood is told after it.
+            let before = Seq::new(self.feed.sent().seq.get().saturating_sub(1));
+            self.place.cursor = Some(Cursor::at(before));
+            opening.push_back(self.event("start", "", json!({ "message_id": self.message })));
+            self.place = place;
+        }
+        if let Some(text) = self.feed.sent().spoken.as_ref().filter(|_| transcribed) {
+            opening.push_back(self.event("transcribed_text", text.as_str(), json!({})));
+        }
+        self.events(opening)
     }
 
     /// The stream of what was told already and what comes.
@@ -212,15 +190,17 @@ impl Turn {
                         return Some(vec![self.event("error", text, json!({}))]);
                     }
                 }
-                Step::Ended { frame, outcome } => {
-                    let before = self.place;
-                    if let Some(frame) = frame {
-                        self.place.cursor = Some(frame.id);
+                Step::Ended { frame, ending } => {
+                    // What ended the turn may stand behind the event that made us look. Who was shown
+                    // what is not kept stays within it, to be told so whenever it comes back.
+                    if !(self.shown && ending.outcome == Outcome::Queued) {
+                        let seen = frame.map(|frame| frame.id);
+                        let ended = ending.seq().map(Cursor::at);
+                        let last = [seen, ended].into_iter().flatten().max_by_key(|at| at.seq);
+                        self.place.cursor = last.or(self.place.cursor);
                     }
-                    let after = std::mem::replace(&mut self.place, before);
-                    let mut events = self.whole(&outcome);
-                    self.place = after;
-                    events.extend(self.ended(outcome).await);
+                    let mut events = self.whole(&ending.outcome);
+                    events.extend(self.ended(&ending));
                     return Some(events);
                 }
             }
@@ -239,35 +219,38 @@ impl Turn {
     }
 
     /// What is not text, and the end.
-    async fn ended(&mut self, outcome: Outcome) -> Vec<Bytes> {
+    fn ended(&mut self, ending: &Ending) -> Vec<Bytes> {
         self.over = true;
-        let mut events = Vec::new();
-        if let Outcome::Replied(reply) = &outcome {
-            if let Some(intent) = &reply.intent {
-                events.push(self.event("chunk", intent, json!({ "kind": "intent" })));
-            }
-            for (name, value) in reply.memory.variables.iter() {
-                let more = json!({ "kind": "variable", "name": name });
-                events.push(self.event("chunk", value, more));
-            }
-            if !reply.buttons.is_empty() {
-                let more = json!({ "kind": "buttons", "buttons": reply.buttons });
-                events.push(self.event("chunk", &reply.buttons.join(", "), more));
-            }
-        }
-        if outcome == Outcome::Unavailable {
-            events.push(self.event("error", NO_ANSWER, json!({ "message_id": self.message })));
-            return events;
-        }
-        let (account, id) = (&self.tenant.account, self.place.conversation);
-        let state = read_conversation::conversation(&self.app, account.id, id).await;
-        let resolved = state.is_ok_and(|state| was_resolved(account, &state, &outcome));
+        let error = |text| vec![self.event("error", text, json!({ "message_id": self.message }))];
+        let mut events = match &ending.outcome {
+            Outcome::Replied(reply) => self.besides(reply),
+            Outcome::Queued if self.shown => return error(BROKE_OFF),
+            Outcome::Queued => Vec::new(),
+            Outcome::Unavailable => return error(NO_ANSWER),
+        };
         let more = json!({
-            "response_time_ms": millis(self.began),
-            "was_resolved": resolved,
+            "response_time_ms": response_time_ms(self.feed.sent(), ending),
+            "was_resolved": was_resolved(&self.tenant.account, ending),
             "message_id": self.message,
         });
         events.push(self.event("end", "", more));
+        events
+    }
+
+    /// What is not text in a reply.
+    fn besides(&self, reply: &MessageOutbound) -> Vec<Bytes> {
+        let mut events = Vec::new();
+        if let Some(intent) = &reply.intent {
+            events.push(self.event("chunk", intent, json!({ "kind": "intent" })));
+        }
+        for (name, value) in reply.memory.variables.iter() {
+            let more = json!({ "kind": "variable", "name": name });
+            events.push(self.event("chunk", value, more));
+        }
+        if !reply.buttons.is_empty() {
+            let more = json!({ "kind": "buttons", "buttons": reply.buttons });
+            events.push(self.event("chunk", &reply.buttons.join(", "), more));
+        }
         events
     }
 }

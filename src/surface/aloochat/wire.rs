@@ -1,27 +1,37 @@
 //! Aloo's words (seed 004), and nothing else.
 
+use std::time::Duration;
+
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use crate::app::outcome::Outcome;
+use crate::app::outcome::{Ending, Outcome};
+use crate::app::send_message::Sent;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
 use crate::domain::conversation::{Conversation, Status};
+use crate::domain::error::Fault;
 use crate::domain::event::{Body, BotVersion, MessageOutbound};
 use crate::domain::ids::{ConversationId, Id};
 use crate::domain::text::Title;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
-use crate::surface::fields::{Field, Text, Words, parsed};
+use crate::surface::fields::{Field, Words, parsed};
+
+/// The longest id, in characters.
+const ID_MAX: usize = 64;
+
+/// An agent's or a deployment's id, as it is sent.
+type IdIn = Words<1, { ID_MAX as u64 }>;
 
 /// *Create a New Conversation*, body.
 #[derive(Debug, Object)]
 #[oai(rename = "CreateConversation")]
 pub(super) struct CreateIn {
     /// The bot's UUID; the account's default bot where it is left out.
-    agent_id: Field<Option<Text<1, 64>>>,
+    agent_id: Field<Option<IdIn>>,
     /// One of its versions; the deployed one where it is left out.
-    deployment_id: Field<Option<Text<1, 64>>>,
+    deployment_id: Field<Option<IdIn>>,
     title: Field<Option<Words<1, 255>>>,
 }
 
@@ -31,7 +41,7 @@ pub(super) struct CreateIn {
 pub(super) struct UpdateIn {
     title: Field<Option<Words<1, 255>>>,
     /// The version that answers from now on.
-    deployment_id: Field<Option<Text<1, 64>>>,
+    deployment_id: Field<Option<IdIn>>,
     status: Field<Option<StatusIn>>,
 }
 
@@ -62,16 +72,14 @@ impl TryFrom<UpdateIn> for Asked {
 
 impl Asked {
     fn new(
-        agent_id: Option<Field<Option<Text<1, 64>>>>,
-        deployment_id: Field<Option<Text<1, 64>>>,
+        agent_id: Option<Field<Option<IdIn>>>,
+        deployment_id: Field<Option<IdIn>>,
         title: Field<Option<Words<1, 255>>>,
         status: Option<Field<Option<StatusIn>>>,
     ) -> Result<Self> {
         let mut faults = Vec::new();
-        let agent_id = agent_id
-            .and_then(|field| field.optional("agent_id", "a string", &mut faults).flatten());
-        let deployment_id =
-            deployment_id.optional("deployment_id", "a string", &mut faults).flatten();
+        let agent_id = agent_id.and_then(|field| id(field, "agent_id", &mut faults));
+        let deployment_id = id(deployment_id, "deployment_id", &mut faults);
         let title = title.optional("title", "a string", &mut faults).flatten();
         let title = parsed(title.map(|title| title.0), "title", &mut faults);
         let status = status.and_then(|field| {
@@ -80,9 +88,23 @@ impl Asked {
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
-        let text = |field: Option<Text<1, 64>>| field.map(|text| text.0);
-        Ok(Self { agent_id: text(agent_id), deployment_id: text(deployment_id), title, status })
+        Ok(Self { agent_id, deployment_id, title, status })
     }
+
+    /// What tells one conversation that shall be created from another: what was sent.
+    pub(super) fn fingerprint(&self) -> [&str; 4] {
+        let title = self.title.as_ref().map_or("", Title::as_str);
+        let (agent, deployment) = (self.agent_id.as_deref(), self.deployment_id.as_deref());
+        ["create", agent.unwrap_or_default(), deployment.unwrap_or_default(), title]
+    }
+}
+
+fn id(field: Field<Option<IdIn>>, name: &'static str, faults: &mut Vec<Fault>) -> Option<String> {
+    let text = field.optional(name, "a string", faults).flatten()?.0;
+    if text.trim().is_empty() || text.chars().count() > ID_MAX {
+        faults.push(Fault { field: name, problem: format!("must have 1 to {ID_MAX} characters") });
+    }
+    Some(text)
 }
 
 /// Where a conversation may be put.
@@ -214,17 +236,25 @@ pub(super) struct MessagesOut {
 pub(super) struct ChatOut {
     pub(super) conversation_id: String,
     pub(super) agent_response_text: String,
+    /// From the message to what ended its turn, as they are stored; 0 where the two are one write,
+    /// or where people have the conversation.
     pub(super) response_time_ms: u64,
     /// The agent answered, and neither handed over nor fell back.
     pub(super) was_resolved: bool,
 }
 
-/// Whether a turn was resolved: the bot answered, whole and of its own knowledge, and people did
-/// not take over. `state` is the conversation after the turn.
-pub(super) fn was_resolved(account: &Account, state: &Conversation, outcome: &Outcome) -> bool {
-    let Outcome::Replied(reply) = outcome else { return false };
-    let is_with_people = matches!(state.status(), Status::Escalated | Status::Assigned);
-    !reply.partial && !is_with_people && !fell_back(account, reply)
+/// Whether a turn was resolved: the bot answered, whole and of its own knowledge, and did not hand
+/// over. What happened to the conversation later is not judged.
+pub(super) fn was_resolved(account: &Account, ending: &Ending) -> bool {
+    let Outcome::Replied(reply) = &ending.outcome else { return false };
+    !reply.partial && !ending.handed_over && !fell_back(account, reply)
+}
+
+/// Milliseconds from the message to what ended its turn, as they are stored: whoever asks again is
+/// told the same.
+pub(super) fn response_time_ms(sent: &Sent, ending: &Ending) -> u64 {
+    let took = ending.event.map_or(Duration::ZERO, |(_, at)| at.since(sent.at));
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An FAQ's answer without an intent is its fallback; an answer without a bot is the account's.

@@ -12,7 +12,8 @@ use super::Answer;
 use super::caller::{Address, Credential};
 use super::wire::{DemoOut, TokenIn, TokenOut};
 use crate::app::limits::Caller as Limited;
-use crate::app::{App, demo, live_feed, manage_conversation};
+use crate::app::manage_conversation::{self, Beginning};
+use crate::app::{App, demo, live_feed};
 use crate::domain::Error;
 use crate::domain::message::Channel;
 use crate::surface::fields::{Field, Number, parsed};
@@ -100,7 +101,8 @@ impl Tokens {
         if let Some(retry_after_s) = allowance.retry_after_s {
             return Err(Error::RateLimited { retry_after_s }.into());
         }
-        let begun = manage_conversation::start(&app, tenant, Channel::Web, None, None).await?;
+        let begun =
+            manage_conversation::start(&app, tenant, Channel::Web, Beginning::default()).await?;
         let (token, expires_at) = live_feed::sign_token(tenant, begun.conversation, DEMO_VALID);
         Ok(DemoStarted::Demo(Json(DemoOut {
             conversation_id: begun.conversation.to_string(),

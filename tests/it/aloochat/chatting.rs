@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::Site;
-use super::stage::{CHAT, CONVERSATIONS, ask, developer, form, patch, send, text};
+use super::stage::{
+    CHAT, CONVERSATIONS, ask, deploy_anew, developer, fields_of, form, other_agent, patch, send,
+    text,
+};
 
 #[tokio::test]
 async fn the_pages_example_is_answered_in_the_pages_shape() {
@@ -59,31 +62,13 @@ async fn nor_has_who_falls_back() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_asks_once() {
-    let site = Site::start().await;
-    let developer = developer(&site).with("Idempotency-Key", "k-1");
-    let first = ask(&developer, &site, "How can I pay?").await;
-    let again = ask(&developer, &site, "How can I pay?").await;
-    assert_eq!(first["conversation_id"], again["conversation_id"]);
-    assert_eq!(first["agent_response_text"], again["agent_response_text"]);
-    let other = send(&developer, CHAT, form(&site, &[("query", "Hello")])).await.expect(409);
-    assert_eq!(other["error"], "Conflict");
-}
-
-#[tokio::test]
 async fn a_deployment_is_a_version_and_a_conversation_stays_with_its_own() {
     let mut site = Site::start().await;
     let developer = developer(&site);
     let first = ask(&developer, &site, "How can I pay?").await;
     let path = format!("{CONVERSATIONS}/{}", text(&first, "conversation_id"));
     let began_with = developer.get(&path).await.expect(200);
-    // The same bot under another name is another version.
-    let shown = site.run(&["bot", "show", "--version", "1"]).await;
-    let mut definition: serde_json::Value = serde_json::from_str(&shown).expect("a definition");
-    definition["name"] = json!("The new one");
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), definition.to_string()).expect("written");
-    site.run(&["bot", "deploy", "--file", file.path().to_str().expect("UTF-8")]).await;
+    deploy_anew(&mut site).await;
     let second = ask(&developer, &site, "How can I pay?").await;
     let newer = format!("{CONVERSATIONS}/{}", text(&second, "conversation_id"));
     let newer = developer.get(&newer).await.expect(200);
@@ -105,4 +90,31 @@ async fn a_deployment_is_a_version_and_a_conversation_stays_with_its_own() {
         developer.get(&older).await.expect(200)["deployment_id"],
         began_with["deployment_id"]
     );
+}
+
+#[tokio::test]
+async fn an_agent_is_switched_with_the_message_that_names_it() {
+    let mut site = Site::start().await;
+    let other = other_agent(&mut site).await;
+    let developer = developer(&site);
+    let first = ask(&developer, &site, "How can I pay?").await;
+    let id = text(&first, "conversation_id");
+    let fields = [("agent_key", &*other), ("conversation_id", id), ("query", "Hello")];
+    send(&developer, CHAT, fields_of(&fields)).await.expect(200);
+    let shown = developer.get(&format!("{CONVERSATIONS}/{id}")).await.expect(200);
+    assert_eq!(text(&shown, "agent_id"), other.split(':').nth(1).expect("a UUID"));
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_with_an_agent_that_is_out_of_service() {
+    let mut site = Site::start().await;
+    let developer = developer(&site);
+    let first = ask(&developer, &site, "What are your business hours?").await;
+    let bot = site.default_bot();
+    site.run(&["bot", "withdraw", "--bot", &bot]).await;
+    let fields =
+        [("conversation_id", text(&first, "conversation_id")), ("query", "How can I pay?")];
+    let answer = send(&developer, CHAT, form(&site, &fields)).await.expect(200);
+    assert_eq!(answer["was_resolved"], true);
+    send(&developer, CHAT, form(&site, &fields[1..])).await.expect(404);
 }

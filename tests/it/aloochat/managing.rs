@@ -81,6 +81,35 @@ async fn a_conversation_is_changed() {
 }
 
 #[tokio::test]
+async fn what_people_answer_is_not_made_active() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let asked = ask(&developer, &site, "I want to talk to a human").await;
+    let path = format!("{CONVERSATIONS}/{}", text(&asked, "conversation_id"));
+    let before = developer.get(&path).await.expect(200);
+    assert_eq!(before["status"], "escalated");
+    let active = json!({ "status": "active", "title": "Mine" });
+    let refused = patch(&developer, &path, &active).await.expect(400);
+    assert!(text(&refused, "message").contains("status"), "{refused}");
+    assert_eq!(developer.get(&path).await.expect(200), before);
+    patch(&developer, &path, &json!({ "status": "resolved" })).await.expect(200);
+    assert_eq!(patch(&developer, &path, &active).await.expect(200)["status"], "active");
+}
+
+#[tokio::test]
+async fn an_id_that_says_nothing_is_refused() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    for field in ["agent_id", "deployment_id"] {
+        for id in ["", "   ", &"x".repeat(65)] {
+            let refused = developer.post(CONVERSATIONS, &json!({ field: id })).await.expect(400);
+            assert!(text(&refused, "message").starts_with(field), "{refused}");
+        }
+        developer.post(CONVERSATIONS, &json!({ field: "unknown" })).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn what_is_deleted_is_gone_on_every_surface() {
     let site = Site::start().await;
     let developer = developer(&site);

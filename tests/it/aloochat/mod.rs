@@ -7,6 +7,7 @@
 mod chatting;
 mod managing;
 mod refusals;
+mod repeating;
 mod stage;
 mod streaming;
 

@@ -1,12 +1,19 @@
 //! `{"error","message","statusCode"}`.
 
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
 use serde_json::json;
 
 use super::Site;
 use super::stage::{
-    CHAT, CONVERSATIONS, STREAM, developer, fields_of, form, recording, send, text,
+    CHAT, CONVERSATIONS, STREAM, ask, developer, fields_of, form, other_agent, recording, send,
+    text,
 };
 use crate::harness::http::Answer;
+
+/// A recording in which nothing is heard.
+const WAV: &[u8] =
+    b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0";
 
 fn assert_refused(answer: &Answer, status: u16, error: &str) -> String {
     let body = answer.expect(status);
@@ -58,18 +65,70 @@ async fn a_form_must_ask_one_thing() {
 async fn what_is_too_large_is_refused() {
     let site = Site::start().await;
     let developer = developer(&site);
-    let long = form(&site, &[("query", &"x".repeat(10_001))]);
-    assert_refused(&send(&developer, CHAT, long).await, 413, "PayloadTooLarge");
+    for length in [10_001, 300_000] {
+        let long = form(&site, &[("query", &"x".repeat(length))]);
+        let answer = send(&developer, CHAT, long).await;
+        let message = assert_refused(&answer, 413, "PayloadTooLarge");
+        assert!(message.contains(&length.to_string()) && message.contains("10000"), "{message}");
+    }
+    for length in [50_001, 300_000] {
+        let said = json!([{ "role": "user", "content": "x".repeat(length) }]).to_string();
+        let long = form(&site, &[("query", "Hi"), ("messages", &said)]);
+        assert_refused(&send(&developer, CHAT, long).await, 413, "PayloadTooLarge");
+    }
     let audio = vec![0; 25 * 1024 * 1024 + 1];
     let large = form(&site, &[]).part("audio", recording(&audio, "a.wav"));
     assert_refused(&send(&developer, CHAT, large).await, 413, "PayloadTooLarge");
 }
 
 #[tokio::test]
+async fn who_is_refused_before_all_is_read_is_told_that_the_connection_closes() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let part = |head: &str, text: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name={head}\r\n\r\n{text}\r\n")
+    };
+    let twice =
+        [part("query", "Hi"), part("query", "Hello"), part("audio; filename=a.wav", "RIFF")];
+    // The rest of the recording never comes: nothing is written to a connection that closes.
+    let body = stream::iter([Ok::<_, std::io::Error>(twice.concat())]).chain(stream::pending());
+    let unread = developer
+        .request(Method::POST, CHAT)
+        .header("Content-Type", "multipart/form-data; boundary=x")
+        .body(reqwest::Body::wrap_stream(body));
+    let refused = developer.try_send(unread).await.expect("an answer");
+    assert_refused(&refused, 400, "ValidationError");
+    assert_eq!(refused.header("Connection"), "close");
+    let read = send(&developer, CHAT, fields_of(&[("query", "Hi")])).await;
+    assert_refused(&read, 400, "ValidationError");
+    assert_eq!(read.header("Connection"), "", "all of it was read");
+}
+
+#[tokio::test]
+async fn what_is_refused_changes_nothing() {
+    let mut site = Site::start().await;
+    let other = other_agent(&mut site).await;
+    let developer = developer(&site);
+    let begun = ask(&developer, &site, "How can I pay?").await;
+    let id = text(&begun, "conversation_id");
+    let path = format!("{CONVERSATIONS}/{id}");
+    let before = developer.get(&path).await.expect(200);
+    let of_other = || fields_of(&[("agent_key", &other), ("conversation_id", id)]);
+    let spoken = of_other().part("audio", recording(WAV, "a.wav"));
+    assert_refused(&send(&developer, CHAT, spoken).await, 400, "ValidationError");
+    let long = of_other().text("query", "x".repeat(10_001));
+    assert_refused(&send(&developer, STREAM, long).await, 413, "PayloadTooLarge");
+    assert_eq!(developer.get(&path).await.expect(200), before);
+    site.set(r#"{"credits":1}"#).await;
+    let broke = of_other().text("query", "Hello");
+    assert_refused(&send(&developer, CHAT, broke).await, 429, "RateLimitExceeded");
+    assert_eq!(developer.get(&path).await.expect(200), before);
+}
+
+#[tokio::test]
 async fn audio_without_an_endpoint_for_it_is_refused_and_says_so() {
     let site = Site::start().await;
-    let wav = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0";
-    let spoken = form(&site, &[]).part("audio", recording(wav, "a.wav"));
+    let spoken = form(&site, &[]).part("audio", recording(WAV, "a.wav"));
     let message =
         assert_refused(&send(&developer(&site), CHAT, spoken).await, 400, "ValidationError");
     assert!(message.contains("transcription"), "{message}");

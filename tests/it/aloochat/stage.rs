@@ -1,5 +1,6 @@
 //! A developer with a token.
 
+use parlor::domain::ids::{BotId, Id as _};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
@@ -57,6 +58,25 @@ pub(super) async fn patch(client: &Client, path: &str, body: &Value) -> Answer {
 
 pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
+/// The key of another agent of the account.
+pub(super) async fn other_agent(site: &mut Site) -> String {
+    let listed = site.run(&["bot", "list"]).await;
+    let ours = site.default_bot();
+    let mut bots = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let other: BotId = bots.find(|bot| *bot != ours).expect("another bot").parse().expect("an id");
+    format!("agent:{}:chat:local", other.uuid())
+}
+
+/// Deploys the site's bot under another name: another version.
+pub(super) async fn deploy_anew(site: &mut Site) {
+    let shown = site.run(&["bot", "show", "--version", "1"]).await;
+    let mut definition: Value = serde_json::from_str(&shown).expect("a definition");
+    definition["name"] = "The new one".into();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), definition.to_string()).expect("written");
+    site.run(&["bot", "deploy", "--file", file.path().to_str().expect("UTF-8")]).await;
 }
 
 /// The UUID in an agent's key.

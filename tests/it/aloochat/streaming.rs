@@ -1,5 +1,7 @@
 //! *Streaming Chat with SSE*: the six types of events, and resuming.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Site;
@@ -90,6 +92,38 @@ async fn a_stream_is_resumed_after_any_of_its_events() {
     assert_eq!(joined(&again), reply);
 }
 
+#[tokio::test]
+async fn a_reply_that_is_told_whole_is_told_once() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let asked = whole(&site, "Tell me about your opening hours").await;
+    let path = format!("{STREAM}/{}", text(&asked[0].data, "message_id"));
+    let from_start = format!("{path}?conversation_id={}", text(&asked[0].data, "conversation_id"));
+    let told = resume(&developer, &from_start).await.rest().await;
+    let seen: BTreeSet<_> = told.iter().map(|event| &event.id).collect();
+    assert!(seen.len() > 1, "the start and the reply are two places");
+    for (place, event) in told.iter().enumerate() {
+        let resumed = resume(&developer.with("Last-Event-ID", &event.id), &path).await.rest().await;
+        let all = format!("{}{}", joined(&told[..=place]), joined(&resumed));
+        assert_eq!(all, joined(&asked), "after {} {}", event.name, event.id);
+    }
+}
+
+#[tokio::test]
+async fn a_turn_is_judged_as_it_ended_whenever_it_is_asked_for() {
+    let site = Site::start().await;
+    let developer = developer(&site);
+    let asked = whole(&site, "Tell me about your opening hours").await;
+    let conversation = text(&asked[0].data, "conversation_id");
+    let fields = [("conversation_id", conversation), ("query", "I want to talk to a human")];
+    stream(&developer, form(&site, &fields)).await.rest().await;
+    let path = format!("{STREAM}/{}", text(&asked[0].data, "message_id"));
+    let from_start = format!("{path}?conversation_id={conversation}");
+    let told = resume(&developer, &from_start).await.rest().await;
+    assert_eq!(told.last().expect("an end").data, asked.last().expect("an end").data);
+    assert_eq!(told.last().expect("an end").data["was_resolved"], true);
+}
+
 async fn resume(client: &crate::harness::Client, path: &str) -> Feed {
     client.stream(path, None).await
 }
@@ -102,7 +136,11 @@ async fn a_stream_of_another_account_or_of_no_message_is_not_there() {
     let path = format!("{STREAM}/{}", text(&events[0].data, "message_id"));
     other.with("Last-Event-ID", &events[0].id).get(&path).await.expect(404);
     let ours = developer(&site);
-    ours.with("Last-Event-ID", "nonsense").get(&path).await.expect(400);
+    for unreadable in ["nonsense", "é"] {
+        let resumed = ours.with("Last-Event-ID", unreadable);
+        let named = format!("{path}?conversation_id={}", text(&events[0].data, "conversation_id"));
+        resumed.get(&named).await.expect(400);
+    }
     ours.get(&path).await.expect(400);
     let nothing = format!("{STREAM}/{}", "0".repeat(32));
     ours.with("Last-Event-ID", &events[0].id).get(&nothing).await.expect(404);

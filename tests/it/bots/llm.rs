@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::stage::{Stage, Thread, chunks, names};
+use crate::harness::feed::Feed;
 use crate::harness::upstream::{Answer, Piece, Upstream};
 
 fn definition(upstream: &Upstream) -> Value {
@@ -206,4 +207,34 @@ async fn the_model_is_told_who_asks_and_what_was_said_within_its_budget() {
             json!({ "role": "user", "content": "the third" }),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_stream_of_aloo_says_that_what_it_showed_is_not_kept() {
+    let gate = Arc::new(Semaphore::new(0));
+    let wait = gate.clone();
+    let upstream = Upstream::start(move |_, _| {
+        let pieces = vec![Piece::delta("It was "), Piece::Gate(wait.clone()), Piece::Cut];
+        Answer::events(pieces)
+    })
+    .await;
+    let stage = Stage::with_person(&definition(&upstream)).await;
+    let client =
+        stage.server.stranger().with("x-api-token", stage.credential("aloochat_api_token"));
+    let form = reqwest::multipart::Form::new()
+        .text("agent_key", stage.credential("aloochat_agent_key").to_owned())
+        .text("query", "hello");
+    let path = "/api/v1/chat/agent/stream";
+    let request = client.request(reqwest::Method::POST, path).multipart(form);
+    let mut feed = Feed::new(request.send().await.expect("an answer"));
+    let shown = feed.until("agent_text_chunk").await;
+    gate.add_permits(1);
+    let rest = feed.rest().await;
+    let kinds: Vec<_> = rest.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(kinds, ["error"], "no end: the chunks are not the reply");
+    let path = format!("{path}/{}", shown[0].data["message_id"].as_str().expect("an id"));
+    for seen in [shown.last().expect("a chunk"), &rest[0]] {
+        let resumed = client.with("Last-Event-ID", &seen.id).stream(&path, None).await.rest().await;
+        assert_eq!(resumed.last().map(|last| last.name.as_str()), Some("error"));
+    }
 }

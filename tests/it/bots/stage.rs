@@ -13,7 +13,7 @@ pub const HOME: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
 
 pub struct Stage {
     pub server: Server,
-    key: String,
+    credentials: Value,
     dir: TempDir,
 }
 
@@ -34,9 +34,8 @@ impl Stage {
         let (done, said) = Server::command(dir.path(), &create).await;
         assert!(done, "{said}");
         let credentials: Value = serde_json::from_str(&said).expect("JSON");
-        let key = credentials["aerochat_api_key"].as_str().expect("a key").to_owned();
         deploy(&dir, definition).await;
-        Self { server: Server::open(dir.path(), flags).await, key, dir }
+        Self { server: Server::open(dir.path(), flags).await, credentials, dir }
     }
 
     /// Deploys another version while the server is down.
@@ -48,7 +47,12 @@ impl Stage {
 
     /// A caller with the account's AeroChat key.
     pub fn client(&self) -> Client {
-        self.server.client_with(&self.key)
+        self.server.client_with(self.credential("aerochat_api_key"))
+    }
+
+    /// A credential of the account by its name in `credentials.json`.
+    pub fn credential(&self, name: &str) -> &str {
+        self.credentials[name].as_str().expect("a credential")
     }
 
     /// An empty conversation, and a caller with its token.

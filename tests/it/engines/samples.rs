@@ -55,6 +55,16 @@ impl Thread {
         ]
     }
 
+    /// The same, begun with a key.
+    pub fn begin_with_key(&self, key: &str) -> Vec<Event> {
+        let mut events = self.begin();
+        if let Some(Body::ConversationStarted(data)) = events.last_mut().map(|last| &mut last.body)
+        {
+            data.idempotency = Some(Idempotency { key: key.into(), request: "asked".into() });
+        }
+        events
+    }
+
     /// A new thread, begun in an engine, whose observer is told of it.
     pub async fn begun(engine: &dyn Engine) -> Self {
         let thread = Self::new();
@@ -91,6 +101,7 @@ impl Thread {
             opens: false,
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         });
         (message_id, self.event(body))

@@ -84,6 +84,15 @@ pub async fn a_key_that_another_message_holds_is_refused_and_nothing_is_written<
     }
     let row = engine.claim(thread.account, "key").await.expect("readable");
     assert_eq!(row.map(|row| row.message_id), Some(first));
+    let begun = || Thread { account: thread.account, ..Thread::new() };
+    let empty = begun();
+    let refused = engine.append(empty.begin_with_key("key")).await;
+    assert!(matches!(refused, Err(Error::Claimed)), "an empty conversation neither: {refused:?}");
+    engine.append(empty.begin_with_key("another")).await.expect("appended");
+    let refused = engine.append(begun().begin_with_key("another")).await;
+    assert!(matches!(refused, Err(Error::Claimed)), "nor with an empty one's: {refused:?}");
+    let row = engine.claim(thread.account, "another").await.expect("readable");
+    assert_eq!(row.map(|row| row.conversation), Some(empty.id));
 }
 
 pub async fn a_turn_is_due_until_it_is_answered<P: Place>() {

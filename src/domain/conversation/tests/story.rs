@@ -103,6 +103,7 @@ impl Story {
             opens: false,
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         }))
     }

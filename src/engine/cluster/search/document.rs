@@ -111,6 +111,7 @@ pub(super) mod tests {
             opens: false,
             context: Vec::new(),
             attachments: Vec::new(),
+            spoken: false,
             idempotency: None,
         });
         recorded(seq, bits, body)

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::join_all;
-use parlor::app::{App, administration, demo, manage_conversation};
+use parlor::app::manage_conversation::{self, Beginning};
+use parlor::app::{App, administration, demo};
 use parlor::config::{Config, EngineKind};
 use parlor::domain::account::KeyKind;
 use parlor::domain::event::Event;
@@ -162,7 +163,7 @@ impl Site {
         let id = self.id();
         let begun = self.ground.run(move |app| async move {
             let tenant = app.accounts.get(id).expect("the account");
-            manage_conversation::start(&app, &tenant, Channel::Web, None, None).await
+            manage_conversation::start(&app, &tenant, Channel::Web, Beginning::default()).await
         });
         let conversation = begun.await.expect("begun").conversation;
         let body = json!({ "conversation_id": conversation.to_string() });
