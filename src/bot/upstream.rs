@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
@@ -56,6 +57,22 @@ pub(super) fn check(
         found.add(place, "is no URL of http or https");
     }
     found.headers("headers", headers.iter());
+}
+
+/// A call with headers of its author's, each instead of the one of that name that we set.
+///
+/// # Errors
+/// For one that cannot be sent, such as one with a line break from a variable.
+pub(super) fn with_headers<'h>(
+    call: RequestBuilder,
+    headers: impl Iterator<Item = (&'h String, &'h String)>,
+) -> Result<RequestBuilder, Error> {
+    let headers = headers.map(|(name, value)| {
+        let read = HeaderName::from_bytes(name.as_bytes()).ok();
+        read.zip(HeaderValue::from_str(value).ok())
+            .ok_or_else(|| Error::Malformed(format!("the header {name} cannot be sent")))
+    });
+    Ok(call.headers(headers.collect::<Result<HeaderMap, _>>()?))
 }
 
 /// An answer on its way.

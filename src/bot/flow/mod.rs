@@ -107,7 +107,10 @@ impl Flow {
                     }
                     Pause::Call(place, request) => {
                         let began = Instant::now();
-                        let answer = calls::send(&outside, *request, left).await;
+                        let answer = match request {
+                            Ok(request) => calls::send(&outside, *request, left).await,
+                            Err(error) => Err(error),
+                        };
                         left = left.saturating_sub(began.elapsed());
                         if let Err(error) = &answer {
                             let step = graph.nodes.get(place).map(|node| node.id.as_str());

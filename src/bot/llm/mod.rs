@@ -144,9 +144,7 @@ fn request(
     if let Some(key) = &definition.api_key {
         request = request.bearer_auth(key);
     }
-    for (name, value) in &definition.headers {
-        request = request.header(name, value);
-    }
+    let request = upstream::with_headers(request, definition.headers.iter())?;
     Ok(request.json(body))
 }
 
