@@ -75,7 +75,7 @@ pub async fn replay(
     let person_available =
         app.accounts.get(account).is_some_and(|it| it.account.available_agent().is_some());
     let bot = Bot::compile(&definition.unpaced())
-        .map_err(|error| Error::invalid("definition", error.to_string()))?;
+        .map_err(|faults| Error::invalid("definition", format!("is not valid: {faults}")))?;
     let mut report = Report::default();
     let (mut after, mut listed) = (None, 0);
     while report.conversations < conversations && listed < LISTED {

@@ -8,7 +8,8 @@ use super::Failure;
 use super::administer::{At, chosen, with_app};
 use crate::app::replay_bot::{Answer, Difference, Report};
 use crate::app::{App, administration, replay_bot};
-use crate::bot::Bot;
+use crate::bot::faults::Faults;
+use crate::bot::{document, drafts};
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
 use crate::domain::event::BotVersion;
@@ -113,10 +114,11 @@ pub enum BotCommand {
 pub async fn run(command: BotCommand) -> Result<(), Failure> {
     match command {
         BotCommand::List { which } => {
-            with(which, async |app, account, _| list(&app, account)).await
+            let named = which.bot.is_some();
+            with(which, async |app, account, bot| list(&app, account, bot.filter(|_| named))).await
         }
         BotCommand::Check { file } => {
-            Bot::compile(&read(&file)?)?;
+            drafts::check(&read(&file)?).map_err(|faults| not_a_bot(&file, &faults))?;
             println!("{} is a bot", file.display());
             Ok(())
         }
@@ -137,8 +139,11 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
             let definition = file.as_deref().map(read).transpose()?;
             with(which, async |app, account, bot| {
                 let definition = match definition {
-                    Some(given) => given,
-                    None => draft(&app, account, bot)?,
+                    Some(given) => {
+                        let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+                        administration::as_draft(&tenant.account, bot, given)?
+                    }
+                    None => draft(&app, account, bot)?.into(),
                 };
                 tried(&app, account, bot, &definition, &gate).await.map(drop)
             })
@@ -217,9 +222,14 @@ fn default_bot(account: &Account) -> Option<BotId> {
 fn read(file: &Path) -> Result<Definition, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let definition = serde_json::from_str(&text);
-    Ok(definition
-        .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?)
+    document::read(&text).map_err(|faults| not_a_bot(file, &faults))
+}
+
+/// All that is wrong with a definition, line by line.
+fn not_a_bot(file: &Path, faults: &Faults) -> Failure {
+    let lines: Vec<_> =
+        faults.0.iter().map(|fault| format!("\n  {}: {}", fault.place, fault.problem)).collect();
+    format!("{} is not a bot's definition:{}", file.display(), lines.concat()).into()
 }
 
 /// A bot's draft.
@@ -277,10 +287,15 @@ fn shown(answer: &Answer) -> String {
     parts.join(", ")
 }
 
-fn list(app: &App, account: AccountId) -> Result<(), Failure> {
+/// Lists the bots of an account, or the one that is named.
+fn list(app: &App, account: AccountId, named: Option<BotId>) -> Result<(), Failure> {
     let tenant = app.accounts.get(account).ok_or("there is no such account")?;
     let default = default_bot(&tenant.account);
-    for (id, bot) in &tenant.account.bots {
+    if named.is_some_and(|bot| !tenant.account.bots.contains_key(&bot)) {
+        return Err(NO_BOT.into());
+    }
+    for (id, bot) in tenant.account.bots.iter().filter(|(id, _)| named.is_none_or(|it| it == **id))
+    {
         let versions: Vec<_> = bot.versions.keys().map(u32::to_string).collect();
         let deployed = bot.deployed.map_or("none".to_owned(), |version| version.to_string());
         let draft = if bot.draft.is_some() { "  a draft" } else { "" };

@@ -168,14 +168,7 @@ impl Compiler<'_> {
         if text.chars().count() > TEXT_MAX {
             self.found.add(place, format!("has more than {TEXT_MAX} characters"));
         }
-        self.read(place, text)
-    }
-
-    fn read(&mut self, place: &str, text: &str) -> Template {
-        Template::parse(text).unwrap_or_else(|problem| {
-            self.found.add(place, problem);
-            Template::default()
-        })
+        Template::read(text, place, &mut self.found)
     }
 
     fn maybe_words(&mut self, place: &str, text: Option<&Text>) -> Option<Words> {
@@ -188,7 +181,7 @@ impl Compiler<'_> {
         match text {
             Text::Plain(text) => {
                 self.found.text(place, text, most);
-                words.by_language.insert(default, self.read(place, text));
+                words.by_language.insert(default, Template::read(text, place, &mut self.found));
             }
             Text::Translated(texts) => {
                 if !texts.contains_key(&default) {
@@ -201,7 +194,8 @@ impl Compiler<'_> {
                 for (language, text) in texts {
                     let place = format!("{place}.{language}");
                     self.found.text(&place, text, most);
-                    words.by_language.insert(*language, self.read(&place, text));
+                    let text = Template::read(text, &place, &mut self.found);
+                    words.by_language.insert(*language, text);
                 }
             }
         }

@@ -29,6 +29,7 @@ use crate::domain::bot::flow::Definition;
 use crate::domain::language::Language;
 use crate::outside::Outside;
 
+pub(super) use self::answers::same;
 pub use self::demo::demo;
 
 /// What all calls of a turn may take: a bot must not be silent for longer.
