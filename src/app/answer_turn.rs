@@ -241,9 +241,15 @@ async fn listen(
                 tracing::warn!(%error, "a bot failed");
                 return End::Failed(FailureReason::BotFailed);
             }
-            Ok(None) if said.text.is_empty() => return End::Failed(FailureReason::BotFailed),
+            Ok(None) if said.text.is_empty() => {
+                tracing::warn!(bot = bot.name(), "a bot said nothing");
+                return End::Failed(FailureReason::BotFailed);
+            }
             Ok(None) => return End::Answered,
-            Err(_) => return End::Failed(FailureReason::TimedOut),
+            Err(_) => {
+                tracing::warn!(bot = bot.name(), "a bot took too long");
+                return End::Failed(FailureReason::TimedOut);
+            }
         }
     }
 }
