@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use ipnet::IpNet;
 
 use super::Failure;
-use super::administer::{At, chosen, with_app};
+use super::administer::{At, chosen, with_flags};
 use crate::app::replay_bot::{Answer, Difference, Report};
 use crate::app::{App, administration, replay_bot};
 use crate::bot::faults::Faults;
 use crate::bot::{document, drafts};
+use crate::config::Flags;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
 use crate::domain::event::BotVersion;
@@ -37,6 +39,9 @@ pub struct Gate {
     /// Let a model ask its upstream while it is tried; else such conversations are left out
     #[arg(long)]
     ask_upstream: bool,
+    /// A network that the model may be in although it is not public; may be given again
+    #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
+    allow_networks: Option<Vec<IpNet>>,
 }
 
 /// `parlor bot …`
@@ -137,7 +142,7 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
         }
         BotCommand::Replay { which, file, gate } => {
             let definition = file.as_deref().map(read).transpose()?;
-            with(which, async |app, account, bot| {
+            with_networks(which, gate.allow_networks.clone(), async |app, account, bot| {
                 let definition = match definition {
                     Some(given) => {
                         let tenant = app.accounts.get(account).ok_or("there is no such account")?;
@@ -151,7 +156,7 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
         }
         BotCommand::Deploy { which, file, gate, accept } => {
             let definition = file.as_deref().map(read).transpose()?;
-            with(which, async |app, account, bot| {
+            with_networks(which, gate.allow_networks.clone(), async |app, account, bot| {
                 let bot = match definition {
                     Some(new) => administration::draft_bot(&app, account, bot, new).await?,
                     None => bot.ok_or(NO_BOT)?,
@@ -201,7 +206,20 @@ async fn with<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    with_app(&which.at, async |app| {
+    with_networks(which, None, act).await
+}
+
+/// The same, where bots may call these networks.
+async fn with_networks<F>(
+    which: Which,
+    allow_networks: Option<Vec<IpNet>>,
+    act: impl FnOnce(std::sync::Arc<App>, AccountId, Option<BotId>) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let flags = Flags { storage: which.at.clone(), allow_networks, ..Flags::default() };
+    with_flags(flags, async |app| {
         let account = chosen(&app, which.account.as_deref())?;
         let tenant = app.accounts.get(account).ok_or("there is no such account")?;
         let bot = match &which.bot {
@@ -257,8 +275,11 @@ async fn tried(
         println!("  - {}", shown(was));
         println!("  + {}", shown(would_be));
     }
+    for failure in &report.failures {
+        println!("the bot failed: {failure}");
+    }
     if report.conversations > 0 {
-        let Report { conversations, turns, differences, left_out } = &report;
+        let Report { conversations, turns, differences, left_out, .. } = &report;
         println!(
             "{turns} turns of {conversations} conversations replayed: {} would be answered \
              otherwise, {} conversations were left out where the bot calls somebody",
