@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Variables one conversation may have.
 pub const COUNT_MAX: usize = 100;
 /// The longest name, its group included, in bytes.
-const NAME_MAX: usize = 80;
+pub const NAME_MAX: usize = 80;
 /// The longest value, in Unicode characters.
 pub const VALUE_MAX_CHARS: usize = 1_000;
 /// What the names of variables begin with (seed 002).
