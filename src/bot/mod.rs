@@ -142,6 +142,14 @@ impl Bot {
         }
     }
 
+    /// The language it answers a turn in, where it does not follow the asker's.
+    pub fn language_for(&self, turn: &Turn<'_>) -> Option<Language> {
+        match self {
+            Self::Flow(flow) => Some(flow.language_for(turn)),
+            Self::Faq(_) | Self::Llm(_) | Self::Remote(_) => None,
+        }
+    }
+
     /// How much of the conversation it wants to be told in a [`Turn`].
     pub fn wants(&self) -> Wants {
         match self {

@@ -11,6 +11,7 @@ use super::answers::Check;
 use super::graph::{Choice, Condition, Graph, Node, Place, Retry, Step, Words};
 use super::{calls, shape};
 use crate::domain::bot::flow::{self, Definition, Test, Text, Validation};
+use crate::domain::language::Language;
 use crate::domain::variables::Variables;
 
 const NAME_MAX: usize = 80;
@@ -36,7 +37,8 @@ const DEFINITION_BYTES: usize = 512 * 1024;
 pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
     let places: BTreeMap<String, Place> =
         definition.steps.keys().enumerate().map(|(place, id)| (id.clone(), place)).collect();
-    let mut compiler = Compiler { definition, places: &places, found: Found::default() };
+    let languages = BTreeSet::from([definition.default_language]);
+    let mut compiler = Compiler { definition, places: &places, languages, found: Found::default() };
     compiler.whole();
     let start = compiler.target("start", &definition.start);
     let nodes = definition.steps.iter().map(|(id, step)| {
@@ -44,12 +46,13 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
         Node { id: id.clone(), step }
     });
     let nodes: Vec<_> = nodes.collect();
-    let mut found = compiler.found;
+    let Compiler { mut found, languages, .. } = compiler;
     shape::check(definition, &mut found);
     found.none()?;
     Ok(Graph {
         name: definition.name.clone(),
         language: definition.default_language,
+        languages,
         pace_ms: definition.pace_ms,
         start,
         nodes,
@@ -60,6 +63,7 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
 pub(super) struct Compiler<'a> {
     definition: &'a Definition,
     places: &'a BTreeMap<String, Place>,
+    languages: BTreeSet<Language>,
     pub(super) found: Found,
 }
 
@@ -191,6 +195,7 @@ impl Compiler<'_> {
                 if texts.len() > LANGUAGES_MAX {
                     self.found.add(place, format!("has more than {LANGUAGES_MAX} languages"));
                 }
+                self.languages.extend(texts.keys());
                 for (language, text) in texts {
                     let place = format!("{place}.{language}");
                     self.found.text(&place, text, most);

@@ -58,6 +58,11 @@ impl Flow {
         self.graph.language
     }
 
+    /// The language it says a turn's texts in.
+    pub(super) fn language_for(&self, turn: &Turn<'_>) -> Language {
+        self.graph.language_for(turn)
+    }
+
     /// One turn, as it is made.
     pub(super) fn answer(
         &self,

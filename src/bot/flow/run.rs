@@ -56,13 +56,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(graph: Arc<Graph>, turn: &Turn<'_>) -> Self {
-        let scope = Scope::of(turn);
-        let language = scope.get("system.browserLanguage");
-        let language = language.and_then(|tag| Language::from_tag(tag).ok());
         Self {
-            language: language.unwrap_or(graph.language),
+            language: graph.language_for(turn),
             graph,
-            scope,
+            scope: Scope::of(turn),
             left: MESSAGE_MAX_CHARS,
             said: false,
             calls: 0,
