@@ -162,3 +162,27 @@ pub(super) fn is_json(response: &Response) -> bool {
     let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().ends_with("json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outside::Outside;
+
+    #[test]
+    fn a_header_of_the_authors_is_sent_instead_of_ours() {
+        let call = || {
+            let call = Outside::default().request(reqwest::Method::GET, "https://a.example/");
+            call.unwrap().header("Accept", "ours").bearer_auth("ours")
+        };
+        let theirs = BTreeMap::from([("accept", "theirs"), ("AUTHORIZATION", "theirs")]);
+        let theirs: BTreeMap<_, _> =
+            theirs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let sent = with_headers(call(), theirs.iter()).unwrap().build().unwrap();
+        for name in ["accept", "authorization"] {
+            let values: Vec<_> = sent.headers().get_all(name).iter().collect();
+            assert_eq!(values, ["theirs"], "{name}");
+        }
+        let broken = BTreeMap::from([("X-A".to_owned(), "a\nb".to_owned())]);
+        assert!(matches!(with_headers(call(), broken.iter()), Err(Error::Malformed(_))));
+    }
+}
