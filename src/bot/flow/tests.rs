@@ -243,7 +243,7 @@ fn a_value_leads_to_no_other_path() {
 proptest! {
     #[test]
     fn a_path_keeps_its_parts_whatever_its_values_are(
-        before in "[a.%2eE]{0,6}", value in "[.%2eE/a\\\\]{1,6}", after in "[a.%2eE]{0,6}",
+        before in "(\\.|%2[eE]|a){0,2}", value in "(\\.|%2e|/|a){1,2}", after in "(\\.|%2[eE]|a){0,2}",
     ) {
         let url = format!("https://shop.example/one/{before}{{{{conversation.id}}}}{after}/two");
         let mut talk = Talk::with(&calling(&url));
