@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use http::HeaderMap;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
@@ -170,14 +171,25 @@ pub async fn send(request: RequestBuilder) -> Result<Response, Error> {
     if status.is_success() {
         return Ok(response);
     }
-    let retry_after = response.headers().get("retry-after");
-    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let retry_after = retry_after(response.headers());
     let body = match tokio::time::timeout(CONNECT_TIMEOUT, read(response, 16 * 1024)).await {
         Ok(Ok(body)) => String::from_utf8_lossy(&body).trim().chars().take(EXCERPT).collect(),
         Ok(Err(_)) | Err(_) => String::new(),
     };
-    let retry_after = retry_after.map(Duration::from_secs);
     Err(Error::Status { status: status.as_u16(), body, retry_after })
+}
+
+/// How long an answer asks to be left alone: in seconds, or until a time (RFC 9110), which is
+/// counted from the time that the answer has, so that clocks which differ do no harm.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let after = header("retry-after")?;
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp());
+    let span = time(after)?.duration_since(time(header("date")?)?);
+    Some(Duration::try_from(span).unwrap_or_default())
 }
 
 /// Reads an answer's body, of at most `max` bytes.
@@ -285,6 +297,26 @@ mod tests {
         let home = Outside::new(vec!["127.0.0.0/8".parse().unwrap()]);
         assert_eq!(refused(&home, "http://[::ffff:127.0.0.1]/"), None);
         assert!(refused(&home, "http://[::1]/").is_some());
+    }
+
+    #[test]
+    fn a_pause_is_told_in_seconds_or_by_the_time_it_ends() {
+        let date = ("date", "Sat, 21 Nov 2026 12:00:00 GMT");
+        for (headers, seconds) in [
+            (&[("retry-after", " 3 ")][..], Some(3)),
+            (&[("retry-after", "Sat, 21 Nov 2026 12:00:05 GMT"), date], Some(5)),
+            (&[("retry-after", "Sat, 21 Nov 2026 11:59:00 GMT"), date], Some(0)),
+            (&[("retry-after", "Sat, 21 Nov 2026 12:00:05 GMT")], None),
+            (&[("retry-after", "soon"), date], None),
+            (&[("retry-after", "-1"), date], None),
+            (&[date], None),
+        ] {
+            let map = headers.iter().map(|(name, value)| {
+                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            });
+            let told = retry_after(&map.collect()).map(|after| after.as_secs());
+            assert_eq!(told, seconds, "{headers:?}");
+        }
     }
 
     #[test]

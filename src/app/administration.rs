@@ -6,8 +6,8 @@ use data_encoding::HEXLOWER;
 use url::Url;
 
 use super::{App, append, clock, secret};
-use crate::bot::{self, Bot};
-use crate::domain::account::{Agent, KeyKind, Settings};
+use crate::bot::drafts;
+use crate::domain::account::{Account, Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;
 use crate::domain::error::Fault;
 use crate::domain::event::{
@@ -146,15 +146,7 @@ pub async fn draft_bot(
         Some(bot) => bot,
         None => clock::mint(),
     };
-    // What was shown without its secrets keeps them when it comes back.
-    let known = bot.and_then(|bot| tenant.account.bots.get(&bot)).and_then(|bot| {
-        bot.draft.as_ref().or_else(|| bot.versions.last_key_value().map(|(_, last)| last))
-    });
-    let definition = match known {
-        Some(known) => definition.restored(known),
-        None => definition,
-    };
-    let definition = checked(definition)?;
+    let definition = as_draft(&tenant.account, bot, definition)?;
     append(
         app,
         account,
@@ -165,14 +157,35 @@ pub async fn draft_bot(
     Ok(bot_id)
 }
 
+/// A definition as it would be kept: with the secrets of the bot that it is for, where it was shown
+/// without them.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that would not be.
+pub fn as_draft(
+    account: &Account,
+    bot: Option<BotId>,
+    definition: Definition,
+) -> Result<Arc<Definition>> {
+    let known = bot.and_then(|bot| account.bots.get(&bot)).and_then(|bot| {
+        bot.draft.as_ref().or_else(|| bot.versions.last_key_value().map(|(_, last)| last))
+    });
+    checked(match known {
+        Some(known) => definition.restored(known),
+        None => definition,
+    })
+}
+
 /// Makes a bot's draft its next version, which answers the conversations that begin from now on.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no such account or bot, or no draft of it.
+/// [`Error::NotFound`] when there is no such account or bot, or no draft of it, [`Error::Invalid`] for
+/// a draft of an earlier time that would not be taken any more.
 pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<BotVersion> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     let bot = tenant.account.bots.get(&bot_id).ok_or(Error::NotFound("bot"))?;
-    let definition = bot.draft.clone().ok_or(Error::NotFound("draft of this bot"))?;
+    let draft = bot.draft.as_deref().cloned().ok_or(Error::NotFound("draft of this bot"))?;
+    let definition = checked(draft)?;
     let version = bot.versions.last_key_value().map_or(1, |(last, _)| last + 1);
     append(app, account, StreamKey::Account(account), vec![deployed(bot_id, version, definition)])
         .await?;
@@ -256,12 +269,8 @@ fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
 }
 
 fn checked(definition: Definition) -> Result<Arc<Definition>> {
-    Bot::compile(&definition).map_err(|error| match error {
-        bot::Error::Definition(faults) => {
-            Error::invalid("definition", format!("is not valid: {faults}"))
-        }
-        bot::Error::Upstream(_) => Error::Internal,
-    })?;
+    drafts::check_whole(&definition)
+        .map_err(|faults| Error::invalid("definition", format!("is not valid: {faults}")))?;
     Ok(definition.into())
 }
 

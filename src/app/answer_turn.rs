@@ -19,6 +19,7 @@ use crate::domain::event::{
     FailureReason, MessageInbound, MessageOutbound, ReplyDiscarded, ReplyFailed, ReplyStopped,
 };
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
+use crate::domain::language::Language;
 use crate::domain::message::{self, Author, Side};
 use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName};
@@ -116,7 +117,8 @@ async fn answer(
         person_available: agent.is_some(),
         background: &background,
     };
-    let mut said = Said { bot: Some((bot.clone(), version)), ..Said::default() };
+    let language = bot.language_for(&turn);
+    let mut said = Said { bot: Some((bot.clone(), version)), language, ..Said::default() };
     let end = listen(app, &bot, &turn, stop, &mut said, &writer).await;
     let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
     let appended = append(app, state, events).await?;
@@ -138,6 +140,8 @@ async fn answer(
 struct Said {
     /// Who says it; none where nobody can.
     bot: Option<(Arc<Bot>, BotVersion)>,
+    /// What it is said in, where that is not the asker's.
+    language: Option<Language>,
     text: String,
     intent: Option<String>,
     buttons: Vec<String>,
@@ -241,9 +245,15 @@ async fn listen(
                 tracing::warn!(%error, "a bot failed");
                 return End::Failed(FailureReason::BotFailed);
             }
-            Ok(None) if said.text.is_empty() => return End::Failed(FailureReason::BotFailed),
+            Ok(None) if said.text.is_empty() => {
+                tracing::warn!(bot = bot.name(), "a bot said nothing");
+                return End::Failed(FailureReason::BotFailed);
+            }
             Ok(None) => return End::Answered,
-            Err(_) => return End::Failed(FailureReason::TimedOut),
+            Err(_) => {
+                tracing::warn!(bot = bot.name(), "a bot took too long");
+                return End::Failed(FailureReason::TimedOut);
+            }
         }
     }
 }
@@ -328,7 +338,7 @@ fn outbound(
         channel: state.channel,
         author: Author::Bot { name },
         text: MessageText::from_bot(said.text),
-        language: asked.language,
+        language: said.language.unwrap_or(asked.language),
         in_reply_to: Some(asked.message_id),
         intent: said.intent,
         bot: said.bot.map(|(_, version)| version),

@@ -5,6 +5,8 @@
 //! bot that wants to call somebody is stopped there and its conversation left out from that message
 //! on, unless the caller lets it ask its upstream.
 
+use std::collections::BTreeSet;
+
 use futures_util::StreamExt;
 
 use super::{App, failed, list_conversations};
@@ -28,6 +30,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Conversations listed at once, and looked through in all.
 const PAGE: usize = 100;
 const LISTED: usize = 10_000;
+/// Reasons for breaking off that are told.
+const FAILURES: usize = 10;
 
 /// What a turn led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// Conversations that were left out from some message on: the bot wanted to call somebody.
     pub left_out: Vec<ConversationId>,
+    /// Why the bot broke off; each reason once, and no more than [`FAILURES`].
+    pub failures: BTreeSet<String>,
 }
 
 /// Replays the last conversations of an account, or of one of its bots, with a definition. `outside`
@@ -75,7 +81,7 @@ pub async fn replay(
     let person_available =
         app.accounts.get(account).is_some_and(|it| it.account.available_agent().is_some());
     let bot = Bot::compile(&definition.unpaced())
-        .map_err(|error| Error::invalid("definition", error.to_string()))?;
+        .map_err(|faults| Error::invalid("definition", format!("is not valid: {faults}")))?;
     let mut report = Report::default();
     let (mut after, mut listed) = (None, 0);
     while report.conversations < conversations && listed < LISTED {
@@ -137,7 +143,8 @@ impl Run<'_> {
             }
             if let Some(asked) = asked.filter(|_| for_bot) {
                 let previous = before.and_then(|state| state.language);
-                let Some(would_be) = self.answer(entry, asked, previous).await else {
+                let would_be = self.answer(entry, asked, previous, &mut report.failures).await;
+                let Some(would_be) = would_be else {
                     report.left_out.push(asked.conversation_id);
                     return;
                 };
@@ -164,6 +171,7 @@ impl Run<'_> {
         entry: &Recorded,
         asked: &MessageInbound,
         previous: Option<Language>,
+        failures: &mut BTreeSet<String>,
     ) -> Option<Answer> {
         let mut background = self.background.clone();
         background.conversation = Some(asked.conversation_id);
@@ -184,6 +192,7 @@ impl Run<'_> {
             background: &background,
         };
         let (mut answer, mut position) = (Answer::default(), None);
+        let mut failure = None;
         let mut steps = self.bot.answer(&turn, self.outside);
         let listening = async {
             while let Some(step) = steps.next().await {
@@ -196,13 +205,19 @@ impl Run<'_> {
                     Ok(Step::Position(step)) => position = Some(step),
                     Ok(Step::HandOver) => answer.handed_over = true,
                     Ok(Step::Intent(_) | Step::Resolve) => {}
-                    Err(_) => answer.failed = true,
+                    Err(error) => failure = Some(error.to_string()),
                 }
             }
         };
-        answer.failed |= tokio::time::timeout(PATIENCE, listening).await.is_err();
+        if tokio::time::timeout(PATIENCE, listening).await.is_err() {
+            failure = Some("it took too long".to_owned());
+        }
         if self.outside.was_asked() {
             return None;
+        }
+        answer.failed = failure.is_some();
+        if failures.len() < FAILURES {
+            failures.extend(failure);
         }
         self.background.position = position;
         Some(answer.settled(self.person_available))

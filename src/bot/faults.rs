@@ -33,6 +33,16 @@ impl Found {
         self.0.insert(Fault { place: place.into(), problem: problem.into() });
     }
 
+    /// Adds what was found before.
+    pub(super) fn extend(&mut self, faults: Faults) {
+        self.0.extend(faults.0);
+    }
+
+    /// Whether something is wrong at a place.
+    pub(super) fn is_at(&self, place: &str) -> bool {
+        self.0.iter().any(|fault| fault.place == place)
+    }
+
     /// Says so where a text is blank or has more than `most` characters.
     pub(super) fn text(&mut self, place: &str, text: &str, most: usize) {
         let length = text.chars().count();

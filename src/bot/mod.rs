@@ -3,6 +3,8 @@
 //! A bot turns one inbound message into a stream of steps. It knows nothing of logs, readers or
 //! accounts; `app::answer_turn` carries out what it says.
 
+pub mod document;
+pub mod drafts;
 pub mod faq;
 pub mod faults;
 pub mod flow;
@@ -25,7 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::variables::Variables;
 use crate::outside::{self, Outside};
 use faq::{Faq, Outcome};
-use faults::{Fault, Faults};
+use faults::Faults;
 use flow::Flow;
 use llm::Llm;
 use remote::Remote;
@@ -94,17 +96,8 @@ pub enum Step {
 /// Why a bot broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the definition is not valid: {0}")]
-    Definition(#[from] Faults),
     #[error("the upstream failed: {0}")]
     Upstream(#[from] outside::Error),
-}
-
-impl From<faq::DefinitionError> for Error {
-    fn from(error: faq::DefinitionError) -> Self {
-        let faq::DefinitionError { place, problem } = error;
-        Self::Definition(Faults(vec![Fault { place, problem }]))
-    }
 }
 
 /// A bot that is ready to answer.
@@ -124,11 +117,11 @@ pub enum Answer<'a> {
 }
 
 impl Bot {
-    /// Makes a bot of its definition.
+    /// Makes a bot of its definition. One that is new has [`drafts::check`] to pass besides.
     ///
     /// # Errors
     /// When the definition breaks its bounds; the error names the places.
-    pub fn compile(definition: &Definition) -> Result<Self, Error> {
+    pub fn compile(definition: &Definition) -> Result<Self, Faults> {
         match definition {
             Definition::Faq(definition) => Ok(Self::Faq(Box::new(Faq::compile(definition)?))),
             Definition::Flow(definition) => Ok(Self::Flow(Flow::compile(definition)?)),
@@ -146,6 +139,14 @@ impl Bot {
             Self::Flow(flow) => flow.default_language(),
             Self::Llm(llm) => llm.default_language(),
             Self::Remote(remote) => remote.default_language(),
+        }
+    }
+
+    /// The language it answers a turn in, where it does not follow the asker's.
+    pub fn language_for(&self, turn: &Turn<'_>) -> Option<Language> {
+        match self {
+            Self::Flow(flow) => Some(flow.language_for(turn)),
+            Self::Faq(_) | Self::Llm(_) | Self::Remote(_) => None,
         }
     }
 

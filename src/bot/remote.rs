@@ -148,9 +148,7 @@ impl Question {
         if let Some(secret) = &definition.secret {
             request = request.header("Parlor-Signature", self.signature(secret));
         }
-        for (name, value) in &definition.headers {
-            request = request.header(name, value);
-        }
+        let request = upstream::with_headers(request, definition.headers.iter())?;
         Ok(request.body(self.body.clone()))
     }
 

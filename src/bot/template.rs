@@ -2,6 +2,7 @@
 //!
 //! Names and defaults only: nothing is computed, and a value that looks like a template is none.
 
+use super::faults::Found;
 use crate::domain::variables::Variables;
 
 /// A text that was read once.
@@ -18,20 +19,22 @@ impl Template {
     /// Reads a text.
     ///
     /// # Errors
-    /// What is wrong with it, for its author.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut pieces = Vec::new();
+    /// All that is wrong with it, for its author.
+    pub(super) fn parse(text: &str) -> Result<Self, Vec<String>> {
+        let (mut pieces, mut problems) = (Vec::new(), Vec::new());
         let mut rest = text;
         while let Some((literal, after)) = rest.split_once("{{") {
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(literal.to_owned()));
             }
-            let (inside, after) =
-                after.split_once("}}").ok_or_else(|| "has {{ without }}".to_owned())?;
+            let Some((inside, after)) = after.split_once("}}") else {
+                problems.push("has {{ without }}".to_owned());
+                break;
+            };
             let (name, default) = inside.split_once('|').unwrap_or((inside, ""));
             let (name, default) = (name.trim(), default.trim());
             if !Variables::is_name(name) {
-                return Err(format!("{name:?} is no variable: {NAMES}"));
+                problems.push(format!("{name:?} is no variable: {NAMES}"));
             }
             pieces.push(Piece::Variable { name: name.to_owned(), default: default.to_owned() });
             rest = after;
@@ -39,7 +42,15 @@ impl Template {
         if !rest.is_empty() {
             pieces.push(Piece::Literal(rest.to_owned()));
         }
-        Ok(Self(pieces))
+        if problems.is_empty() { Ok(Self(pieces)) } else { Err(problems) }
+    }
+
+    /// Reads a text; one that is none is empty, and what is wrong with it is added.
+    pub(super) fn read(text: &str, place: &str, found: &mut Found) -> Self {
+        Self::parse(text).unwrap_or_else(|problems| {
+            problems.into_iter().for_each(|problem| found.add(place, problem));
+            Self::default()
+        })
     }
 
     /// The text with its values; a variable without one, or with a blank one, gives its default.
@@ -107,11 +118,15 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_told() {
-        assert_eq!(Template::parse("Hi {{contact.name"), Err("has {{ without }}".to_owned()));
+        let open = "has {{ without }}".to_owned();
+        assert_eq!(Template::parse("Hi {{contact.name"), Err(vec![open.clone()]));
         for name in ["", "name", "contact.", "1+1", "contact.name()"] {
-            let fault = Template::parse(&format!("{{{{{name}}}}}")).unwrap_err();
-            assert!(fault.contains("no variable"), "{fault}");
+            let faults = Template::parse(&format!("{{{{{name}}}}}")).unwrap_err();
+            assert!(faults[0].contains("no variable"), "{faults:?}");
         }
+        let all = Template::parse("{{one}} {{contact.two}} {{three}} {{").unwrap_err();
+        assert!(all[0].starts_with("\"one\"") && all[1].starts_with("\"three\""), "{all:?}");
+        assert_eq!(all[2..], [open]);
     }
 
     proptest! {

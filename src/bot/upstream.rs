@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
@@ -56,6 +57,22 @@ pub(super) fn check(
         found.add(place, "is no URL of http or https");
     }
     found.headers("headers", headers.iter());
+}
+
+/// A call with headers of its author's, each instead of the one of that name that we set.
+///
+/// # Errors
+/// For one that cannot be sent, such as one with a line break from a variable.
+pub(super) fn with_headers<'h>(
+    call: RequestBuilder,
+    headers: impl Iterator<Item = (&'h String, &'h String)>,
+) -> Result<RequestBuilder, Error> {
+    let headers = headers.map(|(name, value)| {
+        let read = HeaderName::from_bytes(name.as_bytes()).ok();
+        read.zip(HeaderValue::from_str(value).ok())
+            .ok_or_else(|| Error::Malformed(format!("the header {name} cannot be sent")))
+    });
+    Ok(call.headers(headers.collect::<Result<HeaderMap, _>>()?))
 }
 
 /// An answer on its way.
@@ -144,4 +161,28 @@ pub(super) fn events(response: Response) -> Events {
 pub(super) fn is_json(response: &Response) -> bool {
     let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().ends_with("json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outside::Outside;
+
+    #[test]
+    fn a_header_of_the_authors_is_sent_instead_of_ours() {
+        let call = || {
+            let call = Outside::default().request(reqwest::Method::GET, "https://a.example/");
+            call.unwrap().header("Accept", "ours").bearer_auth("ours")
+        };
+        let theirs = BTreeMap::from([("accept", "theirs"), ("AUTHORIZATION", "theirs")]);
+        let theirs: BTreeMap<_, _> =
+            theirs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let sent = with_headers(call(), theirs.iter()).unwrap().build().unwrap();
+        for name in ["accept", "authorization"] {
+            let values: Vec<_> = sent.headers().get_all(name).iter().collect();
+            assert_eq!(values, ["theirs"], "{name}");
+        }
+        let broken = BTreeMap::from([("X-A".to_owned(), "a\nb".to_owned())]);
+        assert!(matches!(with_headers(call(), broken.iter()), Err(Error::Malformed(_))));
+    }
 }

@@ -14,6 +14,9 @@ use super::text::{Email, PersonName, Phone};
 use super::time::Timestamp;
 use super::variables::Variables;
 
+/// The variables that a contact tells of itself; no bot's to set.
+pub const TOLD: [&str; 3] = ["contact.name", "contact.email", "contact.phone"];
+
 /// A person who chats, as of `last_seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
@@ -92,9 +95,12 @@ impl Contact {
         }
     }
 
-    /// Tells a bot who this is: `contact.name`, `contact.email` and `contact.phone`.
+    /// Tells a bot who this is, as far as that is known: [`TOLD`]. A name that was made up for who
+    /// gave none is not told, so that a bot can tell the two apart.
     pub fn tell(&self, variables: &mut Variables) {
-        variables.set("contact.name", self.name.as_str());
+        if self.name != PersonName::guest(self.id) {
+            variables.set("contact.name", self.name.as_str());
+        }
         if let Some(email) = &self.email {
             variables.set("contact.email", email.as_str());
         }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::language::Language;
+
 /// Variables one conversation may have.
 pub const COUNT_MAX: usize = 100;
 /// The longest name, its group included, in bytes.
-const NAME_MAX: usize = 80;
+pub const NAME_MAX: usize = 80;
 /// The longest value, in Unicode characters.
 pub const VALUE_MAX_CHARS: usize = 1_000;
 /// What the names of variables begin with (seed 002).
@@ -35,6 +37,11 @@ impl Variables {
 
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// The language of `system.browserLanguage`, where that names one.
+    pub fn browser_language(&self) -> Option<Language> {
+        Language::from_tag(self.get("system.browserLanguage")?).ok()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -105,6 +112,17 @@ mod tests {
         for name in ["", "timezone", "system.", "other.x", "contact.a b", "contact.é", &long] {
             assert!(!Variables::is_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_browsers_language_is_that_of_its_tag() {
+        let of = |tag: &str| {
+            let mut variables = Variables::default();
+            variables.set("system.browserLanguage", tag);
+            variables.browser_language().map(|language| language.to_string())
+        };
+        assert_eq!((of("de-DE"), of("*")), (Some("de".to_owned()), None));
+        assert_eq!(Variables::default().browser_language(), None);
     }
 
     #[test]

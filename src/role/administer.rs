@@ -136,7 +136,17 @@ pub(super) async fn with_app<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let flags = Flags { storage: at.clone(), ..Flags::default() };
+    with_flags(Flags { storage: at.clone(), ..Flags::default() }, act).await
+}
+
+/// The same, with more of the settings.
+pub(super) async fn with_flags<T, F>(
+    flags: Flags,
+    act: impl FnOnce(std::sync::Arc<App>) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
     let app = serve::open(&Config::load(&flags)?, false).await?;
     let outcome = act(app.clone()).await;
     app.engine.close().await;
@@ -217,22 +227,28 @@ fn merged(settings: &Settings, change: Value) -> Result<Settings, Failure> {
             other => *target = other,
         }
     }
-    /// The first name of a change that is no setting.
-    fn unknown(change: &Value, kept: &Value, path: &str) -> Option<String> {
-        let fields = change.as_object()?.iter().filter(|(_, value)| !value.is_null());
-        fields.map(|(name, value)| (format!("{path}{name}"), value, &kept[name])).find_map(
-            |(path, value, kept)| {
-                if kept.is_null() { Some(path) } else { unknown(value, kept, &format!("{path}.")) }
-            },
-        )
+    /// The first thing in a change that the schema of settings has not. A list where settings
+    /// belong would be read as settings that are all left out.
+    fn wrong(change: &Value, schema: &Value, path: &str) -> Option<String> {
+        let known = schema["properties"].as_object()?;
+        let Value::Object(fields) = change else {
+            let place = if path.is_empty() { "the change" } else { path };
+            return (!change.is_null()).then(|| format!("{place} is no JSON object"));
+        };
+        fields.iter().find_map(|(name, value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match known.get(name) {
+                Some(schema) => wrong(value, schema, &path),
+                None => Some(format!("there is no setting {path}")),
+            }
+        })
+    }
+    if let Some(problem) = wrong(&change, schemars::schema_for!(Settings).as_value(), "") {
+        return Err(problem.into());
     }
     let mut whole = serde_json::to_value(settings)?;
-    merge(&mut whole, change.clone());
-    let merged: Settings = serde_json::from_value(whole)?;
-    match unknown(&change, &serde_json::to_value(&merged)?, "") {
-        Some(name) => Err(format!("there is no setting {name}").into()),
-        None => Ok(merged),
-    }
+    merge(&mut whole, change);
+    Ok(serde_json::from_value(whole)?)
 }
 
 /// Does what `parlor key …` says.
@@ -294,12 +310,21 @@ mod tests {
         assert_eq!(changed.limits.widget_read, Some(7));
         let more = merged(&changed, json!({ "limits": { "widget_send": 8 } })).expect("settings");
         assert_eq!((more.limits.widget_read, more.limits.widget_send), (Some(7), Some(8)));
-        for wrong in [
-            json!({ "colour": "red" }),
-            json!({ "limits": { "widget": 7 } }),
-            json!({ "credits": "x" }),
+        let none = json!({ "limits": { "widget_send": null, "widget_read": null } });
+        assert_eq!(merged(&more, none).expect("settings").limits, Default::default());
+        let same = json!({ "limits": { "chataibot": null }, "look": {} });
+        assert_eq!(merged(&settings, same).expect("settings"), settings);
+        for (wrong, told) in [
+            (json!({ "colour": "red" }), "no setting colour"),
+            (json!({ "colour": null }), "no setting colour"),
+            (json!({ "limits": { "widget": 7 } }), "no setting limits.widget"),
+            (json!({ "look": { "title": "x" } }), "no setting look.title"),
+            (json!({ "credits": "x" }), "invalid type"),
+            (json!([]), "the change is no JSON object"),
+            (json!({ "limits": [] }), "limits is no JSON object"),
         ] {
-            assert!(merged(&settings, wrong.clone()).is_err(), "{wrong}");
+            let error = merged(&settings, wrong.clone()).expect_err("refused").to_string();
+            assert!(error.contains(told), "{wrong}: {error}");
         }
     }
 }

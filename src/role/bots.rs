@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use ipnet::IpNet;
 
 use super::Failure;
-use super::administer::{At, chosen, with_app};
+use super::administer::{At, chosen, with_flags};
 use crate::app::replay_bot::{Answer, Difference, Report};
 use crate::app::{App, administration, replay_bot};
-use crate::bot::Bot;
+use crate::bot::faults::Faults;
+use crate::bot::{document, drafts};
+use crate::config::Flags;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
 use crate::domain::event::BotVersion;
@@ -36,6 +39,9 @@ pub struct Gate {
     /// Let a model ask its upstream while it is tried; else such conversations are left out
     #[arg(long)]
     ask_upstream: bool,
+    /// A network that the model may be in although it is not public; may be given again
+    #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
+    allow_networks: Option<Vec<IpNet>>,
 }
 
 /// `parlor bot …`
@@ -113,10 +119,11 @@ pub enum BotCommand {
 pub async fn run(command: BotCommand) -> Result<(), Failure> {
     match command {
         BotCommand::List { which } => {
-            with(which, async |app, account, _| list(&app, account)).await
+            let named = which.bot.is_some();
+            with(which, async |app, account, bot| list(&app, account, bot.filter(|_| named))).await
         }
         BotCommand::Check { file } => {
-            Bot::compile(&read(&file)?)?;
+            drafts::check(&read(&file)?).map_err(|faults| not_a_bot(&file, &faults))?;
             println!("{} is a bot", file.display());
             Ok(())
         }
@@ -135,10 +142,13 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
         }
         BotCommand::Replay { which, file, gate } => {
             let definition = file.as_deref().map(read).transpose()?;
-            with(which, async |app, account, bot| {
+            with_networks(which, gate.allow_networks.clone(), async |app, account, bot| {
                 let definition = match definition {
-                    Some(given) => given,
-                    None => draft(&app, account, bot)?,
+                    Some(given) => {
+                        let tenant = app.accounts.get(account).ok_or("there is no such account")?;
+                        administration::as_draft(&tenant.account, bot, given)?
+                    }
+                    None => draft(&app, account, bot)?.into(),
                 };
                 tried(&app, account, bot, &definition, &gate).await.map(drop)
             })
@@ -146,7 +156,7 @@ pub async fn run(command: BotCommand) -> Result<(), Failure> {
         }
         BotCommand::Deploy { which, file, gate, accept } => {
             let definition = file.as_deref().map(read).transpose()?;
-            with(which, async |app, account, bot| {
+            with_networks(which, gate.allow_networks.clone(), async |app, account, bot| {
                 let bot = match definition {
                     Some(new) => administration::draft_bot(&app, account, bot, new).await?,
                     None => bot.ok_or(NO_BOT)?,
@@ -196,7 +206,20 @@ async fn with<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    with_app(&which.at, async |app| {
+    with_networks(which, None, act).await
+}
+
+/// The same, where bots may call these networks.
+async fn with_networks<F>(
+    which: Which,
+    allow_networks: Option<Vec<IpNet>>,
+    act: impl FnOnce(std::sync::Arc<App>, AccountId, Option<BotId>) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let flags = Flags { storage: which.at.clone(), allow_networks, ..Flags::default() };
+    with_flags(flags, async |app| {
         let account = chosen(&app, which.account.as_deref())?;
         let tenant = app.accounts.get(account).ok_or("there is no such account")?;
         let bot = match &which.bot {
@@ -217,9 +240,14 @@ fn default_bot(account: &Account) -> Option<BotId> {
 fn read(file: &Path) -> Result<Definition, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let definition = serde_json::from_str(&text);
-    Ok(definition
-        .map_err(|error| format!("{} is not a bot's definition: {error}", file.display()))?)
+    document::read(&text).map_err(|faults| not_a_bot(file, &faults))
+}
+
+/// All that is wrong with a definition, line by line.
+fn not_a_bot(file: &Path, faults: &Faults) -> Failure {
+    let lines: Vec<_> =
+        faults.0.iter().map(|fault| format!("\n  {}: {}", fault.place, fault.problem)).collect();
+    format!("{} is not a bot's definition:{}", file.display(), lines.concat()).into()
 }
 
 /// A bot's draft.
@@ -247,8 +275,11 @@ async fn tried(
         println!("  - {}", shown(was));
         println!("  + {}", shown(would_be));
     }
+    for failure in &report.failures {
+        println!("the bot failed: {failure}");
+    }
     if report.conversations > 0 {
-        let Report { conversations, turns, differences, left_out } = &report;
+        let Report { conversations, turns, differences, left_out, .. } = &report;
         println!(
             "{turns} turns of {conversations} conversations replayed: {} would be answered \
              otherwise, {} conversations were left out where the bot calls somebody",
@@ -277,10 +308,15 @@ fn shown(answer: &Answer) -> String {
     parts.join(", ")
 }
 
-fn list(app: &App, account: AccountId) -> Result<(), Failure> {
+/// Lists the bots of an account, or the one that is named.
+fn list(app: &App, account: AccountId, named: Option<BotId>) -> Result<(), Failure> {
     let tenant = app.accounts.get(account).ok_or("there is no such account")?;
     let default = default_bot(&tenant.account);
-    for (id, bot) in &tenant.account.bots {
+    if named.is_some_and(|bot| !tenant.account.bots.contains_key(&bot)) {
+        return Err(NO_BOT.into());
+    }
+    for (id, bot) in tenant.account.bots.iter().filter(|(id, _)| named.is_none_or(|it| it == **id))
+    {
         let versions: Vec<_> = bot.versions.keys().map(u32::to_string).collect();
         let deployed = bot.deployed.map_or("none".to_owned(), |version| version.to_string());
         let draft = if bot.draft.is_some() { "  a draft" } else { "" };

@@ -101,7 +101,7 @@ impl<T: ToJSON> ToJSON for Field<T> {
     }
 }
 
-/// A text, a number or a boolean, as the documents say; what came is judged later.
+/// A text, a number, a boolean or null, as the documents say; what came is judged later.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scalar(pub(super) Value);
 
@@ -117,7 +117,7 @@ impl Type for Scalar {
     fn schema_ref() -> MetaSchemaRef {
         let one = |name| MetaSchemaRef::Inline(Box::new(MetaSchema::new(name)));
         let any_of = ["string", "number", "boolean"].map(one).into();
-        MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, ..MetaSchema::ANY }))
+        MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, nullable: true, ..MetaSchema::ANY }))
     }
 
     fn as_raw_value(&self) -> Option<&Self> {

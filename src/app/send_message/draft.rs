@@ -90,7 +90,14 @@ impl Draft {
             _ => (false, go_on(&mut events, &thread, command)),
         };
         let previous = thread.state.as_ref().and_then(|state| state.language);
-        let default = bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language());
+        let variables = match (&thread.state, &command.to) {
+            (Some(state), _) => Some(&state.variables),
+            (None, To::New(opening)) => Some(&opening.variables),
+            (None, To::Conversation(_)) => None,
+        };
+        let default = variables.and_then(Variables::browser_language).unwrap_or_else(|| {
+            bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language())
+        });
         let language = language::detect(command.text.as_str(), previous, default);
         let inbound = events.len();
         events.push(Body::MessageInbound(MessageInbound {

@@ -1,11 +1,12 @@
 //! What a definition must keep to, checked before it is compiled.
 //!
 //! The bounds keep one account's bot from costing another's: they limit what compiling takes and
-//! what the index holds. An error names the faulty place as a path into the document, so that an
-//! editor can jump to it; the first fault is reported.
+//! what the index holds. A fault names its place as a path into the document, so that an editor can
+//! jump to it.
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::super::faults::{Faults, Found};
 use super::{Definition, words::Words};
 use crate::domain::language::Language;
 
@@ -20,110 +21,79 @@ const ANSWER: usize = 4_000;
 /// All phrases of a definition together: what bounds compiling and the index.
 const TOTAL_PHRASES: usize = 5_000;
 
-/// Says what is wrong with a definition, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
-pub struct DefinitionError {
-    /// The faulty place, such as `intents[3].answers`.
-    pub place: String,
-    /// What is wrong there, for the definition's author.
-    pub problem: String,
-}
-
 /// Checks all bounds.
 ///
 /// # Errors
-/// The first fault found, in the order of the document.
-pub(super) fn check(definition: &Definition) -> Result<(), DefinitionError> {
-    text("name", &definition.name, NAME)?;
-    if definition.pace_ms > PACE_MS {
-        return fault("pace_ms", format!("is more than {PACE_MS}"));
-    }
-    count("intents", definition.intents.len(), 1, INTENTS)?;
+/// All faults, sorted by their places.
+pub(super) fn check(definition: &Definition) -> Result<(), Faults> {
+    let mut found = Found::default();
+    found.text("name", &definition.name, NAME);
+    found.number("pace_ms", definition.pace_ms, 0, PACE_MS);
+    count(&mut found, "intents", definition.intents.len(), 1, INTENTS);
     let default = definition.default_language;
     let mut names = HashSet::new();
     let mut total = 0;
     for (i, intent) in definition.intents.iter().enumerate() {
         let place = format!("intents[{i}]");
-        text(&format!("{place}.name"), &intent.name, INTENT_NAME)?;
+        let name = format!("{place}.name");
+        found.text(&name, &intent.name, INTENT_NAME);
         if !names.insert(intent.name.as_str()) {
-            let problem = format!("another intent is also called {:?}", intent.name);
-            return fault(format!("{place}.name"), problem);
+            found.add(name, format!("another intent is also called {:?}", intent.name));
         }
-        total += phrases(&format!("{place}.examples"), &intent.examples)?;
+        let examples = format!("{place}.examples");
+        total += phrases(&mut found, &examples, &intent.examples);
         if intent.examples.values().all(Vec::is_empty) {
-            return fault(format!("{place}.examples"), "has no phrase");
+            found.add(examples, "has no phrase");
         }
-        answers(&format!("{place}.answers"), &intent.answers, default)?;
+        answers(&mut found, &format!("{place}.answers"), &intent.answers, default);
     }
-    total += phrases("handover.phrases", &definition.handover.phrases)?;
+    total += phrases(&mut found, "handover.phrases", &definition.handover.phrases);
     if total > TOTAL_PHRASES {
-        return fault("intents", format!("have {total} phrases, more than {TOTAL_PHRASES}"));
+        found.add("intents", format!("have {total} phrases, more than {TOTAL_PHRASES}"));
     }
-    answers("fallback", &definition.fallback, default)
+    answers(&mut found, "fallback", &definition.fallback, default);
+    found.none()
 }
 
-fn phrases(
-    place: &str,
-    phrases: &BTreeMap<Language, Vec<String>>,
-) -> Result<usize, DefinitionError> {
-    count(place, phrases.len(), 0, LANGUAGES)?;
+fn phrases(found: &mut Found, place: &str, phrases: &BTreeMap<Language, Vec<String>>) -> usize {
+    count(found, place, phrases.len(), 0, LANGUAGES);
     let mut total = 0;
     for (language, phrases) in phrases {
         let place = format!("{place}.{language}");
-        count(&place, phrases.len(), 0, PHRASES)?;
+        count(found, &place, phrases.len(), 0, PHRASES);
         for (i, phrase) in phrases.iter().enumerate() {
             let place = format!("{place}[{i}]");
-            text(&place, phrase, PHRASE)?;
-            if Words::read(phrase).is_empty() {
-                return fault(place, "has no word to be recognised by");
+            found.text(&place, phrase, PHRASE);
+            if !phrase.trim().is_empty() && Words::read(phrase).is_empty() {
+                found.add(place, "has no word to be recognised by");
             }
         }
         total += phrases.len();
     }
-    Ok(total)
+    total
 }
 
 fn answers(
+    found: &mut Found,
     place: &str,
     answers: &BTreeMap<Language, String>,
     default: Language,
-) -> Result<(), DefinitionError> {
-    count(place, answers.len(), 0, LANGUAGES)?;
+) {
+    count(found, place, answers.len(), 0, LANGUAGES);
     for (language, answer) in answers {
-        text(&format!("{place}.{language}"), answer, ANSWER)?;
+        found.text(&format!("{place}.{language}"), answer, ANSWER);
     }
-    if answers.contains_key(&default) {
-        Ok(())
-    } else {
-        fault(place, format!("has no text in the default language, {default}"))
+    if !answers.contains_key(&default) {
+        found.add(place, format!("has no text in the default language, {default}"));
     }
 }
 
-fn text(place: &str, text: &str, most: usize) -> Result<(), DefinitionError> {
-    if text.trim().is_empty() {
-        return fault(place, "is empty");
-    }
-    match text.chars().count() {
-        length if length > most => {
-            fault(place, format!("has {length} characters, more than {most}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn count(place: &str, count: usize, least: usize, most: usize) -> Result<(), DefinitionError> {
+fn count(found: &mut Found, place: &str, count: usize, least: usize, most: usize) {
     if count < least {
-        fault(place, "is empty")
+        found.add(place, "is empty");
     } else if count > most {
-        fault(place, format!("has {count} entries, more than {most}"))
-    } else {
-        Ok(())
+        found.add(place, format!("has {count} entries, more than {most}"));
     }
-}
-
-fn fault<T>(place: impl Into<String>, problem: impl Into<String>) -> Result<T, DefinitionError> {
-    Err(DefinitionError { place: place.into(), problem: problem.into() })
 }
 
 #[cfg(test)]
@@ -160,7 +130,7 @@ mod tests {
     fn each_bound_names_its_place() {
         let en = Language::ENGLISH;
         assert_eq!(fault_of(|d| d.name = " ".into()), "name: is empty");
-        assert_eq!(fault_of(|d| d.pace_ms = 1_001), "pace_ms: is more than 1000");
+        assert_eq!(fault_of(|d| d.pace_ms = 1_001), "pace_ms: is 1001, not from 0 to 1000");
         assert_eq!(fault_of(|d| d.intents.clear()), "intents: is empty");
         assert_eq!(fault_of(|d| d.intents[1].name.clear()), "intents[1].name: is empty");
         assert_eq!(
@@ -190,5 +160,18 @@ mod tests {
             fault_of(|d| d.intents[0].examples.get_mut(&en).unwrap().resize(201, "a b".into()))
                 .starts_with("intents[0].examples.en: has 201 entries")
         );
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let faults = fault_of(|d| {
+            d.name.clear();
+            d.intents[1].examples.clear();
+            d.intents[2].answers.clear();
+            d.fallback.clear();
+        });
+        for place in ["name: ", "intents[1].examples: ", "intents[2].answers: ", "fallback: "] {
+            assert!(faults.contains(place), "{place}{faults}");
+        }
     }
 }

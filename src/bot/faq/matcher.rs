@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use super::super::faults::Faults;
 use super::{
-    Definition,
-    bounds::{self, DefinitionError},
+    Definition, bounds,
     handover::Phrases,
     index::{Example, Hit, Index, IntentId, Question},
     words::Words,
@@ -83,8 +83,8 @@ impl Faq {
     /// Checks a definition and builds the bot.
     ///
     /// # Errors
-    /// [`DefinitionError`] names the first place that breaks a bound.
-    pub fn compile(definition: &Definition) -> Result<Faq, DefinitionError> {
+    /// All places that break a bound.
+    pub fn compile(definition: &Definition) -> Result<Faq, Faults> {
         bounds::check(definition)?;
         let mut phrases: Vec<(Example, &str)> = Vec::new();
         for (intent, data) in (0..).zip(&definition.intents) {

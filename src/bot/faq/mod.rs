@@ -26,7 +26,6 @@ mod evaluation;
 pub use crate::domain::bot::faq::{Definition, Handover, Intent};
 
 pub use self::{
-    bounds::DefinitionError,
     demo::demo,
     matcher::{Answer, Faq, Outcome},
     pieces::pieces,

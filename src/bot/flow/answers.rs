@@ -39,14 +39,18 @@ impl Check {
             Self::Phone => text.parse::<Phone>().ok().map(|phone| phone.to_string()),
             Self::Date => date(text).map(|date| date.to_string()),
             Self::Choice { options } => options.iter().find(|option| same(option, text)).cloned(),
-            Self::File => files.first().map(|file| file.filename.clone()),
+            // A caller whose files are elsewhere sends the address of one.
+            Self::File => match files.first() {
+                Some(file) => Some(file.filename.clone()),
+                None => Self::Url.accept(text, files),
+            },
             Self::Url => outside::is_url(text).then(|| text.to_owned()),
         }
     }
 }
 
 /// Whether two texts are the same but for case and surrounding space.
-pub(super) fn same(one: &str, other: &str) -> bool {
+pub(in crate::bot) fn same(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_an_answer_by_its_name() {
+    fn a_file_is_an_answer_by_its_name_or_its_address() {
         let file = Attachment {
             filename: "invoice.pdf".into(),
             size: 1,
@@ -128,8 +132,10 @@ mod tests {
             sha256: String::new(),
             key: String::new(),
         };
-        let kept = Check::File.accept("see the file", &[file]);
-        assert_eq!(kept.as_deref(), Some("invoice.pdf"));
+        let accepted = Check::File.accept("see the file", &[file]);
+        assert_eq!(accepted.as_deref(), Some("invoice.pdf"));
+        let elsewhere = "https://files.example/a.pdf";
+        assert_eq!(kept(&Check::File, elsewhere).as_deref(), Some(elsewhere));
     }
 
     proptest! {

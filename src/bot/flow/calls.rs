@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::scope::Scope;
 use super::super::template::Template;
+use super::super::upstream;
 use super::compile::Compiler;
 use super::graph::{Body, Call};
 use crate::domain::bot::flow::{Http, Method};
@@ -125,17 +126,26 @@ pub(super) struct Request {
 }
 
 impl Call {
-    pub(super) fn request(&self, scope: &Scope) -> Request {
+    /// The call with the values of a turn.
+    ///
+    /// # Errors
+    /// When a value would lead to another path than the one that is written.
+    pub(super) fn request(&self, scope: &Scope) -> Result<Request, Error> {
         let value = |name: &str| scope.get(name);
         let encode = |value: &str, url: &mut String| url.extend(utf8_percent_encode(value, VALUE));
+        let url = self.url.render_with(value, encode);
+        let plain = self.url.render_with(value, |_, url| url.push('x'));
+        if moves(&url, &plain) {
+            return Err(Error::Malformed("a value in the path is no name of its own".to_owned()));
+        }
         let headers = self.headers.iter();
-        Request {
+        Ok(Request {
             method: self.method,
-            url: self.url.render_with(value, encode),
+            url,
             headers: headers.map(|(name, text)| (name.clone(), text.render(value))).collect(),
             body: self.body.as_ref().map(|body| body.write(scope)),
             timeout: Duration::from_millis(self.timeout_ms),
-        }
+        })
     }
 
     /// What an answer sets.
@@ -149,7 +159,23 @@ impl Call {
     }
 }
 
-/// Sends a call in at most `left`; gives the JSON of its answer, null where it has none.
+/// Whether values make a segment of a path `.` or `..`, which lead elsewhere and which no encoding
+/// keeps from it: whoever reads a URL takes `%2e` for a dot. `plain` is the same URL with harmless
+/// values; what its author has written is theirs.
+fn moves(url: &str, plain: &str) -> bool {
+    fn segments(url: &str) -> impl Iterator<Item = &str> {
+        // Readers of URLs take a backslash for a slash.
+        url.split(['?', '#']).next().unwrap_or_default().split(['/', '\\'])
+    }
+    fn is_dots(segment: &str) -> bool {
+        // Readers of URLs leave these out.
+        let read: String = segment.chars().filter(|c| !"\t\n\r".contains(*c)).collect();
+        [".", ".."].contains(&read.to_ascii_lowercase().replace("%2e", ".").as_str())
+    }
+    segments(url).zip(segments(plain)).any(|(with, plain)| with != plain && is_dots(with))
+}
+
+/// Sends a call in at most `left`; gives the JSON of its answer, null where that is empty.
 pub(super) async fn send(
     outside: &Outside,
     request: Request,
@@ -162,13 +188,9 @@ pub(super) async fn send(
         Method::Patch => reqwest::Method::PATCH,
         Method::Delete => reqwest::Method::DELETE,
     };
-    let mut call = outside.request(method, &request.url)?.header("Accept", "application/json");
-    for (name, value) in &request.headers {
-        // A value with a line break from a variable is no header.
-        let value = http::HeaderValue::from_str(value)
-            .map_err(|_| Error::Malformed(format!("the header {name} cannot be sent")))?;
-        call = call.header(name, value);
-    }
+    let call = outside.request(method, &request.url)?.header("Accept", "application/json");
+    let headers = request.headers.iter().map(|(name, value)| (name, value));
+    let mut call = upstream::with_headers(call, headers)?;
     if let Some(body) = &request.body {
         call = call.json(body);
     }

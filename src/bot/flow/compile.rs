@@ -11,6 +11,7 @@ use super::answers::Check;
 use super::graph::{Choice, Condition, Graph, Node, Place, Retry, Step, Words};
 use super::{calls, shape};
 use crate::domain::bot::flow::{self, Definition, Test, Text, Validation};
+use crate::domain::language::Language;
 use crate::domain::variables::Variables;
 
 const NAME_MAX: usize = 80;
@@ -36,7 +37,8 @@ const DEFINITION_BYTES: usize = 512 * 1024;
 pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
     let places: BTreeMap<String, Place> =
         definition.steps.keys().enumerate().map(|(place, id)| (id.clone(), place)).collect();
-    let mut compiler = Compiler { definition, places: &places, found: Found::default() };
+    let languages = BTreeSet::from([definition.default_language]);
+    let mut compiler = Compiler { definition, places: &places, languages, found: Found::default() };
     compiler.whole();
     let start = compiler.target("start", &definition.start);
     let nodes = definition.steps.iter().map(|(id, step)| {
@@ -44,12 +46,13 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
         Node { id: id.clone(), step }
     });
     let nodes: Vec<_> = nodes.collect();
-    let mut found = compiler.found;
+    let Compiler { mut found, languages, .. } = compiler;
     shape::check(definition, &mut found);
     found.none()?;
     Ok(Graph {
         name: definition.name.clone(),
         language: definition.default_language,
+        languages,
         pace_ms: definition.pace_ms,
         start,
         nodes,
@@ -60,6 +63,7 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
 pub(super) struct Compiler<'a> {
     definition: &'a Definition,
     places: &'a BTreeMap<String, Place>,
+    languages: BTreeSet<Language>,
     pub(super) found: Found,
 }
 
@@ -168,14 +172,7 @@ impl Compiler<'_> {
         if text.chars().count() > TEXT_MAX {
             self.found.add(place, format!("has more than {TEXT_MAX} characters"));
         }
-        self.read(place, text)
-    }
-
-    fn read(&mut self, place: &str, text: &str) -> Template {
-        Template::parse(text).unwrap_or_else(|problem| {
-            self.found.add(place, problem);
-            Template::default()
-        })
+        Template::read(text, place, &mut self.found)
     }
 
     fn maybe_words(&mut self, place: &str, text: Option<&Text>) -> Option<Words> {
@@ -188,7 +185,7 @@ impl Compiler<'_> {
         match text {
             Text::Plain(text) => {
                 self.found.text(place, text, most);
-                words.by_language.insert(default, self.read(place, text));
+                words.by_language.insert(default, Template::read(text, place, &mut self.found));
             }
             Text::Translated(texts) => {
                 if !texts.contains_key(&default) {
@@ -198,10 +195,12 @@ impl Compiler<'_> {
                 if texts.len() > LANGUAGES_MAX {
                     self.found.add(place, format!("has more than {LANGUAGES_MAX} languages"));
                 }
+                self.languages.extend(texts.keys());
                 for (language, text) in texts {
                     let place = format!("{place}.{language}");
                     self.found.text(&place, text, most);
-                    words.by_language.insert(*language, self.read(&place, text));
+                    let text = Template::read(text, &place, &mut self.found);
+                    words.by_language.insert(*language, text);
                 }
             }
         }

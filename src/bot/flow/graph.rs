@@ -1,10 +1,11 @@
 //! A flow made ready: steps by number, texts and patterns read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 use serde_json::Value;
 
+use super::super::Turn;
 use super::super::template::Template;
 use super::answers::Check;
 use crate::domain::bot::flow::{Method, Test};
@@ -17,10 +18,20 @@ pub(super) type Place = usize;
 pub(super) struct Graph {
     pub(super) name: String,
     pub(super) language: Language,
+    /// All that something is written in.
+    pub(super) languages: BTreeSet<Language>,
     pub(super) pace_ms: u64,
     pub(super) start: Place,
     pub(super) nodes: Vec<Node>,
     pub(super) places: BTreeMap<String, Place>,
+}
+
+impl Graph {
+    /// The language that a turn's texts are said in, where they are written in it.
+    pub(super) fn language_for(&self, turn: &Turn<'_>) -> Language {
+        let browser = turn.background.variables.browser_language();
+        browser.filter(|language| self.languages.contains(language)).unwrap_or(self.language)
+    }
 }
 
 #[derive(Debug)]

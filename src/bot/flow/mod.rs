@@ -29,6 +29,7 @@ use crate::domain::bot::flow::Definition;
 use crate::domain::language::Language;
 use crate::outside::Outside;
 
+pub(super) use self::answers::same;
 pub use self::demo::demo;
 
 /// What all calls of a turn may take: a bot must not be silent for longer.
@@ -55,6 +56,11 @@ impl Flow {
 
     pub fn default_language(&self) -> Language {
         self.graph.language
+    }
+
+    /// The language it says a turn's texts in.
+    pub(super) fn language_for(&self, turn: &Turn<'_>) -> Language {
+        self.graph.language_for(turn)
     }
 
     /// One turn, as it is made.
@@ -107,7 +113,10 @@ impl Flow {
                     }
                     Pause::Call(place, request) => {
                         let began = Instant::now();
-                        let answer = calls::send(&outside, *request, left).await;
+                        let answer = match request {
+                            Ok(request) => calls::send(&outside, *request, left).await,
+                            Err(error) => Err(error),
+                        };
                         left = left.saturating_sub(began.elapsed());
                         if let Err(error) = &answer {
                             let step = graph.nodes.get(place).map(|node| node.id.as_str());

@@ -14,6 +14,7 @@ use crate::domain::attachment::Attachment;
 use crate::domain::bot::flow::Test;
 use crate::domain::language::Language;
 use crate::domain::text::MESSAGE_MAX_CHARS;
+use crate::outside;
 use serde_json::Value;
 
 /// Calls in one turn.
@@ -32,8 +33,8 @@ pub(super) enum Action {
 pub(super) enum Pause {
     /// The next message answers the step that is named.
     Wait(String),
-    /// A call is to be made for a step.
-    Call(Place, Box<Request>),
+    /// A call is to be made for a step; or it has failed already, by its values.
+    Call(Place, Result<Box<Request>, outside::Error>),
     HandOver,
     Over {
         resolve: bool,
@@ -55,13 +56,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(graph: Arc<Graph>, turn: &Turn<'_>) -> Self {
-        let scope = Scope::of(turn);
-        let language = scope.get("system.browserLanguage");
-        let language = language.and_then(|tag| Language::from_tag(tag).ok());
         Self {
-            language: language.unwrap_or(graph.language),
+            language: graph.language_for(turn),
             graph,
-            scope,
+            scope: Scope::of(turn),
             left: MESSAGE_MAX_CHARS,
             said: false,
             calls: 0,
@@ -206,7 +204,7 @@ impl Run {
 
     fn call(&mut self, place: Place, call: &Call) -> Pause {
         self.calls += 1;
-        Pause::Call(place, Box::new(call.request(&self.scope)))
+        Pause::Call(place, call.request(&self.scope).map(Box::new))
     }
 
     fn set(&mut self, name: &str, value: &str) {

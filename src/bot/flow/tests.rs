@@ -5,6 +5,7 @@ mod faults;
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::compile::compile;
@@ -74,7 +75,8 @@ impl Talk {
                 }
             }
             let Pause::Call(place, request) = pause else { break };
-            (actions, pause) = run.resume(place, answer(&request.url).as_ref());
+            let answered = request.ok().and_then(|request| answer(&request.url));
+            (actions, pause) = run.resume(place, answered.as_ref());
         }
         self.background.variables.merge(&set);
         self.background.position = match &pause {
@@ -107,7 +109,7 @@ fn the_demo_tracks_an_order() {
 
 #[test]
 fn the_demo_knows_guests_weekends_languages_and_whether_anyone_is_there() {
-    let mut talk = Talk::with(&demo()).knows("contact.name", "Guest123456");
+    let mut talk = Talk::with(&demo());
     assert!(talk.says("hi").starts_with("Hi there, welcome"));
     // It is a Saturday.
     assert!(talk.says("opening hours").starts_with("We are closed today."));
@@ -186,7 +188,7 @@ fn calls_send_values_safely_and_keep_what_they_are_told() {
         Run::new(talk.graph.clone(), &turn)
     };
     let (_, pause) = run.start(Some("ask"), asked, &[]);
-    let Pause::Call(_, request) = pause else { panic!("a call: {pause:?}") };
+    let Pause::Call(_, Ok(request)) = pause else { panic!("a call: {pause:?}") };
     let encoded = "a%2Fb%3F%26%22%0A%7B%7Bcontact.name%7D%7D%C3%A9";
     assert_eq!(request.url, format!("https://shop.example/orders/{encoded}?q={encoded}"));
     assert_eq!(request.body, Some(json!({ "id": asked, "deep": [1, { "n": "#0" }] })));
@@ -197,6 +199,65 @@ fn calls_send_values_safely_and_keep_what_they_are_told() {
     assert_eq!(talk.variable("conversation.missing"), "", "what is not there becomes empty");
     talk.says("again");
     assert_eq!(talk.turn("7", |_| None).text, "Sorry.");
+}
+
+/// A flow that asks for a value and calls a URL with it.
+fn calling(url: &str) -> Definition {
+    let steps = json!({
+        "ask": { "type": "ask", "text": "Who?", "variable": "conversation.id", "next": "call" },
+        "call": { "type": "http", "url": url, "next": "done", "on_error": "sorry" },
+        "done": { "type": "end", "text": "Done." },
+        "sorry": { "type": "end", "text": "Sorry." },
+    });
+    definition("ask", steps)
+}
+
+#[test]
+fn a_value_leads_to_no_other_path() {
+    let users = "https://shop.example/api/users/{{conversation.id}}/cart";
+    for (url, value, is_called) in [
+        (users, "..", false),
+        (users, " . ", false),
+        ("https://shop.example/api/{{conversation.id}}", "..", false),
+        ("https://shop.example/api/{{conversation.id}}?all=1", ".", false),
+        ("https://shop.example/api/{{conversation.id}}{{conversation.id}}", ".", false),
+        ("https://shop.example/api/%2E{{conversation.id}}/cart", ".", false),
+        ("https://shop.example/api/{{conversation.id}}.#x", ".", false),
+        ("https://shop.example/a\\{{conversation.id}}\\b", "..", false),
+        ("https://shop.example/api/{{conversation.id}}\n/cart", "..", false),
+        ("https://shop.example/api/{{conversation.none|..}}/{{conversation.id}}", "7", false),
+        (users, "...", true),
+        (users, "..7", true),
+        (users, "../..", true),
+        (users, "%2e%2e", true),
+        ("https://shop.example/api/../v2/{{conversation.id}}", "7", true),
+        ("https://shop.example/api?of={{conversation.id}}#{{conversation.id}}", "..", true),
+    ] {
+        let mut talk = Talk::with(&calling(url));
+        talk.says("hi");
+        let heard = talk.turn(value, |_| Some(json!({})));
+        assert_eq!(heard.text == "Done.", is_called, "{url} with {value}: {}", heard.text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_path_keeps_its_parts_whatever_its_values_are(
+        before in "(\\.|%2[eE]|a){0,2}", value in "(\\.|%2e|/|a){1,2}", after in "(\\.|%2[eE]|a){0,2}",
+    ) {
+        let url = format!("https://shop.example/one/{before}{{{{conversation.id}}}}{after}/two");
+        let mut talk = Talk::with(&calling(&url));
+        talk.says("hi");
+        let asked = std::cell::RefCell::new(None);
+        talk.turn(&value, |url| {
+            *asked.borrow_mut() = Some(reqwest::Url::parse(url).unwrap());
+            None
+        });
+        if let Some(url) = asked.into_inner() {
+            let parts: Vec<_> = url.path_segments().unwrap().collect();
+            prop_assert!(parts.len() == 3 && parts[0] == "one" && parts[2] == "two", "{url}");
+        }
+    }
 }
 
 #[test]

@@ -64,11 +64,7 @@ impl Llm {
         if definition.system_prompt.chars().count() > PROMPT_MAX {
             found.add("system_prompt", format!("has more than {PROMPT_MAX} characters"));
         }
-        let system_prompt = Template::parse(&definition.system_prompt);
-        let system_prompt = system_prompt.unwrap_or_else(|problem| {
-            found.add("system_prompt", problem);
-            Template::default()
-        });
+        let system_prompt = Template::read(&definition.system_prompt, "system_prompt", &mut found);
         let timeouts = [
             definition.first_chunk_timeout_ms,
             definition.idle_timeout_ms,
@@ -144,9 +140,7 @@ fn request(
     if let Some(key) = &definition.api_key {
         request = request.bearer_auth(key);
     }
-    for (name, value) in &definition.headers {
-        request = request.header(name, value);
-    }
+    let request = upstream::with_headers(request, definition.headers.iter())?;
     Ok(request.json(body))
 }
 

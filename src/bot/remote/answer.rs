@@ -15,16 +15,16 @@ const BUTTONS_MAX: usize = 20;
 const BUTTON_MAX_CHARS: usize = 80;
 const INTENT_MAX_CHARS: usize = 64;
 
-/// An answer as JSON.
+/// An answer as JSON; what is null is not there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
     text: Option<String>,
     intent: Option<String>,
-    buttons: Vec<String>,
-    variables: BTreeMap<String, String>,
-    hand_over: bool,
-    resolve: bool,
+    buttons: Option<Vec<String>>,
+    variables: Option<BTreeMap<String, String>>,
+    hand_over: Option<bool>,
+    resolve: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -61,19 +61,19 @@ pub(super) fn steps_of(body: &[u8]) -> Result<Vec<Step>, Error> {
     if let Some(intent) = answer.intent.filter(|intent| !intent.is_empty()) {
         steps.extend(listener.intent(&intent));
     }
-    for (name, value) in answer.variables {
+    for (name, value) in answer.variables.unwrap_or_default() {
         steps.push(listener.variable(name, value)?);
     }
     if let Some(text) = answer.text.filter(|text| !text.is_empty()) {
         listener.count(&text)?;
         steps.extend(faq::pieces(&text).map(|piece| Step::Text(piece.to_owned())));
     }
-    if !answer.buttons.is_empty() {
-        steps.push(listener.buttons(answer.buttons)?);
+    if let Some(buttons) = answer.buttons.filter(|buttons| !buttons.is_empty()) {
+        steps.push(listener.buttons(buttons)?);
     }
-    if answer.hand_over {
+    if answer.hand_over == Some(true) {
         steps.push(Step::HandOver);
-    } else if answer.resolve {
+    } else if answer.resolve == Some(true) {
         steps.push(Step::Resolve);
     } else if listener.characters == 0 {
         return Err(malformed("neither a text, hand_over nor resolve"));
@@ -206,6 +206,14 @@ mod tests {
         assert_eq!(steps.last(), Some(&Step::Resolve));
         assert!(steps.contains(&Step::Buttons(vec!["Ok".into()])));
         assert_eq!(steps_of(br#"{"hand_over": true}"#), Ok(vec![Step::HandOver]));
+    }
+
+    #[test]
+    fn what_is_null_is_not_there() {
+        let body = br#"{"text": "Hi.", "intent": null, "buttons": null, "variables": null,
+            "hand_over": null, "resolve": null}"#;
+        assert_eq!(steps_of(body), Ok(vec![Step::Text("Hi.".into())]));
+        assert!(steps_of(br#"{"text": null}"#).is_err());
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub enum Validation {
     Choice {
         options: Vec<String>,
     },
-    /// A file that comes with the message; its name is kept.
+    /// A file that comes with the message, whose name is kept; or the address of one, which is kept.
     File,
     /// An address of http or https.
     Url,
@@ -238,9 +238,10 @@ pub struct Set {
 pub struct Http {
     #[serde(default)]
     pub method: Method,
-    /// A template; values are percent-encoded. The host may have none.
+    /// A template; values are percent-encoded. The host may have none. Where values make a part of
+    /// the path `.` or `..`, nobody is called and the step goes on at `on_error`.
     pub url: String,
-    /// Templates.
+    /// Templates; one of a name that is sent anyway, such as `Accept`, stands instead of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// JSON whose texts are templates.
@@ -250,11 +251,12 @@ pub struct Http {
     #[schemars(range(min = 100, max = 25000))]
     pub timeout_ms: u64,
     /// Variables, and where their values are in the answer (JSON Pointer, RFC 6901); one that is not
-    /// there becomes empty.
+    /// there becomes empty, and so does every one where the answer is empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub save: BTreeMap<String, String>,
     pub next: String,
-    /// Where to go on when the call fails: no answer, a status that is not 2xx, no JSON.
+    /// Where to go on when the call fails: no answer, a status that is not 2xx, or a body that is
+    /// neither JSON nor empty.
     pub on_error: String,
 }
 

@@ -35,6 +35,18 @@ impl Definition {
         self
     }
 
+    /// The places where a secret is hidden rather than there.
+    #[must_use]
+    pub fn hidden(&self) -> Vec<String> {
+        let mut places = Vec::new();
+        self.clone().secrets(|place, secret| {
+            if secret.as_str() == HIDDEN {
+                places.push(place);
+            }
+        });
+        places
+    }
+
     /// Visits every secret with its place.
     fn secrets(&mut self, mut visit: impl FnMut(String, &mut String)) {
         match self {
@@ -43,7 +55,7 @@ impl Definition {
                 for (id, step) in &mut definition.steps {
                     if let Step::Http(call) = step {
                         for (name, value) in &mut call.headers {
-                            visit(format!("{id}/{name}"), value);
+                            visit(format!("steps.{id}.headers.{name}"), value);
                         }
                     }
                 }
@@ -53,7 +65,7 @@ impl Definition {
                     visit("api_key".to_owned(), key);
                 }
                 for (name, value) in &mut definition.headers {
-                    visit(format!("headers/{name}"), value);
+                    visit(format!("headers.{name}"), value);
                 }
             }
             Self::Remote(definition) => {
@@ -61,7 +73,7 @@ impl Definition {
                     visit("secret".to_owned(), secret);
                 }
                 for (name, value) in &mut definition.headers {
-                    visit(format!("headers/{name}"), value);
+                    visit(format!("headers.{name}"), value);
                 }
             }
         }
@@ -96,6 +108,7 @@ mod tests {
             let shown = definition.redacted();
             let text = serde_json::to_string(&shown).unwrap();
             assert!(!text.contains("s3cret") && text.contains(HIDDEN), "{text}");
+            assert!(definition.hidden().is_empty() && !shown.hidden().is_empty());
             assert_eq!(shown.restored(&definition), definition);
         }
     }

@@ -115,3 +115,20 @@ proptest! {
         prop_assert_eq!(again, state);
     }
 }
+
+#[test]
+fn a_bot_is_told_who_it_is_as_far_as_that_is_known() {
+    let s = Story::numbered(1);
+    let told = |contact: &Contact| {
+        let mut variables = Variables::default();
+        contact.tell(&mut variables);
+        TOLD.map(|name| variables.get(name).map(str::to_owned))
+    };
+    let mut state = contact(&s);
+    state.name = PersonName::guest(state.id);
+    assert_eq!(told(&state), [None, None, None], "a made-up name is none");
+    let values = ("Janet", Some("j@example.com"), Some("+15551234567"));
+    state.apply(Seq::new(2), &s.updated(&[Name, EmailField, PhoneField], values));
+    let known = ["Janet", "j@example.com", "+15551234567"];
+    assert_eq!(told(&state), known.map(|value| Some(value.to_owned())));
+}

@@ -12,7 +12,6 @@ use crate::domain::Error;
 pub(super) enum Code {
     InvalidRequest,
     Unauthorized,
-    Forbidden,
     NotFound,
     MethodNotAllowed,
     PayloadTooLarge,
@@ -82,10 +81,11 @@ impl From<Error> for Failure {
         let message = error.to_string();
         let body = |code| Json(ErrorOut { ok: false, error: Detail { code, message } });
         match error {
-            Error::Invalid(_) | Error::IdempotencyMismatch | Error::AlreadyExists(_) => {
-                Self::Invalid(body(Code::InvalidRequest))
-            }
-            Error::Forbidden(_) => Self::Invalid(body(Code::Forbidden)),
+            // Nothing here is forbidden to who has the token.
+            Error::Invalid(_)
+            | Error::IdempotencyMismatch
+            | Error::AlreadyExists(_)
+            | Error::Forbidden(_) => Self::Invalid(body(Code::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLarge(body(Code::PayloadTooLarge))
             }

@@ -3,7 +3,8 @@
 //!
 //! *Choices*, where the seed says nothing: the reply comes on the live feed, at `live_url`, which
 //! carries a token for a day; all faulty fields are named in one sentence; `channel`, `from.type`
-//! and `user.type` may be left out; variables are texts, numbers or booleans, and are kept as text;
+//! and `user.type` may be left out; variables are texts, numbers or booleans, and are kept as text,
+//! the first 1,000 characters of it; null is an empty text;
 //! `contact.name`, `contact.email` and `contact.phone` are the contact's own and change it; a
 //! `file` is an http(s) URL; a message that is too long is 413.
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
-use crate::domain::variables::Variables;
+use crate::domain::variables::{COUNT_MAX, NAME_MAX, Variables};
 use crate::domain::{Error, Result};
 use crate::surface::fields::{Field, Scalar, Text, Words, parsed};
 
@@ -19,7 +19,7 @@ pub(super) enum MessageType {
     Text,
     /// The label of a button.
     Button,
-    /// The URL of a file.
+    /// The http(s) URL of a file: it answers a step that asks for one.
     File,
 }
 
@@ -53,7 +53,10 @@ pub(super) struct MessageIn {
     kind: Field<Option<MessageType>>,
 }
 
-/// What the bot may know: texts, numbers and booleans by name.
+/// What the bot may know: texts, numbers and booleans by name; null is an empty text. There may be 100
+/// in all. A name has ASCII letters, digits, `_`, `-` and dots, and at most 80 bytes with its group
+/// before it (`contact.plan`). A value is kept as text; what is longer than 1,000 characters is cut, so
+/// that a long address of a page keeps no visitor from writing.
 #[derive(Debug, Object)]
 #[oai(rename = "Variables")]
 pub(super) struct VariablesIn {
@@ -194,16 +197,28 @@ fn taken(given: VariablesIn, faults: &mut Vec<Fault>) -> (Details, Variables) {
         let given = given.optional(field, "an object", faults).flatten().unwrap_or_default();
         for (name, value) in given {
             let Some(value) = text(value) else {
-                let problem = format!("{name} must be a text, a number or a boolean");
+                let problem = format!("has {name:?}, which must be a text, a number or a boolean");
                 faults.push(Fault { field, problem });
                 continue;
             };
             let place = ["name", "email", "phone"].iter().position(|own| *own == name);
             if let (Some(place), "contact") = (place, group) {
                 own[place] = Some(value).filter(|value| !value.trim().is_empty());
-            } else if !variables.set(&format!("{group}.{name}"), &value) {
-                let problem = format!("{name} is no name for a variable, or one too many");
+                continue;
+            }
+            let full = format!("{group}.{name}");
+            if !Variables::is_name(&full) {
+                let problem = format!(
+                    "has {name:?}, which is no name: one has letters, digits, _, - and dots, and \
+                     at most {NAME_MAX} bytes with {group}. before it"
+                );
                 faults.push(Fault { field, problem });
+            } else if !variables.set(&full, &value) {
+                let problem =
+                    format!("has {name:?}, one too many: there may be {COUNT_MAX} in all");
+                faults.push(Fault { field, problem });
+                // All that follow are too many as well.
+                break;
             }
         }
     }
@@ -216,7 +231,7 @@ fn taken(given: VariablesIn, faults: &mut Vec<Fault>) -> (Details, Variables) {
     (contact, variables)
 }
 
-/// A value as text; none for what has parts. Null says nothing.
+/// A value as text; none for what has parts.
 fn text(Scalar(value): Scalar) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),

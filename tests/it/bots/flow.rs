@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use crate::harness::upstream::{Answer, Upstream};
+use crate::harness::wait::eventually;
 
 fn orders(upstream: &Upstream) -> Value {
     json!({
@@ -161,4 +162,56 @@ async fn a_flow_that_is_wrong_is_refused_with_all_that_is() {
     ] {
         assert!(said.contains(problem), "{problem}: {said}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_moves_no_call_to_another_path() {
+    let upstream = Upstream::start(|_, _| Answer::json(200, &json!({}))).await;
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "ask", "steps": {
+        "ask": { "type": "ask", "text": "Who?", "variable": "conversation.id", "next": "call" },
+        "call": { "type": "http", "method": "DELETE", "headers": { "X-Key": "s3cret" },
+            "url": upstream.url("/api/users/{{conversation.id}}/cart"),
+            "next": "done", "on_error": "sorry" },
+        "done": { "type": "end", "text": "Done." },
+        "sorry": { "type": "end", "text": "Sorry." } } });
+    let stage = Stage::with_bot(&definition).await;
+    let thread = stage.conversation().await;
+    for (answer, said) in [("..", "Sorry."), (".", "Sorry."), ("7/..", "Done.")] {
+        assert_eq!(thread.answer("hi").await, "Who?");
+        assert_eq!(thread.answer(answer).await, said, "{answer}");
+    }
+    let asked = upstream.asked();
+    let paths: Vec<_> = asked.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["/api/users/7%2F../cart"]);
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_a_good_one_and_a_header_of_the_authors_stands_instead_of_ours() {
+    let upstream = Upstream::start(|_, _| Answer::Whole {
+        status: 204,
+        headers: Vec::new(),
+        body: String::new(),
+    })
+    .await;
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "old", "steps": {
+        "old": { "type": "set", "variable": "conversation.state", "value": "old", "next": "call" },
+        "call": { "type": "http", "url": upstream.url("/state"),
+            "headers": { "accept": "application/vnd.shop+json" },
+            "save": { "conversation.state": "/state" }, "next": "done", "on_error": "sorry" },
+        "done": { "type": "end", "text": "[{{conversation.state}}]" },
+        "sorry": { "type": "end", "text": "Sorry." } } });
+    let stage = Stage::with_bot(&definition).await;
+    assert_eq!(stage.conversation().await.answer("hi").await, "[]");
+    assert_eq!(upstream.request(0).await.header("accept"), "application/vnd.shop+json");
+}
+
+#[tokio::test]
+async fn a_bot_that_says_nothing_is_logged() {
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "end", "steps": {
+        "end": { "type": "end", "text": "{{conversation.none}}" } } });
+    let stage = Stage::with_bot(&definition).await;
+    let frames = stage.conversation().await.turn("hi").await;
+    assert_eq!(frames.last().expect("an end").name, "reply.failed");
+    let told = async || stage.server.said().contains("a bot said nothing").then_some(());
+    eventually("the log says why", told).await;
 }

@@ -2,6 +2,7 @@
 //! connection behind.
 
 mod documented;
+mod drafts;
 mod flow;
 mod guard;
 mod llm;

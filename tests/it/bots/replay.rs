@@ -96,3 +96,24 @@ async fn nobody_is_called() {
     assert!(done && said.contains("1 conversations were left out"), "{said}");
     assert_eq!(upstream.asked().len(), 2, "nor did a remote bot's");
 }
+
+#[tokio::test]
+async fn a_model_is_asked_where_that_is_allowed_and_says_why_it_failed() {
+    let upstream = Upstream::start(|number, _| match number {
+        0 => Answer::completion(&["Who are you?"]),
+        _ => Answer::json(401, &json!({ "error": "no" })),
+    })
+    .await;
+    let mut shop = Shop::with(&desk("Hello {{conversation.name}}.")).await;
+    let model = json!({ "kind": "llm", "name": "Ada", "base_url": upstream.url("/v1"),
+        "model": "tiny" });
+    let ask = ["bot", "replay", "--ask-upstream"];
+    let (done, said) = shop.parlor(&ask, &model).await;
+    assert!(done && said.contains("the bot failed: ") && said.contains("allow_networks"), "{said}");
+    assert!(upstream.asked().is_empty());
+    let allowed = [&ask[..], &["--allow-network", "127.0.0.0/8"]].concat();
+    let (done, said) = shop.parlor(&allowed, &model).await;
+    assert!(done && said.contains("the bot failed: ") && said.contains("401"), "{said}");
+    assert!(said.contains("2 turns of 1"), "{said}");
+    assert_eq!(upstream.asked().len(), 2);
+}

@@ -49,4 +49,77 @@ async fn it_speaks_the_browsers_language() {
     let started = system(&site).post(START, &body).await.expect(200);
     let reply = reply_at(&site, &started).await;
     assert_eq!(text(&reply.data, "/data/text"), "Hallo User Name");
+    assert_eq!(text(&reply.data, "/data/language"), "de", "whatever the visitor wrote in");
+}
+
+#[tokio::test]
+async fn a_message_that_tells_no_language_has_the_browsers() {
+    let site = Site::with_bot(&flow()).await;
+    let mut body = example(&site, "visitor-7");
+    body["bot_key"] = json!(site.default_bot());
+    body["variables"]["system"]["browserLanguage"] = json!("de-DE");
+    body["message"]["data"]["body"] = json!("123");
+    let started = system(&site).post(START, &body).await.expect(200);
+    let url = text(&started, "/live_url");
+    let path = &url[url.find("/live/v1").expect("our own path")..];
+    let asked = site.stranger().stream(path, None).await.until("message.inbound").await;
+    assert_eq!(text(&asked.last().expect("it").data, "/data/language"), "de");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_refused_is_named_with_what_is_wrong() {
+    let site = Site::start().await;
+    let system = system(&site);
+    let refused = async |conversation: Value| {
+        let mut body = example(&site, "visitor-7");
+        body["variables"]["conversation"] = conversation;
+        let refused = system.post(START, &body).await.expect(400);
+        text(&refused, "/error/message").to_owned()
+    };
+    for name in ["", "a b", &"x".repeat(80)] {
+        let said = refused(json!({ name: "x" })).await;
+        let told = format!("has {name:?}, which is no name");
+        assert!(said.contains(&told) && said.contains("80 bytes"), "{said}");
+    }
+    // The example has three of the system's.
+    let many = (0..120).map(|n| (format!("k{n:03}"), json!("x")));
+    let said = refused(Value::Object(many.collect())).await;
+    assert!(said.contains("has \"k097\", one too many: there may be 100"), "{said}");
+    assert!(!said.contains("k098"), "it is told once: {said}");
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_long_is_cut_and_null_is_an_empty_text() {
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "tell", "steps": {
+        "tell": { "type": "end", "text": "{{conversation.none|none}} {{system.referrerUrl}}" } } });
+    let site = Site::with_bot(&definition).await;
+    let mut body = example(&site, "visitor-7");
+    body["bot_key"] = json!(site.default_bot());
+    body["variables"]["conversation"] = json!({ "none": null });
+    body["variables"]["system"]["referrerUrl"] = json!("u".repeat(1_001));
+    let started = system(&site).post(START, &body).await.expect(200);
+    let reply = reply_at(&site, &started).await;
+    assert_eq!(text(&reply.data, "/data/text"), format!("none {}", "u".repeat(1_000)));
+}
+
+#[tokio::test]
+async fn a_file_answers_a_step_that_asks_for_one() {
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "ask", "steps": {
+        "ask": { "type": "ask", "text": "The invoice?", "variable": "conversation.invoice",
+            "validation": { "type": "file" }, "retry": "A file, please.", "next": "done" },
+        "done": { "type": "end", "text": "Got {{conversation.invoice}}." } } });
+    let site = Site::with_bot(&definition).await;
+    let system = system(&site);
+    let mut body = example(&site, "visitor-7");
+    body["bot_key"] = json!(site.default_bot());
+    let started = system.post(START, &body).await.expect(200);
+    reply_at(&site, &started).await;
+    let path = messages_of(text(&started, "/conversation/id"));
+    let sent = system.post(&path, &says("here it is")).await.expect(200);
+    assert_eq!(text(&reply_at(&site, &sent).await.data, "/data/text"), "A file, please.");
+    let mut file = says("https://files.example/a.pdf");
+    file["message"]["type"] = json!("file");
+    let sent = system.post(&path, &file).await.expect(200);
+    let said = "Got https://files.example/a.pdf.";
+    assert_eq!(text(&reply_at(&site, &sent).await.data, "/data/text"), said);
 }
