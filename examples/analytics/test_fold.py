@@ -88,6 +88,7 @@ class Figures(unittest.TestCase):
         shared = {"day": "2026-06-16", "account": "ac_1", "channel": "whatsapp"}
         # The one that its opener names, and a reply a second later.
         later = {"day": "2026-11-21", "account": "ac_1", "channel": "web"}
+        spoken = {"day": "2026-11-21", "account": "ac_1", "channel": "api"}
         wait = {"account": "ac_1", "conversations": 1}
         both = {"account": "ac_1", "conversations": 2}
         expected = {
@@ -95,6 +96,7 @@ class Figures(unittest.TestCase):
                 shared | {"direction": "inbound", "messages": 2},
                 # The reply, the part of a reply, and the agent's.
                 shared | {"direction": "outbound", "messages": 3},
+                spoken | {"direction": "inbound", "messages": 1},
                 later | {"direction": "inbound", "messages": 1},
                 later | {"direction": "outbound", "messages": 1},
             ],
