@@ -110,7 +110,7 @@ pub struct Change {
 /// Changes a conversation; says how it is now.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's; [`Error::Invalid`] where
+/// [`Error::NotFound`] for a conversation that is not this account's; [`Error::Conflict`] where
 /// people answer and it shall be open: that would be no change, and not what was asked.
 pub async fn change(
     app: &App,
@@ -120,8 +120,9 @@ pub async fn change(
 ) -> Result<Conversation> {
     let state = read_conversation::conversation(app, account, id).await?;
     if change.resolved == Some(false) && !state.is_with_bot() {
-        let problem = "cannot be active while people answer: resolve the conversation first";
-        return Err(Error::invalid("status", problem));
+        return Err(Error::Conflict(
+            "status cannot be active while people answer: resolve the conversation first",
+        ));
     }
     let mut bodies = Vec::new();
     if change.title.is_some() || change.bot.is_some() {

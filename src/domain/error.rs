@@ -40,6 +40,9 @@ pub enum Error {
     /// Its name is taken.
     #[error("a {0} already exists")]
     AlreadyExists(&'static str),
+    /// Not possible as things stand; the text says what to do first.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// The path exists, but not with this method; `allow` lists what does.
     #[error("this method is not allowed here; allowed: {allow}")]
     MethodNotAllowed { allow: &'static str },

@@ -82,6 +82,7 @@ impl From<Error> for Failure {
             Error::Invalid(_)
             | Error::IdempotencyMismatch
             | Error::AlreadyExists(_)
+            | Error::Conflict(_)
             | Error::Forbidden(_) => Self::Invalid(body(ErrorType::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLong(body(ErrorType::MessageTooLong))

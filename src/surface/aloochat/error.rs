@@ -52,7 +52,8 @@ pub(super) enum Failure {
     /// The body did not arrive in time.
     #[oai(status = 408)]
     TooSlow(Json<ErrorOut>),
-    /// The `Idempotency-Key` was used before with another request.
+    /// The `Idempotency-Key` was used before with another request, or the conversation is in no state
+    /// for this.
     #[oai(status = 409)]
     Conflict(Json<ErrorOut>),
     /// The text, the audio or the body is too large.
@@ -88,7 +89,9 @@ impl From<Error> for Failure {
                 Self::MethodNotAllowed(body(Name::MethodNotAllowed, 405))
             }
             Error::BodyTooSlow => Self::TooSlow(body(Name::RequestTimeout, 408)),
-            Error::IdempotencyMismatch => Self::Conflict(body(Name::Conflict, 409)),
+            Error::Conflict(_) | Error::IdempotencyMismatch => {
+                Self::Conflict(body(Name::Conflict, 409))
+            }
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLarge(body(Name::PayloadTooLarge, 413))
             }

@@ -8,7 +8,7 @@
 //! broke off and goes to a person, since what was shown of it is not kept; a stream is resumed with
 //! the `Last-Event-ID` it gave, or from its beginning with `conversation_id`; `response_time_ms` is
 //! from the message to its answer as both are stored, the same whenever it is asked for; a
-//! conversation that people answer is not made `active` (400): it would have to be taken from them.
+//! conversation that people answer is not made `active` (409): it would have to be taken from them.
 
 mod agent;
 mod agent_key;

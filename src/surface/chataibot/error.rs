@@ -85,6 +85,7 @@ impl From<Error> for Failure {
             Error::Invalid(_)
             | Error::IdempotencyMismatch
             | Error::AlreadyExists(_)
+            | Error::Conflict(_)
             | Error::Forbidden(_) => Self::Invalid(body(Code::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLarge(body(Code::PayloadTooLarge))

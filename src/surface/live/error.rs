@@ -100,7 +100,7 @@ fn detail(kind: ErrorType, error: &Error) -> Detail {
 /// The type of an error, on HTTP and on the WebSocket.
 fn kind(error: &Error) -> ErrorType {
     match error {
-        Error::Invalid(_) | Error::BodyTooSlow | Error::AlreadyExists(_) => {
+        Error::Invalid(_) | Error::BodyTooSlow | Error::AlreadyExists(_) | Error::Conflict(_) => {
             ErrorType::InvalidRequest
         }
         Error::TooLong { .. } | Error::BodyTooLarge { .. } => ErrorType::TooLarge,
@@ -126,7 +126,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let body = Json(ErrorOut { error: detail(kind(&error), &error) });
         match error {
-            Error::Invalid(_) | Error::AlreadyExists(_) => Self::Invalid(body),
+            Error::Invalid(_) | Error::AlreadyExists(_) | Error::Conflict(_) => Self::Invalid(body),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => Self::TooLarge(body),
             Error::BodyTooSlow => Self::TooSlow(body),
             Error::Unauthorized(_) => Self::Unauthorized(body),

@@ -71,7 +71,9 @@ impl From<Error> for Failure {
             Error::Unauthorized(_) => Self::Unauthorized(body),
             Error::Forbidden(_) => Self::Forbidden(body),
             Error::NotFound(_) => Self::NotFound(body),
-            Error::AlreadyExists(_) | Error::IdempotencyMismatch => Self::Conflict(body),
+            Error::AlreadyExists(_) | Error::Conflict(_) | Error::IdempotencyMismatch => {
+                Self::Conflict(body)
+            }
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body),
             Error::RateLimited { retry_after_s } => Self::TooMany(body, Some(retry_after_s)),
             Error::IdempotencyInFlight => Self::TooMany(body, Some(1)),

@@ -89,7 +89,7 @@ async fn what_people_answer_is_not_made_active() {
     let before = developer.get(&path).await.expect(200);
     assert_eq!(before["status"], "escalated");
     let active = json!({ "status": "active", "title": "Mine" });
-    let refused = patch(&developer, &path, &active).await.expect(400);
+    let refused = patch(&developer, &path, &active).await.expect(409);
     assert!(text(&refused, "message").contains("status"), "{refused}");
     assert_eq!(developer.get(&path).await.expect(200), before);
     patch(&developer, &path, &json!({ "status": "resolved" })).await.expect(200);
