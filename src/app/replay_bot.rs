@@ -61,7 +61,7 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// Conversations that were left out from some message on: the bot wanted to call somebody.
     pub left_out: Vec<ConversationId>,
-    /// Why the bot broke off; each reason once, and no more than [`FAILURES`].
+    /// Why the bot broke off; each reason once, and no more than `FAILURES`.
     pub failures: BTreeSet<String>,
 }
 
