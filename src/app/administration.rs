@@ -107,7 +107,7 @@ pub async fn issue_key(
 ) -> Result<(KeyId, String)> {
     app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     let (id, key) = (clock::mint(), secret::new_key(kind));
-    append(app, account, StreamKey::Account(account), vec![issued(id, kind, &key, label)]).await?;
+    record(app, account, issued(id, kind, &key, label)).await?;
     Ok((id, key))
 }
 
@@ -120,13 +120,7 @@ pub async fn revoke_key(app: &App, account: AccountId, key: KeyId) -> Result<()>
     if !tenant.account.keys.iter().any(|known| known.id == key) {
         return Err(Error::NotFound("key"));
     }
-    append(
-        app,
-        account,
-        StreamKey::Account(account),
-        vec![Body::KeyRevoked(KeyRevoked { key_id: key })],
-    )
-    .await
+    record(app, account, Body::KeyRevoked(KeyRevoked { key_id: key })).await
 }
 
 /// Keeps a definition as the draft of a bot, or of a new one; says which bot it is.
@@ -147,13 +141,7 @@ pub async fn draft_bot(
         None => clock::mint(),
     };
     let definition = as_draft(&tenant.account, bot, definition)?;
-    append(
-        app,
-        account,
-        StreamKey::Account(account),
-        vec![Body::BotDrafted(BotDrafted { bot_id, definition })],
-    )
-    .await?;
+    record(app, account, Body::BotDrafted(BotDrafted { bot_id, definition })).await?;
     Ok(bot_id)
 }
 
@@ -187,8 +175,7 @@ pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<
     let draft = bot.draft.as_deref().cloned().ok_or(Error::NotFound("draft of this bot"))?;
     let definition = checked(draft)?;
     let version = bot.versions.last_key_value().map_or(1, |(last, _)| last + 1);
-    append(app, account, StreamKey::Account(account), vec![deployed(bot_id, version, definition)])
-        .await?;
+    record(app, account, deployed(bot_id, version, definition)).await?;
     Ok(BotVersion { bot_id, version })
 }
 
@@ -199,13 +186,7 @@ pub async fn deploy_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<
 pub async fn roll_back_bot(app: &App, account: AccountId, to: BotVersion) -> Result<()> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     let definition = tenant.account.definition(to).ok_or(Error::NotFound("version of this bot"))?;
-    append(
-        app,
-        account,
-        StreamKey::Account(account),
-        vec![deployed(to.bot_id, to.version, definition.clone())],
-    )
-    .await
+    record(app, account, deployed(to.bot_id, to.version, definition.clone())).await
 }
 
 /// Takes a bot out of service for new conversations; those it has begun it goes on with.
@@ -215,13 +196,7 @@ pub async fn roll_back_bot(app: &App, account: AccountId, to: BotVersion) -> Res
 pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Result<()> {
     let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     tenant.account.deployed(bot_id).ok_or(Error::NotFound("deployed bot"))?;
-    append(
-        app,
-        account,
-        StreamKey::Account(account),
-        vec![Body::BotWithdrawn(BotWithdrawn { bot_id })],
-    )
-    .await
+    record(app, account, Body::BotWithdrawn(BotWithdrawn { bot_id })).await
 }
 
 /// Replaces an account's settings.
@@ -231,13 +206,12 @@ pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Resul
 pub async fn change_settings(app: &App, account: AccountId, settings: Settings) -> Result<()> {
     app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     check_settings(&settings)?;
-    append(
-        app,
-        account,
-        StreamKey::Account(account),
-        vec![Body::SettingsChanged(SettingsChanged { settings })],
-    )
-    .await
+    record(app, account, Body::SettingsChanged(SettingsChanged { settings })).await
+}
+
+/// Appends one fact about an account.
+async fn record(app: &App, account: AccountId, body: Body) -> Result<()> {
+    append(app, account, StreamKey::Account(account), vec![body]).await
 }
 
 fn check_settings(settings: &Settings) -> Result<()> {

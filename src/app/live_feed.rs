@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::accounts::Tenant;
 use super::secret::LiveToken;
-use super::{App, append, clock, failed};
+use super::{App, append, clock, failed, read_conversation};
 use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Reader};
@@ -27,7 +27,7 @@ pub async fn follow(
     conversation: ConversationId,
     after: Option<Cursor>,
 ) -> Result<Follower> {
-    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    let state = read_conversation::conversation(app, account, conversation).await?;
     let cursor = after.unwrap_or(Cursor::at(state.last_seq));
     let (engine, place) = (app.engine.clone(), whereabouts(&state));
     Ok(Follower::new(engine, &app.hub, place, &state, cursor, clock::now))
@@ -50,7 +50,7 @@ pub async fn page(
     after: Cursor,
     limit: usize,
 ) -> Result<(Vec<Frame>, Cursor)> {
-    super::read_conversation::conversation(app, account, conversation).await?;
+    read_conversation::conversation(app, account, conversation).await?;
     let now = clock::now();
     follow::page(&*app.engine, &app.hub, account, conversation, after, limit, now)
         .await
@@ -67,7 +67,7 @@ pub async fn typing(
     conversation: ConversationId,
     typing: bool,
 ) -> Result<()> {
-    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    let state = read_conversation::conversation(app, account, conversation).await?;
     app.hub.typing(whereabouts(&state), Author::Customer, typing, clock::now());
     Ok(())
 }
@@ -83,14 +83,13 @@ pub async fn read(
     conversation: ConversationId,
     message: MessageId,
 ) -> Result<()> {
-    let state = super::read_conversation::conversation(app, account, conversation).await?;
+    let state = read_conversation::conversation(app, account, conversation).await?;
     if state.read_by_customer == Some(message) {
         return Ok(());
     }
-    let mark =
-        super::read_conversation::recent_message(app, account, conversation, message).await?;
+    let mark = read_conversation::recent_message(app, &state, message).await?;
     if let Some(read) = state.read_by_customer {
-        let former = super::read_conversation::recent_message(app, account, conversation, read);
+        let former = read_conversation::recent_message(app, &state, read);
         if former.await.is_ok_and(|former| former.seq >= mark.seq) {
             return Ok(());
         }
@@ -113,7 +112,7 @@ pub async fn mint_token(
     conversation: ConversationId,
     valid_for: Duration,
 ) -> Result<(String, Timestamp)> {
-    super::read_conversation::conversation(app, tenant.account.id, conversation).await?;
+    read_conversation::conversation(app, tenant.account.id, conversation).await?;
     Ok(sign_token(tenant, conversation, valid_for))
 }
 

@@ -44,6 +44,8 @@ pub struct Ending {
     pub event: Option<(Seq, Timestamp)>,
     /// Its bot gave the turn to people, after what it said in it.
     pub handed_over: bool,
+    /// Somebody stopped it, before or after something of the reply was shown.
+    pub stopped: bool,
 }
 
 impl Ending {
@@ -84,11 +86,16 @@ pub async fn ending_of(
                 handed_over = next.map_err(failed)?.iter().any(hands_over);
             }
             let event = Some((entry.seq, entry.event.at));
-            return Ok(Some(Ending { outcome, event, handed_over }));
+            let stopped = match &entry.event.body {
+                Body::MessageOutbound(data) => data.partial,
+                body => matches!(body, Body::ReplyStopped(_)),
+            };
+            return Ok(Some(Ending { outcome, event, handed_over, stopped }));
         }
         if page.len() < PAGE {
             let outcome = if state.is_with_bot() { Outcome::Unavailable } else { Outcome::Queued };
-            return Ok(Some(Ending { outcome, event: None, handed_over: false }));
+            let (event, handed_over, stopped) = (None, false, false);
+            return Ok(Some(Ending { outcome, event, handed_over, stopped }));
         }
     }
 }
@@ -139,7 +146,8 @@ pub async fn await_outcome(app: &App, account: AccountId, sent: &Sent) -> Result
     let Sent { conversation, contact, message, seq, .. } = *sent;
     let place = Whereabouts { account, conversation, key: StreamKey::Contact(contact) };
     let late = Err(Error::Unavailable("the message is kept, but its answer is taking too long"));
-    tokio::time::timeout(WAIT, await_ending(app, place, message, seq)).await.unwrap_or(late)
+    let ending = tokio::time::timeout(WAIT, await_ending(app, place, message, seq));
+    ending.await.unwrap_or(late).map(|ending| ending.outcome)
 }
 
 /// The same for the turn of a message that stands at `seq`, however long it takes.
@@ -151,18 +159,18 @@ pub async fn await_ending(
     place: Whereabouts,
     message: MessageId,
     seq: Seq,
-) -> Result<Outcome> {
+) -> Result<Ending> {
     let Whereabouts { account, conversation, .. } = place;
     loop {
         let (mut subscription, _) = app.hub.subscribe(place, seq);
-        if let Some(outcome) = outcome_of(app, account, conversation, message, seq).await? {
-            return Ok(outcome);
+        if let Some(ending) = ending_of(app, account, conversation, message, seq).await? {
+            return Ok(ending);
         }
         while let Some(item) = subscription.next_item().await {
             if matches!(*item, Item::Event { .. })
-                && let Some(outcome) = outcome_of(app, account, conversation, message, seq).await?
+                && let Some(ending) = ending_of(app, account, conversation, message, seq).await?
             {
-                return Ok(outcome);
+                return Ok(ending);
             }
         }
         // Too slow, or the server drains: looked at again after a moment, not at once.

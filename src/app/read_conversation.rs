@@ -81,14 +81,14 @@ const RECENT: u64 = 1_000;
 /// A message among the last thousand of a conversation.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a conversation that is not this account's, and for any other message.
+/// [`Error::NotFound`] for any other message.
 pub async fn recent_message(
     app: &App,
-    account: AccountId,
-    id: ConversationId,
+    state: &Conversation,
     message: MessageId,
 ) -> Result<Recorded> {
-    let mut end = conversation(app, account, id).await?.message_count;
+    let (account, id) = (state.account, state.id);
+    let mut end = state.message_count;
     let first = end.saturating_sub(RECENT);
     while end > first {
         let begin = (end - 1) / BLOCK * BLOCK;

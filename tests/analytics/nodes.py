@@ -1,23 +1,15 @@
 """Real nodes of the binary under test, over real services."""
 
 import json
-import os
 import secrets
 import subprocess
 import urllib.request
 
+import parlor
 from services import Services, answer, end
 
-# From run.sh.
-BINARY = os.environ["PARLOR_BIN"]
 PATIENCE_S = 60
 SEND = "/bot/v1/conversations/messages"
-
-
-def environment() -> dict[str, str]:
-    """Ours, without the settings of whoever runs the tests."""
-    kept = os.environ.items()
-    return {name: value for name, value in kept if not name.startswith("PARLOR_")}
 
 
 class Cluster:
@@ -52,24 +44,10 @@ class Cluster:
             end(node)
 
     def _command(self, *arguments: str) -> str:
-        command = [BINARY, *arguments, *self._connection]
-        ran = subprocess.run(
-            command, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S
-        )
-        if ran.returncode != 0:
-            raise RuntimeError(f"parlor {' '.join(arguments)}: {ran.stderr}")
-        return ran.stdout
+        return parlor.run(*arguments, *self._connection, patience_s=PATIENCE_S)
 
     def _start(self) -> None:
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", *self._connection]
-        node = subprocess.Popen(
-            command,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        node = parlor.serve(*self._connection)
         self._nodes.append(node)
         line = answer(node, PATIENCE_S)
         if "http://" not in line:

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 example=$PWD/examples/analytics
 place=${CARGO_TARGET_DIR:-$PWD/target}/analytics
 export PARLOR_BIN=${PARLOR_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor}
-export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$example:$PWD/tests/analytics
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$example:$PWD/tests/analytics:$PWD/tests
 
 source tests/environment.sh
 make_environment "$place" "$example/requirements.txt"

@@ -11,10 +11,11 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
+import parlor
+
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parent.parent / "openapi"
 NAMES = ["aerochat", "widget", "chataibot", "aloochat", "live"]
-BINARY = os.environ["PARLOR_BIN"]
 PATIENCE_S = 30
 EXAMPLES = os.environ.get("PARLOR_EXAMPLES", "20")
 # Failures are of the run that found them: the same seed finds them again.
@@ -39,15 +40,7 @@ class Server:
         self.keys = json.loads(self._command("account", "create", "--name", "Demo"))
         limits = {"limits": dict.fromkeys(CLASSES, PLENTY)}
         self._command("account", "set", "--settings", json.dumps(limits))
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", data]
-        self._process = subprocess.Popen(
-            command,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._process = parlor.serve("--data-dir", data)
         line = self._process.stdout.readline()
         if "http://" not in line:
             self.close()
@@ -63,13 +56,7 @@ class Server:
             self._process.wait()
 
     def _command(self, *arguments: str) -> str:
-        command = [BINARY, *arguments, "--data-dir", self._data]
-        ran = subprocess.run(
-            command, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S
-        )
-        if ran.returncode != 0:
-            raise RuntimeError(f"parlor {' '.join(arguments)}: {ran.stderr}")
-        return ran.stdout
+        return parlor.run(*arguments, "--data-dir", self._data, patience_s=PATIENCE_S)
 
     def get(self, path: str, headers: dict) -> dict:
         request = urllib.request.Request(self.origin + path, headers=headers)
@@ -83,12 +70,6 @@ class Server:
         request = urllib.request.Request(self.origin + path, data, headers, method="POST")
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return json.load(response)
-
-
-def environment() -> dict[str, str]:
-    """Ours, without the settings of whoever runs the tests."""
-    kept = os.environ.items()
-    return {name: value for name, value in kept if not name.startswith("PARLOR_")}
 
 
 def real_things(server: Server) -> dict[str, list[str]]:
@@ -146,7 +127,7 @@ def check(name: str, server: Server, place: Path) -> bool:
     ]
     secrets = {f"PARLOR_{key.upper()}": value for key, value in server.keys.items()}
     ran = subprocess.run(
-        command, env={**environment(), **secrets, "SCHEMATHESIS_HOOKS": "hooks"}, cwd=place
+        command, env={**parlor.environment(), **secrets, "SCHEMATHESIS_HOOKS": "hooks"}, cwd=place
     )
     return ran.returncode == 0
 

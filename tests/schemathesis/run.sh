@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tests=$PWD/tests/schemathesis
 place=${CARGO_TARGET_DIR:-$PWD/target}/schemathesis
 export PARLOR_BIN=${PARLOR_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor}
-export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tests
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tests:$PWD/tests
 
 source tests/environment.sh
 make_environment "$place" "$tests/requirements.txt"

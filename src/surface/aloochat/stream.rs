@@ -90,7 +90,8 @@ pub(super) async fn resumed(
     place: Place,
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
-    let found = read_conversation::recent_message(app, account, id, message).await?;
+    let state = read_conversation::conversation(app, account, id).await?;
+    let found = read_conversation::recent_message(app, &state, message).await?;
     let mut sent = Sent::of_recorded(&found).ok_or(Error::NotFound("message"))?;
     let seen = place.cursor.filter(|cursor| cursor.seq >= sent.seq);
     let ending = ending_of(app, account, id, message, sent.seq).await?;
