@@ -6,8 +6,8 @@ COPY . .
 # librdkafka needs gcc, g++ and make, OpenSSL (`tls`) perl too; all are in this image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --features tls,s3 \
-    && cp target/release/parlor /usr/local/bin/parlor
+    cargo build --profile dist --locked --features tls,s3 \
+    && cp target/dist/parlor /usr/local/bin/parlor
 
 FROM debian:bookworm-slim
 RUN apt-get update \
