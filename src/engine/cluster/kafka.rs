@@ -86,7 +86,7 @@ impl Settings {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.brokers.join(","))
-            .set("client.id", "parlor")
+            .set("client.id", super::releases::client_id())
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
             .set("reconnect.backoff.ms", "50")

@@ -158,6 +158,7 @@ async fn append(
 ) -> Result<Vec<Appended>> {
     let Some(first) = events.first() else { return Ok(Vec::new()) };
     let topic = Topic::of(first);
+    core.releases.check(&events)?;
     debug_assert!(events.iter().all(|event| Topic::of(event) == topic && event.key == first.key));
     let partition = match topic {
         Topic::Events => partition_of(first.key, core.settings.partitions),

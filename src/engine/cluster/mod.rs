@@ -22,6 +22,7 @@ mod reader;
 mod rebuild;
 pub mod record;
 mod relay;
+mod releases;
 pub mod search;
 mod signal;
 mod tail;
