@@ -1,23 +1,43 @@
 #!/usr/bin/env bash
-# Runs everything that must pass, cheap things first. Installs what it needs (Debian) and can be
-# run again. `./test.sh --no-browser` leaves the browser tests out.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-browser=yes
-[[ "${1:-}" == "--no-browser" ]] && browser=no
+usage() {
+  cat <<'END'
+Runs everything that must pass, cheap things first. It installs what it needs and can be run again.
+
+  ./test.sh             everything: 35 minutes on two cores from nothing, less the second time
+  ./test.sh --fast      without services and browser: no Kafka, Cassandra, OpenSearch, no Chromium; 12 minutes
+  ./test.sh --help      this text
+
+On Debian it installs with apt: build-essential, OpenJDK 17 and Maven (for Kafka, Cassandra and OpenSearch, 155 MB
+of jars), Python's venv, Go, Chromium, Node.js and npm. With cargo it installs cargo-deny. The rest stays in this
+folder. Rust 1.95 must be there already; rustup is the way to get it.
+END
+}
+
+fast=
+for argument in "$@"; do
+  case $argument in
+    --fast) fast=yes ;;
+    -h | --help) usage; exit ;;
+    *) printf 'test.sh: unknown argument %s\n\n' "$argument" >&2; usage >&2; exit 2 ;;
+  esac
+done
 
 step() { printf '\n== %s\n' "$1"; }
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
+# Python packages are installed as wheels, so that no compiler for them is needed.
 install_packages() {
   local missing=()
   command -v cc >/dev/null || missing+=(build-essential)
-  compgen -G '/usr/lib/jvm/java-17-*/bin/javac' >/dev/null || missing+=(openjdk-17-jdk-headless)
-  command -v mvn >/dev/null || missing+=(maven)
-  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-  if [[ $browser == yes ]]; then
+  if [[ ! $fast ]]; then
+    compgen -G '/usr/lib/jvm/java-17-*/bin/javac' >/dev/null || missing+=(openjdk-17-jdk-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v go >/dev/null || missing+=(golang-go)
     command -v chromium >/dev/null || missing+=(chromium)
     command -v node >/dev/null || missing+=(nodejs npm)
   fi
@@ -25,29 +45,39 @@ install_packages() {
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
   fi
-  command -v cargo >/dev/null || { echo "Rust is missing: install rustup, then run this again" >&2; exit 1; }
+  command -v cargo >/dev/null || { echo "test.sh: Rust is missing; install rustup (https://rustup.rs), then run this again" >&2; exit 1; }
   rustup component add rustfmt clippy >/dev/null 2>&1 || true
 }
+
+# The tests that start services, by their modules.
+services=(cluster clustered engines::cql engines::search engines::cluster harness::cluster harness::services)
 
 step "what is needed"; install_packages
 step "format"; cargo fmt --check
 step "lints"; cargo clippy --locked --all-targets -- -D warnings
-step "Kafka, Cassandra and OpenSearch to test against"; tests/services/services.sh fetch
-step "unit, property and integration tests"; cargo test --locked
+if [[ $fast ]]; then
+  step "unit, property and integration tests, without services"
+  skipped=(); for module in "${services[@]}"; do skipped+=(--skip "$module::"); done
+  cargo test --locked --lib --bins
+  cargo test --locked --test it -- "${skipped[@]}"
+else
+  step "Kafka, Cassandra and OpenSearch to test against"; tests/services/services.sh fetch
+  step "unit, property and integration tests"; cargo test --locked
+fi
 step "documents are fresh"; cargo run --locked --quiet -- openapi --check
-step "the analytics example"; tests/analytics/run.sh
-step "the documents against the server"; tests/schemathesis/run.sh
 step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 step "dependencies"
-if ! command -v cargo-deny >/dev/null; then cargo install --locked --quiet cargo-deny; fi
+command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny
 cargo fetch --locked --quiet
 cargo deny --offline check bans licenses sources
 
-if [[ $browser == yes ]]; then
-  step "browser tests"
+if [[ ! $fast ]]; then
   PARLOR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor"
   export PARLOR_BIN
-  (cd tests/browser && npm ci --no-audit --no-fund && npm test)
+  step "compose files"; tests/deploy/run.sh
+  step "the analytics example"; tests/analytics/run.sh
+  step "the documents against the server"; tests/schemathesis/run.sh
+  step "browser tests"; (cd tests/browser && npm ci --no-audit --no-fund && npm test)
 fi
 
 step "all passed"

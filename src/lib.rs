@@ -15,6 +15,7 @@
 //! - [`surface`]: the HTTP APIs, a folder each.
 //! - [`server`]: the wire: accepting, limits, event streams, WebSockets, drain.
 //! - [`config`]: every setting; the only reader of the environment.
+//! - [`tls`]: what TLS uses.
 //! - [`role`]: what the binary can be told to do.
 
 pub mod app;
@@ -30,3 +31,4 @@ pub mod projection;
 pub mod role;
 pub mod server;
 pub mod surface;
+pub mod tls;

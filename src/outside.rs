@@ -92,6 +92,7 @@ impl Default for Outside {
 impl Outside {
     /// The way to public addresses and those of `allowed`.
     pub fn new(allowed: Vec<IpNet>) -> Self {
+        crate::tls::install();
         let allowed: Arc<[IpNet]> = allowed.into();
         let client = || {
             Client::builder()

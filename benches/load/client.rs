@@ -5,7 +5,7 @@
 //! and the length are understood (`Content-Length` and chunked). A full client was refused: at
 //! 70,000 requests a second it would take more of the machine than the server.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -166,6 +166,42 @@ impl Connection {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// The header of a request that is sent under another key each time: [`Repeated`] writes the key.
+pub(crate) const KEYED: &str = "idempotency-key: 00000000000000000000000000000000\r\n";
+const KEY_BEGIN: &[u8] = b"idempotency-key: ";
+const KEY_LENGTH: usize = 32;
+
+/// A request that a client sends again and again. Where it has [`KEYED`], each time is a request of its own.
+pub(crate) struct Repeated {
+    bytes: Arc<[u8]>,
+    /// With a key: the request to write into, where the key's number stands, and what it was last.
+    keyed: Option<(Vec<u8>, usize, u64)>,
+}
+
+impl Repeated {
+    pub(crate) fn new(bytes: Arc<[u8]>) -> Self {
+        let keyed = find(&bytes, KEY_BEGIN).map(|at| {
+            let (mut own, key) = (bytes.to_vec(), at + KEY_BEGIN.len());
+            // Half of the key is the client's, half counts its requests.
+            let client = format!("{:016x}", rand::random::<u64>());
+            own[key..key + KEY_LENGTH / 2].copy_from_slice(client.as_bytes());
+            (own, key + KEY_LENGTH / 2, 0)
+        });
+        Self { bytes, keyed }
+    }
+
+    /// The bytes to send now.
+    pub(crate) fn next(&mut self) -> &[u8] {
+        let Some((own, at, count)) = &mut self.keyed else { return &self.bytes };
+        *count += 1;
+        for digit in 0..KEY_LENGTH / 2 {
+            let value = (*count >> (4 * digit)) & 0xf;
+            own[*at + KEY_LENGTH / 2 - 1 - digit] = b"0123456789abcdef"[value as usize];
+        }
+        own
     }
 }
 

@@ -37,11 +37,28 @@ pub(crate) struct Conversation {
 /// # Errors
 /// If a post is refused, or is not answered by the bot.
 pub(crate) async fn start(server: &Server, count: usize) -> io::Result<Vec<Conversation>> {
+    start_keyed(server, count, "").await
+}
+
+/// The same; the posts that go on with them have `key` among their headers, which is [`KEYED`] or nothing.
+///
+/// # Errors
+/// As [`start`].
+///
+/// [`KEYED`]: crate::client::KEYED
+pub(crate) async fn start_keyed(
+    server: &Server,
+    count: usize,
+    key: &str,
+) -> io::Result<Vec<Conversation>> {
     let mut connection = Connection::open(server.address).await?;
     let credential = server.credential();
+    let headers = format!("{credential}{key}");
     let mut conversations = Vec::with_capacity(count);
     for _ in 0..count {
-        conversations.push(start_one(&mut connection, &credential).await?);
+        let one = start_one(&mut connection, &credential).await?;
+        let post = request("POST", MESSAGES, &headers, &body(Some(&one.id))).into();
+        conversations.push(Conversation { post, ..one });
     }
     Ok(conversations)
 }

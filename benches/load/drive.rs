@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    client::Connection,
+    client::{Connection, Repeated},
     figures::{Latency, Measure},
     server::{Process, own_cpu},
 };
@@ -78,7 +78,7 @@ pub(crate) async fn drive_all(
     let due = plan.rate.map(|rate| Arc::new(Mutex::new(schedule(began, until, rate))));
     let mut clients = JoinSet::new();
     for (connection, request) in connections.into_iter().zip(requests) {
-        let (request, tally) = (request.clone(), tally.clone());
+        let (request, tally) = (Repeated::new(request.clone()), tally.clone());
         match &due {
             None => clients.spawn(closed(connection, request, until, tally)),
             Some(due) => clients.spawn(open(connection, request, due.clone(), tally)),
@@ -133,16 +133,21 @@ impl Tally {
     }
 }
 
-async fn closed(mut connection: Connection, request: Arc<[u8]>, until: Instant, tally: Arc<Tally>) {
+async fn closed(
+    mut connection: Connection,
+    mut request: Repeated,
+    until: Instant,
+    tally: Arc<Tally>,
+) {
     let mut now = Instant::now();
-    while now < until && tally.take() && tally.note(now, &connection.call(&request).await) {
+    while now < until && tally.take() && tally.note(now, &connection.call(request.next()).await) {
         now = Instant::now();
     }
 }
 
 async fn open(
     mut connection: Connection,
-    request: Arc<[u8]>,
+    mut request: Repeated,
     due: Arc<Mutex<mpsc::UnboundedReceiver<Instant>>>,
     tally: Arc<Tally>,
 ) {
@@ -150,7 +155,7 @@ async fn open(
         // The guard goes before the request: only the waiting is one at a time.
         let next = due.lock().await.recv().await;
         let Some(next) = next else { return };
-        if !tally.take() || !tally.note(next, &connection.call(&request).await) {
+        if !tally.take() || !tally.note(next, &connection.call(request.next()).await) {
             return;
         }
     }
@@ -182,10 +187,10 @@ fn schedule(began: Instant, until: Instant, rate: f64) -> mpsc::UnboundedReceive
 async fn warm(addresses: &[SocketAddr], requests: &[Arc<[u8]>]) -> io::Result<Vec<Connection>> {
     let mut openings = JoinSet::new();
     for (request, address) in requests.iter().zip(addresses.iter().cycle()) {
-        let (request, address) = (request.clone(), *address);
+        let (mut request, address) = (Repeated::new(request.clone()), *address);
         openings.spawn(async move {
             let mut connection = Connection::open(address).await?;
-            let (status, body) = connection.call(&request).await?;
+            let (status, body) = connection.call(request.next()).await?;
             match status {
                 200 => Ok(connection),
                 _ => Err(refused(status, body)),

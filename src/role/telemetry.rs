@@ -65,6 +65,7 @@ pub fn start_logs(config: &Config) -> Result<Traces, Failure> {
 
 /// OTLP over HTTP; `endpoint` is the collector's base, as in `OTEL_EXPORTER_OTLP_ENDPOINT`.
 fn exporter(endpoint: &str) -> Result<SdkTracerProvider, Failure> {
+    crate::tls::install();
     let exporter = SpanExporter::builder()
         .with_http()
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))

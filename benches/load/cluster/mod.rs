@@ -34,4 +34,7 @@ pub(crate) struct Place {
     /// A property of librdkafka for the nodes, NAME=VALUE; may be given again.
     #[arg(long = "kafka-option")]
     kafka_options: Vec<String>,
+    /// Send no `Idempotency-Key`, as no caller should.
+    #[arg(long)]
+    without_keys: bool,
 }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::services::Services;
 use crate::{
-    client::{Connection, request},
-    conversations::{Conversation, start},
+    client::{Connection, KEYED, request},
+    conversations::{Conversation, start_keyed},
     drive::refused,
     server::{Process, Server, Setting},
 };
@@ -23,6 +23,7 @@ pub(crate) struct Nodes {
     pub(crate) name: String,
     connection: Vec<String>,
     key: String,
+    keyed: bool,
     home: TempDir,
 }
 
@@ -43,7 +44,8 @@ impl Nodes {
         let key = account["aerochat_api_key"].as_str();
         let key = key.ok_or_else(|| io::Error::other("the account has no key"))?.to_owned();
         let (servers, home) = (Vec::new(), setting.fresh()?);
-        let mut nodes = Self { servers, name, connection, key, home };
+        let keyed = services.keyed;
+        let mut nodes = Self { servers, name, connection, key, keyed, home };
         for _ in 0..count {
             nodes.launch(setting)?;
         }
@@ -77,10 +79,11 @@ impl Nodes {
 
     /// Starts conversations, over all nodes.
     pub(crate) async fn conversations(&self, count: usize) -> io::Result<Vec<Conversation>> {
+        let key = if self.keyed { KEYED } else { "" };
         let mut started = Vec::with_capacity(count);
         for (index, server) in self.servers.iter().enumerate() {
             let share = (count + index) / self.servers.len();
-            started.extend(start(server, share).await?);
+            started.extend(start_keyed(server, share, key).await?);
         }
         Ok(started)
     }

@@ -21,6 +21,8 @@ pub(crate) struct Services {
     pub(crate) replication: u32,
     /// For the nodes.
     pub(crate) kafka_options: Vec<String>,
+    /// Whether messages are sent under an `Idempotency-Key`, as callers are told to.
+    pub(crate) keyed: bool,
     held: Option<Held>,
 }
 
@@ -42,10 +44,11 @@ impl Services {
     /// If they do not start; the script gives up after two minutes.
     pub(crate) fn start(named: &Place) -> io::Result<Self> {
         let (partitions, kafka_options) = (named.partitions, named.kafka_options.clone());
+        let keyed = !named.without_keys;
         if let (Some(kafka), Some(cql)) = (&named.kafka, &named.cql) {
             let (kafka, cql) = (kafka.clone(), cql.clone());
             let (replication, held) = (named.replication, None);
-            return Ok(Self { kafka, cql, partitions, replication, kafka_options, held });
+            return Ok(Self { kafka, cql, partitions, replication, kafka_options, keyed, held });
         }
         let mut script = Command::new(SCRIPT)
             .args(["hold", "kafka", "cassandra"])
@@ -64,7 +67,7 @@ impl Services {
         })?;
         let at = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
         let (kafka, cql, replication) = (at("kafka"), at("cql"), 1);
-        Ok(Self { kafka, cql, partitions, replication, kafka_options, held })
+        Ok(Self { kafka, cql, partitions, replication, kafka_options, keyed, held })
     }
 
     /// The CPU seconds of Kafka and of Cassandra so far; nothing of services that are not ours.

@@ -10,6 +10,7 @@ use tokio::{net::TcpStream, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{PATIENCE, long, start, until, until_closed};
+use crate::harness::http::client;
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -69,7 +70,7 @@ async fn an_endless_stream_is_cut_when_the_grace_is_over() {
 async fn an_endless_http2_stream_is_cut_too() {
     let endpoint = make(|_: Request| async { sse::event_stream_response(stream::pending()) });
     let server = start(endpoint, long(), SHORT);
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client().http2_prior_knowledge().build().unwrap();
     let answer = client.get(server.url("/")).send().await.unwrap();
     let tracker = server.tracker.clone();
     assert!(matches!(server.stop().await.0, Drained::Cut(_)));

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::harness::{PATIENCE, long, start, until, until_closed};
+use crate::harness::http::client;
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -124,7 +125,7 @@ async fn an_endless_body_without_a_length_is_refused() {
         poem::Response::builder().status(poem::http::StatusCode::PAYLOAD_TOO_LARGE).body("long")
     });
     let server = start(echo, long(), PATIENCE);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client().build().unwrap();
     let short = client.post(server.url("/")).body("short").send().await.unwrap();
     assert_eq!(short.text().await.unwrap(), "short");
 
@@ -165,7 +166,7 @@ async fn beyond_the_cap_connections_wait_for_a_place() {
 async fn http2_is_served_on_the_same_port() {
     let echo = make(|request: Request| async move { format!("{:?}", request.version()) });
     let server = start(Arc::new(echo), long(), PATIENCE);
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client().http2_prior_knowledge().build().unwrap();
     let answer = client.get(server.url("/")).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "HTTP/2.0");
     let mut tcp = server.say(GET).await;

@@ -46,6 +46,12 @@ impl Answer {
     }
 }
 
+/// What a client of HTTP begins with here.
+pub fn client() -> reqwest::ClientBuilder {
+    parlor::tls::install();
+    reqwest::Client::builder().no_proxy()
+}
+
 impl Client {
     pub fn new(base: &str) -> Self {
         Self::over(vec![base.to_owned()])
@@ -53,13 +59,13 @@ impl Client {
 
     /// One whose requests go to each of these in turn.
     pub fn over(bases: Vec<String>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = client().build().expect("a client");
         Self { bases: bases.into(), requests: Arc::default(), headers: HeaderMap::new(), http }
     }
 
     /// The same caller with a connection for each request.
     pub fn without_keeping(&self) -> Self {
-        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let http = client().pool_max_idle_per_host(0);
         Self { http: http.build().expect("a client"), ..self.clone() }
     }
 

@@ -62,6 +62,7 @@ impl Http {
                            a host, without ? or #";
             return Err(Error::Storage(problem.into()));
         }
+        crate::tls::install();
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())

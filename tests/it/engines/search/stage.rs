@@ -15,6 +15,7 @@ use parlor::projection::is_message;
 use serde_json::Value;
 
 use crate::engines::samples::Thread;
+use crate::harness::http::client;
 use crate::harness::services::Services;
 use crate::harness::wait::eventually;
 
@@ -67,7 +68,8 @@ impl Stage {
     /// Asks OpenSearch about the index itself, past what is tested.
     pub async fn call(&self, method: reqwest::Method, path: &str, body: &str) -> Value {
         let url = format!("{}/{}-1{path}", self.settings.url, self.settings.index);
-        let request = reqwest::Client::new().request(method, url).body(body.to_owned());
+        let request =
+            client().build().expect("a client").request(method, url).body(body.to_owned());
         let answer = request.header("content-type", "application/json").send().await;
         match answer {
             Ok(answer) => answer.json().await.expect("JSON"),
