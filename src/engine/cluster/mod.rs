@@ -30,5 +30,5 @@ mod touched;
 mod views;
 mod worker;
 
-pub use log::{Cluster, Settings, migrate};
+pub use log::{Cluster, Place, Settings, migrate};
 pub use rebuild::{rebuild, verify};

@@ -203,6 +203,8 @@ pub fn settings(services: &Services, name: &str) -> Settings {
         hosts: vec![services.cql.clone()],
         user: None,
         password: None,
+        tls: false,
+        ca: None,
         keyspace: name.to_owned(),
         replication: 1,
     };
