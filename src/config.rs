@@ -404,14 +404,16 @@ impl Config {
 }
 
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 14] = [
     "topic_prefix",
     "cql_user",
     "cql_password",
     "keyspace",
     "search",
+    "cql_ca",
     "search_user",
     "search_password",
+    "search_ca",
     "files",
     "transcription_url",
     "transcription_key",

@@ -29,9 +29,9 @@ fn older_release() -> String {
     assert!(built.status.success(), "the older release does not build");
     let lines = String::from_utf8(built.stdout).expect("UTF-8");
     let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let executable =
+    let mut executable =
         messages.filter_map(|message| message["executable"].as_str().map(str::to_owned));
-    executable.last().expect("an executable")
+    executable.next_back().expect("an executable")
 }
 
 #[tokio::test(flavor = "multi_thread")]
