@@ -7,7 +7,7 @@ use parlor::bot::faq::{self, Faq};
 use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
 use parlor::domain::event::{
-    Body, ContactCreated, ConversationStarted, Event, MessageInbound, MessageOutbound,
+    Body, ContactCreated, ConversationStarted, Event, MessageInbound, MessageOutbound, Received,
 };
 use parlor::domain::ids::{
     AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey,
@@ -59,6 +59,7 @@ fn event(number: u128, body: Body) -> Event {
         account: id(1),
         key: StreamKey::Contact(id(2)),
         body,
+        received: Received::default(),
     }
 }
 

@@ -55,10 +55,19 @@ pub struct Config {
     /// Who to be there, where it asks.
     pub cql_user: Option<String>,
     pub cql_password: Option<String>,
+    /// Speaks TLS to it; a build with the feature `tls` can.
+    pub cql_tls: bool,
+    /// Certificates (PEM) of who vouches for its nodes; sets `cql_tls` too.
+    pub cql_ca: Option<PathBuf>,
     /// Where the views are in the CQL store.
     pub keyspace: String,
     /// OpenSearch's address; none leaves conversations unindexed.
     pub search: Option<String>,
+    /// Who to be there; they win over those in the address.
+    pub search_user: Option<String>,
+    pub search_password: Option<String>,
+    /// Certificates (PEM) of who vouches for it; the system's where there is none.
+    pub search_ca: Option<PathBuf>,
     /// Where attachments are: `file:///dir`, a directory or `s3://bucket/prefix`. None is a folder of
     /// the data directory, or nowhere where the engine has none.
     pub files: Option<String>,
@@ -108,8 +117,13 @@ impl Default for Config {
             cql: Vec::new(),
             cql_user: None,
             cql_password: None,
+            cql_tls: false,
+            cql_ca: None,
             keyspace: "parlor".into(),
             search: None,
+            search_user: None,
+            search_password: None,
+            search_ca: None,
             files: None,
             max_file_mib: 25,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -180,6 +194,14 @@ pub struct Storage {
     #[arg(long, value_name = "PASSWORD")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cql_password: Option<String>,
+    /// Speak TLS to the CQL store
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cql_tls: bool,
+    /// Certificates (PEM) of who vouches for its nodes [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cql_ca: Option<PathBuf>,
     /// Where the views are in the CQL store [default: parlor]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +210,18 @@ pub struct Storage {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
+    /// Who to be in OpenSearch; the password is better given as PARLOR_SEARCH_PASSWORD
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_user: Option<String>,
+    /// The password in OpenSearch
+    #[arg(long, value_name = "PASSWORD")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_password: Option<String>,
+    /// Certificates (PEM) of who vouches for OpenSearch [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_ca: Option<PathBuf>,
     /// Settings in TOML [default: ./parlor.toml, if there]
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -370,12 +404,16 @@ impl Config {
 }
 
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 14] = [
     "topic_prefix",
     "cql_user",
     "cql_password",
     "keyspace",
     "search",
+    "cql_ca",
+    "search_user",
+    "search_password",
+    "search_ca",
     "files",
     "transcription_url",
     "transcription_key",
@@ -404,8 +442,13 @@ fn names() -> Vec<&'static str> {
         "cql",
         "cql_user",
         "cql_password",
+        "cql_tls",
+        "cql_ca",
         "keyspace",
         "search",
+        "search_user",
+        "search_password",
+        "search_ca",
         "files",
         "max_file_mib",
         "listen",

@@ -16,7 +16,8 @@ use crate::bot::{Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{
     Body, BotVersion, ConversationEscalated, ConversationResolved, ConversationUpdated, Event,
-    FailureReason, MessageInbound, MessageOutbound, ReplyDiscarded, ReplyFailed, ReplyStopped,
+    FailureReason, MessageInbound, MessageOutbound, Received, ReplyDiscarded, ReplyFailed,
+    ReplyStopped,
 };
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::domain::language::Language;
@@ -365,6 +366,7 @@ async fn append(
             account: state.account,
             key: StreamKey::Contact(state.contact_id),
             body,
+            received: Received::default(),
         })
         .collect();
     let backoff = ExponentialBuilder::default()

@@ -25,7 +25,7 @@ pub mod visitors;
 use std::sync::Arc;
 
 use crate::domain::Error;
-use crate::domain::event::{Body, Event};
+use crate::domain::event::{Body, Event, Received};
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
@@ -133,7 +133,14 @@ async fn append(
     bodies: Vec<Body>,
 ) -> crate::domain::Result<()> {
     let at = clock::now();
-    let events = bodies.into_iter().map(|body| Event { id: clock::mint(), at, account, key, body });
+    let events = bodies.into_iter().map(|body| Event {
+        id: clock::mint(),
+        at,
+        account,
+        key,
+        body,
+        received: Received::default(),
+    });
     app.engine.append(events.collect()).await.map_err(failed)?;
     Ok(())
 }

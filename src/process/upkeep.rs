@@ -14,6 +14,8 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Tidies until `drain`.
 pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationToken) {
+    // Memory, CPU time and descriptors of the process.
+    let process = metrics_process::Collector::default();
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -24,6 +26,7 @@ pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationTo
         // Asking is what makes a refusing engine look whether it can write again.
         app.engine.health();
         app.limits.tidy();
+        process.collect();
         metrics.run_upkeep();
         let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);
         let before = Timestamp::from_millis(clock::now().millis().saturating_sub(kept));

@@ -12,7 +12,8 @@ mod with {
     use crate::app::Watchers;
     use crate::config::Config;
     use crate::engine::Engine;
-    use crate::engine::cluster::{self, Cluster, Settings, cql, kafka};
+    use crate::engine::cluster::search::Access;
+    use crate::engine::cluster::{self, Cluster, Place, Settings, cql, kafka};
     use crate::role::Failure;
 
     fn settings(config: &Config) -> Settings {
@@ -30,10 +31,19 @@ mod with {
                 hosts: config.cql.clone(),
                 user: config.cql_user.clone(),
                 password: config.cql_password.clone(),
+                tls: config.cql_tls || config.cql_ca.is_some(),
+                ca: config.cql_ca.clone(),
                 keyspace: config.keyspace.clone(),
                 replication: config.replication,
             },
-            search: config.search.clone(),
+            search: config.search.clone().map(|url| Place {
+                url,
+                access: Access {
+                    user: config.search_user.clone(),
+                    password: config.search_password.clone(),
+                    ca: config.search_ca.clone(),
+                },
+            }),
             clock: crate::app::clock::now,
         }
     }

@@ -4,6 +4,7 @@ pub mod administer;
 pub mod bots;
 pub mod cluster;
 pub mod documents;
+pub mod measures;
 pub mod serve;
 pub mod telemetry;
 pub mod views;

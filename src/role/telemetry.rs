@@ -84,5 +84,7 @@ pub fn start_metrics() -> Result<PrometheusHandle, Failure> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_batch_events".into()), &EVENTS)?
         .install_recorder()?;
+    super::measures::begin();
+    metrics_process::Collector::default().describe();
     Ok(handle)
 }

@@ -8,7 +8,7 @@ use parlor::domain::conversation::{Conversation, Effect};
 use parlor::domain::event::{
     Body, ConversationAssigned, ConversationDeleted, ConversationEscalated, ConversationReopened,
     ConversationResolved, ConversationStarted, Event, FailureReason, MessageInbound,
-    MessageOutbound, ReplyFailed, ReplyStopped,
+    MessageOutbound, Received, ReplyFailed, ReplyStopped,
 };
 use parlor::domain::ids::{ContactId, ConversationId, Id, MessageId, StreamKey};
 use parlor::domain::language::Language;
@@ -111,6 +111,7 @@ fn event(number: u64, body: Body) -> Event {
         account: Id::from_uuid(Uuid::from_u128(1)),
         key: StreamKey::Contact(ContactId::from_uuid(Uuid::from_u128(1))),
         body,
+        received: Received::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
     ConversationStarted, ConversationUpdated, Event, FailureReason, Idempotency, MessageInbound,
-    MessageOutbound, ReplyFailed,
+    MessageOutbound, Received, ReplyFailed,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
 use crate::domain::language::{self, Language};
@@ -261,6 +261,7 @@ impl Draft {
             account: self.account,
             key: self.key,
             body,
+            received: Received::default(),
         });
         let appended = app.engine.append(events.collect()).await.map_err(failed)?;
         let inbound = appended.get(self.inbound).ok_or(Error::Internal)?;

@@ -13,6 +13,7 @@ use super::kafka::Settings;
 use super::producer::Producer;
 use super::reader::Reader;
 use super::relay::ClusterRelay;
+use super::releases::Releases;
 use super::search::{Indexer, OpenSearch};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
@@ -41,6 +42,8 @@ pub(super) struct Core {
     pub(super) projected: DashMap<u32, Seq>,
     /// When the broker took the oldest event that is being projected, by partition.
     pub(super) projecting_since: DashMap<u32, i64>,
+    /// Which events may be written.
+    pub(super) releases: Releases,
     pub(super) closing: CancellationToken,
     owned: RwLock<Vec<u32>>,
     trouble: Mutex<Option<String>>,
@@ -79,6 +82,7 @@ impl Core {
             clock: parts.clock,
             projected: DashMap::new(),
             projecting_since: DashMap::new(),
+            releases: Releases::default(),
             closing: CancellationToken::new(),
             owned: RwLock::default(),
             trouble: Mutex::default(),
@@ -92,6 +96,7 @@ impl Core {
 
     pub(super) fn set_owned(&self, partitions: Vec<u32>) {
         *self.owned.write().unwrap_or_else(PoisonError::into_inner) = partitions;
+        self.releases.look_again();
     }
 
     /// Says what is wrong with Kafka, or that nothing is.

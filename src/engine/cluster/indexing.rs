@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::core::Core;
 use super::cql::Cql;
+use super::log::Place;
 use super::search::{Backlog, Checkpoints, Indexer, OpenSearch, Settings};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
@@ -20,9 +21,10 @@ const READS: usize = 32;
 ///
 /// # Errors
 /// When the address is none.
-pub(super) fn start(core: &Arc<Core>, url: &str) -> Result<(Indexer, OpenSearch)> {
+pub(super) fn start(core: &Arc<Core>, place: &Place) -> Result<(Indexer, OpenSearch)> {
     let search = OpenSearch::new(Settings {
-        url: url.to_owned(),
+        url: place.url.clone(),
+        access: place.access.clone(),
         index: format!("{}-messages", core.settings.prefix.to_lowercase()),
         shards: core.settings.partitions.clamp(1, 6),
         replicas: core.settings.replication.saturating_sub(1).min(1),

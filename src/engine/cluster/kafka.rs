@@ -86,7 +86,7 @@ impl Settings {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.brokers.join(","))
-            .set("client.id", "parlor")
+            .set("client.id", super::releases::client_id())
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
             .set("reconnect.backoff.ms", "50")
@@ -110,6 +110,7 @@ impl Settings {
             .set("acks", "all")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
+            .set("statistics.interval.ms", "5000")
             .set("message.timeout.ms", "25000")
             .set("request.timeout.ms", "10000")
             .set("retry.backoff.ms", "50")
@@ -187,6 +188,13 @@ pub(super) async fn prepare(settings: &Settings) -> Result<()> {
             match made {
                 Ok(topic) => tracing::info!(topic, "made a topic"),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                    let problem = format!(
+                        "the topic {topic} cannot have {replication} copies: Kafka has fewer brokers; \
+                         start more, or set `replication` and `min_insync` to fewer"
+                    );
+                    return Err(Error::Storage(problem));
+                }
                 Err((topic, code)) => {
                     let problem = format!("the topic {topic} cannot be made: {code}");
                     return Err(Error::Storage(problem));

@@ -19,6 +19,7 @@ use super::producer::{Producer, Record};
 use super::reader::Reader;
 use super::record::{headers, partition_of};
 use super::relay::{ClusterRelay, Handle};
+use super::search::Access;
 use super::views::SharedQuotas;
 use super::{monitor, projector, tail};
 use crate::domain::conversation::{Effect, Why};
@@ -46,13 +47,20 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
 /// How long closing waits for what was handed over.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where OpenSearch is. Not `Debug`: the URL may hold a password.
+#[derive(Clone)]
+pub struct Place {
+    pub url: String,
+    pub access: Access,
+}
+
 /// Where everything is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     pub kafka: kafka::Settings,
     pub cql: cql::Settings,
-    /// OpenSearch's address; none leaves conversations unindexed.
-    pub search: Option<String>,
+    /// None leaves conversations unindexed.
+    pub search: Option<Place>,
     /// The wall clock, as the brokers' is compared with it.
     pub clock: fn() -> Timestamp,
 }
@@ -71,8 +79,19 @@ pub struct Cluster {
 /// [`Error::ReadOnly`] while something cannot be reached; [`Error::Storage`] when something is
 /// there and not as the settings say.
 pub async fn migrate(settings: &Settings) -> Result<()> {
-    kafka::prepare(&settings.kafka).await?;
+    kafka::prepare(&settings.kafka).await.map_err(|error| named(error, &settings.kafka))?;
     cql::migrate(&settings.cql).await
+}
+
+/// Kafka's client says of a cluster that is away only that it is.
+fn named(error: Error, settings: &kafka::Settings) -> Error {
+    match error {
+        Error::ReadOnly(problem) => Error::ReadOnly(format!(
+            "{problem} (the setting kafka: {})",
+            settings.brokers.join(",")
+        )),
+        other => other,
+    }
 }
 
 impl Cluster {
@@ -86,7 +105,7 @@ impl Cluster {
         observer: Arc<dyn Observer>,
         projects: bool,
     ) -> Result<Self> {
-        kafka::prepare(&settings.kafka).await?;
+        kafka::prepare(&settings.kafka).await.map_err(|error| named(error, &settings.kafka))?;
         let cql = Cql::open(&settings.cql).await?;
         let kafka = Arc::new(settings.kafka.clone());
         let config = kafka.tail();
@@ -109,8 +128,8 @@ impl Cluster {
             settings: kafka,
         }));
         core.relay.connect(&core);
-        if let Some(url) = &settings.search {
-            core.search.set(super::indexing::start(&core, url)?).ok();
+        if let Some(place) = &settings.search {
+            core.search.set(super::indexing::start(&core, place)?).ok();
         }
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
@@ -158,6 +177,7 @@ async fn append(
 ) -> Result<Vec<Appended>> {
     let Some(first) = events.first() else { return Ok(Vec::new()) };
     let topic = Topic::of(first);
+    core.releases.check(&events)?;
     debug_assert!(events.iter().all(|event| Topic::of(event) == topic && event.key == first.key));
     let partition = match topic {
         Topic::Events => partition_of(first.key, core.settings.partitions),

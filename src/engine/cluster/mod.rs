@@ -22,6 +22,7 @@ mod reader;
 mod rebuild;
 pub mod record;
 mod relay;
+mod releases;
 pub mod search;
 mod signal;
 mod tail;
@@ -29,5 +30,5 @@ mod touched;
 mod views;
 mod worker;
 
-pub use log::{Cluster, Settings, migrate};
+pub use log::{Cluster, Place, Settings, migrate};
 pub use rebuild::{rebuild, verify};

@@ -69,6 +69,7 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
             "a newer generation of the events' topic is there: this node is of the past".into(),
         ));
     }
+    core.releases.look(&core.settings, consumer)?;
     let owned = core.owned();
     let mut keeps_up = owned.first() == Some(&0);
     for partition in owned {

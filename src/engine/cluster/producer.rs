@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message as _, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
 };
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientContext, Statistics};
 
 use super::appends::Appends;
 use super::kafka::{Settings, client_error};
@@ -45,6 +45,17 @@ struct Deliveries {
 impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "a broker cannot be reached");
+    }
+
+    fn stats(&self, now: Statistics) {
+        metrics::gauge!("parlor_kafka_producer_waiting").set(now.msg_cnt as f64);
+        metrics::gauge!("parlor_kafka_producer_waiting_bytes").set(now.msg_size as f64);
+        let trips = now.brokers.values().filter_map(|broker| broker.rtt.as_ref());
+        let slowest = trips.map(|trip| trip.p99).max().unwrap_or(0);
+        // librdkafka counts microseconds.
+        metrics::gauge!("parlor_kafka_round_trip_seconds").set(slowest as f64 / 1e6);
+        let retries: u64 = now.brokers.values().map(|broker| broker.txretries).sum();
+        metrics::counter!("parlor_kafka_retries_total").absolute(retries);
     }
 }
 

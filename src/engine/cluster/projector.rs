@@ -265,6 +265,7 @@ impl Projector {
     }
 
     fn count(&self) {
+        metrics::counter!("parlor_projector_rebalances_total").increment(1);
         let mut list: Vec<_> = self.owned.keys().copied().collect();
         list.sort_unstable();
         metrics::gauge!("parlor_projector_partitions_owned").set(list.len() as f64);

@@ -6,7 +6,7 @@
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 
 use super::applied::Tag;
-use crate::domain::event::{Body, Event};
+use crate::domain::event::{Body, Event, Received};
 use crate::domain::ids::StreamKey;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
@@ -113,6 +113,7 @@ fn read<'a>(
         account: account.ok_or(Unreadable::Header(ACCOUNT))?,
         key: key.ok_or(Unreadable::Header(SUBJECT))?,
         body,
+        received: Received::from_json(data).map_err(|error| Unreadable::Data(error.to_string()))?,
     };
     Ok((event, tag))
 }
@@ -143,6 +144,23 @@ mod tests {
             let found = read(pairs.into_iter(), key.as_bytes(), &data);
             assert_eq!(found, Ok((event, Some(tag))));
         }
+    }
+
+    #[test]
+    fn what_this_release_does_not_know_is_written_down_as_it_came() {
+        let event = examples().remove(0);
+        let tag = Tag { node: Uuid::nil(), inbox: 0, append: 1, index: 0, more: false };
+        let headers = headers(&event, &tag);
+        let pairs = headers.iter().map(|header| (header.key, header.value.unwrap_or_default()));
+        let mut data: serde_json::Value =
+            serde_json::from_slice(&event.body.data_json().unwrap()).unwrap();
+        data["of_a_later_release"] = serde_json::json!({ "kept": [1, 2] });
+        let text = data.to_string();
+        let key = event.key.to_string();
+        let (found, _) = read(pairs, key.as_bytes(), text.as_bytes()).unwrap();
+        assert_eq!(found, event);
+        let written = serde_json::to_value(&found).unwrap();
+        assert_eq!(written["data"], data);
     }
 
     /// From Kafka's own tests of its partitioner (`UtilsTest.testMurmur2`).

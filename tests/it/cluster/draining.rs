@@ -92,7 +92,7 @@ async fn everything_is_owned(cluster: &Cluster) {
     .await;
 }
 
-async fn owned_by(node: &Server) -> u32 {
+pub(super) async fn owned_by(node: &Server) -> u32 {
     let stranger = node.stranger();
     eventually("the node tells what it owns", async || {
         let metrics = stranger.get("/metrics").await.text;

@@ -33,6 +33,8 @@ pub async fn ground(partitions: u32) -> Settings {
         hosts: vec![services.cql.clone()],
         user: None,
         password: None,
+        tls: false,
+        ca: None,
         keyspace: name,
         replication: 1,
     };

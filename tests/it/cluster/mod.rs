@@ -13,6 +13,7 @@ mod moving;
 mod once;
 mod outages;
 mod rebuilding;
+mod releases;
 mod revoked;
 mod stage;
 mod switching;

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use parlor::config::Config;
-use parlor::role::Arguments;
+use parlor::role::{Arguments, measures};
 use serde_json::Value;
+
+use crate::harness::Server;
+use crate::harness::wait::eventually;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const BOARD: &str = "deploy/grafana/boards/parlor.json";
@@ -139,6 +142,40 @@ fn counted() -> BTreeSet<String> {
         }
     }
     counted
+}
+
+#[test]
+fn every_metric_says_what_it_is_and_is_there_from_the_start() {
+    let described: BTreeSet<_> = measures::names().map(str::to_owned).collect();
+    assert_eq!(described, counted(), "src/role/measures.rs (left) and what src counts");
+}
+
+#[tokio::test]
+async fn a_fresh_server_shows_its_counters_its_process_and_its_build() {
+    let server = Server::start().await;
+    let text = server.stranger().get("/metrics").await.text;
+    for name in ["parlor_live_slow_readers_total 0", "parlor_log_commit_failures_total 0"] {
+        assert!(text.contains(name), "{name} is missing:\n{text}");
+    }
+    let reason = "parlor_server_connections_given_up_total{reason=\"idle\"} 0";
+    assert!(text.contains(reason), "{text}");
+    assert!(text.contains("parlor_build_info{version=\""), "{text}");
+    for process in
+        ["process_resident_memory_bytes ", "process_cpu_seconds_total ", "process_open_fds "]
+    {
+        eventually("the process is measured", async || {
+            let text = server.stranger().get("/metrics").await.text;
+            text.lines().any(|line| line.starts_with(process)).then_some(())
+        })
+        .await;
+    }
+    let text = server.stranger().get("/metrics").await.text;
+    let helped: BTreeSet<_> =
+        text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().expect("a name");
+        assert!(helped.contains(name), "{name} does not say what it is");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use parlor::domain::account::Settings;
 use parlor::domain::event::{
     AccountCreated, Body, ContactCreated, ConversationAssigned, ConversationDeleted,
     ConversationEscalated, ConversationRead, ConversationResolved, ConversationStarted, Event,
-    Idempotency, MessageInbound, MessageOutbound, Reader, SettingsChanged,
+    Idempotency, MessageInbound, MessageOutbound, Reader, Received, SettingsChanged,
 };
 use parlor::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
 use parlor::domain::language::Language;
@@ -31,7 +31,8 @@ impl Thread {
 
     pub fn event(&self, body: Body) -> Event {
         let (account, key) = (self.account, self.key());
-        Event { id: clock::mint(), at: clock::now(), account, key, body }
+        let received = Received::default();
+        Event { id: clock::mint(), at: clock::now(), account, key, body, received }
     }
 
     /// The contact and the conversation.

@@ -5,4 +5,5 @@ mod finding;
 mod index;
 mod indexing;
 mod languages;
+mod secured;
 mod stage;

@@ -97,6 +97,13 @@ impl Cluster {
         self.nodes.len() - 1
     }
 
+    /// The same with a node of another release.
+    pub async fn add_node_of(&mut self, binary: &str) -> usize {
+        let node = Server::launch_of(binary, self.home(), self.arguments()).await;
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
     /// The keyspace, and what the topics' names begin with.
     pub fn name(&self) -> &str {
         &self.name
@@ -196,6 +203,8 @@ pub fn settings(services: &Services, name: &str) -> Settings {
         hosts: vec![services.cql.clone()],
         user: None,
         password: None,
+        tls: false,
+        ca: None,
         keyspace: name.to_owned(),
         replication: 1,
     };

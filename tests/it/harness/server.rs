@@ -22,6 +22,8 @@ pub struct Server {
     process: Process,
     address: String,
     home: Home,
+    /// The binary under test, or an older one.
+    binary: String,
     /// What follows `parlor serve --listen …`.
     arguments: Vec<String>,
     /// Held so that the directory lives as long as the server.
@@ -60,15 +62,25 @@ impl Server {
 
     /// Starts with these arguments on a free port.
     pub async fn launch(home: Home, arguments: Vec<String>) -> Self {
-        let mut server = Self::begin("127.0.0.1:0", home, arguments).await;
+        Self::launch_of(BINARY, home, arguments).await
+    }
+
+    /// The same with another binary.
+    pub async fn launch_of(binary: &str, home: Home, arguments: Vec<String>) -> Self {
+        let mut server = Self::begin_of(binary, "127.0.0.1:0", home, arguments).await;
         server.ready().await;
         server
     }
 
     /// Starts where it may have to wait until it can serve.
     pub async fn begin(address: &str, home: Home, arguments: Vec<String>) -> Self {
-        let (process, address) = (serve(address, &arguments).await, address.to_owned());
-        Self { process, address, home, arguments, temporary: None }
+        Self::begin_of(BINARY, address, home, arguments).await
+    }
+
+    async fn begin_of(binary: &str, address: &str, home: Home, arguments: Vec<String>) -> Self {
+        let (process, address) = (serve(binary, address, &arguments).await, address.to_owned());
+        let binary = binary.to_owned();
+        Self { process, address, home, binary, arguments, temporary: None }
     }
 
     /// Awaits that it says that it can serve.
@@ -158,7 +170,7 @@ impl Server {
 
     /// The same where it may have to wait until it can serve.
     pub async fn begin_again(&mut self) {
-        self.process = serve(&self.address, &self.arguments).await;
+        self.process = serve(&self.binary, &self.address, &self.arguments).await;
     }
 
     /// Runs `parlor` with arguments and `--data-dir`; gives what it printed.
@@ -192,8 +204,8 @@ fn without_settings(mut command: std::process::Command) -> std::process::Command
 }
 
 /// Starts a server.
-async fn serve(listen: &str, arguments: &[String]) -> Process {
-    let mut command = without_settings(bound_to_us(BINARY));
+async fn serve(binary: &str, listen: &str, arguments: &[String]) -> Process {
+    let mut command = without_settings(bound_to_us(binary));
     command.args(["serve", "--listen", listen]).args(arguments);
     Process::start(command).await
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::event::{
     Body, ContactCreated, ContactField, ContactUpdated, ConversationAssigned, ConversationDeleted,
     ConversationEscalated, ConversationRead, ConversationReopened, ConversationResolved,
-    ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, Reader,
+    ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, Reader, Received,
     ReplyDiscarded, ReplyFailed, ReplyStopped,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
@@ -55,6 +55,7 @@ impl Story {
             account: self.account,
             key: StreamKey::Contact(self.contact),
             body,
+            received: Received::default(),
         }
     }
 

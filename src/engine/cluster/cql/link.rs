@@ -155,6 +155,9 @@ async fn build(settings: &Settings, datacenter: Option<String>) -> Result<Sessio
     if let Some(user) = &settings.user {
         builder = builder.user(user, settings.password.as_deref().unwrap_or_default());
     }
+    if settings.tls {
+        builder = secured(builder, settings)?;
+    }
     if let Some(datacenter) = datacenter {
         builder = builder.prefer_datacenter(datacenter);
     }
@@ -164,6 +167,19 @@ async fn build(settings: &Settings, datacenter: Option<String>) -> Result<Sessio
         Ok(Err(error)) => Err(refusal(&hosts, &error)),
         Err(_) => Err(away(format!("{hosts} do not answer"))),
     }
+}
+
+#[cfg(feature = "tls")]
+fn secured(builder: SessionBuilder, settings: &Settings) -> Result<SessionBuilder> {
+    let config = crate::tls::client(settings.ca.as_deref()).map_err(Error::Storage)?;
+    Ok(builder.tls_context(Some(std::sync::Arc::new(config))))
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(_: SessionBuilder, _: &Settings) -> Result<SessionBuilder> {
+    let problem =
+        "the settings cql_tls and cql_ca need a build with the feature tls, as the image is";
+    Err(Error::Storage(problem.into()))
 }
 
 /// Why there is no session: the store is away, or it does not let us in.

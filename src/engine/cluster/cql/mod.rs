@@ -19,6 +19,7 @@ mod schema;
 mod statements;
 mod writes;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use claims::{ABANDONED, Claim};
@@ -39,6 +40,10 @@ pub struct Settings {
     pub hosts: Vec<String>,
     pub user: Option<String>,
     pub password: Option<String>,
+    /// Speaks TLS; a node's certificate must name the address at which it is reached.
+    pub tls: bool,
+    /// Certificates (PEM) of who may vouch for the nodes; the system's where there is none.
+    pub ca: Option<PathBuf>,
     /// `[a-z][a-z0-9_]{0,47}`.
     pub keyspace: String,
     /// How many nodes keep each row.

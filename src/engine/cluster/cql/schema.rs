@@ -77,6 +77,11 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
              {{'class': 'NetworkTopologyStrategy', 'replication_factor': {replication}}}{tablets}"
         ))
         .await?;
+        tracing::warn!(
+            keyspace,
+            replication,
+            "there was no such keyspace: it was made, and is empty"
+        );
     }
     for (table, text) in TABLES {
         let state = session.get_cluster_state();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::batch::{self, Answer, Fate};
 use super::document::Document;
 use super::format;
-use super::http::{Failure, Http, Outcome, answer};
+use super::http::{Access, Failure, Http, Outcome, answer};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::engine::{Error, Result, Search};
 
@@ -34,9 +34,9 @@ const MAX_CONVERSATIONS: usize = 1_000;
 /// Which OpenSearch, and how the index is to be. Not `Debug`: the URL may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `http://host:port` (or `https`, with the feature `tls`), with `user:password@` before the
-    /// host if it asks for them.
+    /// `http://host:port` or `https`; `user:password@` may stand before the host.
     pub url: String,
+    pub access: Access,
     /// What the index's name begins with, such as `parlor-messages`.
     pub index: String,
     /// Shards of a new index; an account's documents are all in one of them.
@@ -77,7 +77,7 @@ impl OpenSearch {
             let problem = "the search index's name must be lower-case letters, digits, - . and _";
             return Err(Error::Storage(problem.into()));
         }
-        let http = Http::new(&settings.url)?;
+        let http = Http::new(&settings.url, &settings.access)?;
         Ok(Self { shared: Arc::new(Shared { http, settings, lag: AtomicU64::new(0) }) })
     }
 

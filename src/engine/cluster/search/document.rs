@@ -84,7 +84,9 @@ pub(super) mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::event::{ConversationReopened, Event, MessageInbound, MessageOutbound};
+    use crate::domain::event::{
+        ConversationReopened, Event, MessageInbound, MessageOutbound, Received,
+    };
     use crate::domain::ids::{EventId, Id, StreamKey};
     use crate::domain::variables::Memory;
 
@@ -95,6 +97,7 @@ pub(super) mod tests {
             account: AccountId::from_uuid(Uuid::from_u128(bits)),
             key: StreamKey::Contact(ContactId::from_uuid(Uuid::from_u128(bits))),
             body,
+            received: Received::default(),
         };
         Recorded { seq: Seq::new(seq), event: Arc::new(event) }
     }

@@ -3,6 +3,7 @@
 //! A user and password stand in the URL if there are any, which is therefore never logged. `https`
 //! needs the feature `tls`: it brings a second stack of cryptography into the build.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
@@ -45,6 +46,16 @@ impl From<Failure> for Error {
 /// The outcome of a call to OpenSearch.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
+/// How to be let in.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// They win over those in the URL.
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// Certificates (PEM) of who may vouch for an `https` server; the system's where there is none.
+    pub ca: Option<PathBuf>,
+}
+
 /// Where OpenSearch is.
 pub(super) struct Http {
     client: reqwest::Client,
@@ -52,18 +63,38 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(url: &str) -> Result<Self, Error> {
+    pub(super) fn new(url: &str, access: &Access) -> Result<Self, Error> {
         // The URL is not repeated: it may hold a password.
-        let url = Url::parse(url)
-            .map_err(|error| Error::Storage(format!("the URL of OpenSearch: {error}")))?;
-        let speaks = url.scheme() == "http" || (url.scheme() == "https" && cfg!(feature = "tls"));
+        let mut url = Url::parse(url)
+            .map_err(|error| Error::Storage(format!("the setting search is no URL: {error}")))?;
+        let speaks = matches!(url.scheme(), "http" | "https");
         if !speaks || url.query().is_some() || url.fragment().is_some() {
-            let problem = "the URL of OpenSearch must be http:// (with the feature tls, https://) and \
-                           a host, without ? or #";
+            let problem =
+                "the setting search must be http:// or https:// and a host, without ? or #";
             return Err(Error::Storage(problem.into()));
         }
+        if let Some(user) = &access.user {
+            let cannot = |()| Error::Storage("the setting search takes no user".into());
+            url.set_username(user).map_err(cannot)?;
+            url.set_password(access.password.as_deref()).map_err(cannot)?;
+        }
         crate::tls::install();
-        let client = reqwest::Client::builder()
+        let client = match &access.ca {
+            Some(path) => {
+                let named = |problem: String| {
+                    Error::Storage(format!("the setting search_ca, {}: {problem}", path.display()))
+                };
+                let pem = std::fs::read(path).map_err(|error| named(error.to_string()))?;
+                let found = reqwest::Certificate::from_pem_bundle(&pem);
+                let found = found.map_err(|error| named(error.to_string()))?;
+                if found.is_empty() {
+                    return Err(named("there is no certificate in it".into()));
+                }
+                reqwest::Client::builder().tls_certs_only(found)
+            }
+            None => reqwest::Client::builder(),
+        };
+        let client = client
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

@@ -20,5 +20,5 @@ mod progress;
 
 pub use self::client::{Indexed, OpenSearch, Settings};
 pub use self::document::Document;
-pub use self::http::Failure;
+pub use self::http::{Access, Failure};
 pub use self::indexer::{Backlog, Checkpoints, Indexer, Ownership};

@@ -22,7 +22,7 @@ use crate::harness::services::Services;
 /// How to reach `keyspace` at `host`.
 pub fn settings(host: &str, keyspace: &str) -> Settings {
     let (hosts, keyspace) = (vec![host.to_owned()], keyspace.to_owned());
-    Settings { hosts, user: None, password: None, keyspace, replication: 1 }
+    Settings { hosts, user: None, password: None, tls: false, ca: None, keyspace, replication: 1 }
 }
 
 /// A keyspace's name that nobody else has.

@@ -1,7 +1,7 @@
 //! The index itself: how it is made, and what it takes.
 
 use parlor::domain::text::MessageText;
-use parlor::engine::cluster::search::{Document, Failure, OpenSearch, Settings};
+use parlor::engine::cluster::search::{Access, Document, Failure, OpenSearch, Settings};
 use reqwest::Method;
 
 use super::stage::{Stage, document};
@@ -136,7 +136,8 @@ async fn writing_to_an_opensearch_that_is_away_is_given_up() {
 fn settings_that_cannot_work_are_refused_at_once() {
     let settings = |url: &str, index: &str| {
         let (url, index) = (url.to_owned(), index.to_owned());
-        OpenSearch::new(Settings { url, index, shards: 1, replicas: 0 }).err()
+        OpenSearch::new(Settings { url, access: Access::default(), index, shards: 1, replicas: 0 })
+            .err()
     };
     assert!(settings("http://user:word@127.0.0.1:9200/search/", "parlor-messages").is_none());
     for url in ["", "127.0.0.1:9200", "ftp://127.0.0.1", "file:///x", "http://h/?a=b"] {

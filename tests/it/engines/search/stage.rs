@@ -8,7 +8,7 @@ use parlor::app::clock;
 use parlor::domain::ids::{AccountId, ConversationId, Id};
 use parlor::domain::seq::Seq;
 use parlor::engine::cluster::search::{
-    Backlog, Checkpoints, Document, Indexer, OpenSearch, Ownership, Settings,
+    Access, Backlog, Checkpoints, Document, Indexer, OpenSearch, Ownership, Settings,
 };
 use parlor::engine::{Recorded, Result, Search};
 use parlor::projection::is_message;
@@ -37,7 +37,13 @@ impl Stage {
     pub fn at(url: &str) -> Self {
         let name = clock::mint::<ConversationId>().uuid().simple();
         let index = format!("test-{name}");
-        let settings = Settings { url: url.to_owned(), index, shards: 2, replicas: 0 };
+        let settings = Settings {
+            url: url.to_owned(),
+            access: Access::default(),
+            index,
+            shards: 2,
+            replicas: 0,
+        };
         let search = OpenSearch::new(settings.clone()).expect("fit settings");
         Self { search, settings }
     }
