@@ -103,3 +103,10 @@ test("what a page left goes out under the same key; what is held stays", async (
   box.hold(false);
   assert.deepEqual([calls.length, calls[0].entry.key], [1, kept[0].key]);
 });
+
+test("half a character is kept as the server will keep it", () => {
+  const { box, calls } = outbox();
+  box.add("cut \ud83d", 0);
+  assert.equal(calls[0].entry.text, "cut \ufffd");
+  assert.deepEqual(box.shown(said({ id: "m1", text: "cut \ufffd" })), []);
+});

@@ -10,6 +10,7 @@
 import { newKey } from "./conversation.js";
 import { ParlorError } from "./parlor-error.js";
 import { backoff } from "./retry.js";
+import { wellFormed } from "./well-formed.js";
 
 /** @typedef {import("./transcript.js").Transcript} Transcript */
 /** @typedef {import("./transcript.js").Message} Message */
@@ -56,7 +57,7 @@ export class Outbox {
    */
   add(text, known, about = {}) {
     const { key = newKey(), file } = about;
-    this.entries.push({ key, text, ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, known });
+    this.entries.push({ key, text: wellFormed(text), ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, known });
     this.onChange(this.entries);
     this.pump();
   }

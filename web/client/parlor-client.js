@@ -15,6 +15,7 @@
 import { Conversation } from "./conversation.js";
 import { ParlorError } from "./parlor-error.js";
 import { within } from "./retry.js";
+import { wellFormed } from "./well-formed.js";
 
 export { Conversation, newKey } from "./conversation.js";
 export { Outbox } from "./outbox.js";
@@ -188,7 +189,7 @@ export class Parlor {
     if (about.body instanceof FormData) init.body = about.body;
     else if (about.body !== undefined) {
       headers["content-type"] = "application/json";
-      init.body = JSON.stringify(about.body);
+      init.body = JSON.stringify(about.body, (_name, value) => (typeof value === "string" ? wellFormed(value) : value));
     }
     try {
       return await within(about.timeoutMs ?? this.timeoutMs, this.fetch(new URL(path, this.origin), init));

@@ -23,6 +23,7 @@ use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
 use crate::live::frame::Frame;
+use crate::server::json_text::{made_one_line, mended};
 use crate::server::socket::{CloseCode, Message, Socket};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::{client, key};
@@ -88,7 +89,7 @@ impl Connection {
                     return;
                 }
             };
-            if socket.send(answer).await.is_err() {
+            if socket.send(made_one_line(answer)).await.is_err() {
                 return;
             }
         }
@@ -113,7 +114,9 @@ impl Connection {
 
     async fn answer(&mut self, message: Message) -> Value {
         let parsed = match &message {
-            Message::Text(text) => serde_json::from_str::<Value>(text.as_str()),
+            Message::Text(text) => {
+                serde_json::from_slice::<Value>(&mended(text.as_str().as_bytes()))
+            }
             _ => Ok(Value::Null),
         };
         let value = parsed.unwrap_or_default();
@@ -185,14 +188,15 @@ impl Connection {
 
     async fn subscribe(&mut self, id: ConversationId, after: Option<String>) -> Result<Value> {
         let after = after.map(|after| super::streams::cursor("after", &after)).transpose()?;
-        self.followers.remove(&id);
-        if self.followers.len() == MAX_SUBSCRIPTIONS {
+        let is_new = !self.followers.contains_key(&id);
+        if is_new && self.followers.len() == MAX_SUBSCRIPTIONS {
             let problem = format!("at most {MAX_SUBSCRIPTIONS} conversations on one connection");
             return Err(Error::invalid("conversation_id", problem));
         }
         let follower =
             live_feed::follow(&self.app, self.caller.tenant.account.id, id, after).await?;
         let cursor: Cursor = follower.cursor();
+        // Only now: a subscription that is refused leaves the former one.
         self.followers.insert(id, frames(follower));
         Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
     }
