@@ -106,15 +106,16 @@ impl Core {
         *self.owned.write().unwrap_or_else(PoisonError::into_inner) = partitions;
     }
 
-    /// Why this node takes nothing now. That nothing advances is the last reason: it has one of its own.
+    /// Why this node takes nothing now. That nothing advances is the last reason: it has one of its
+    /// own.
     pub(super) fn trouble(&self) -> Option<String> {
         let away = || (!self.cql.is_reachable()).then(|| "the views cannot be reached".to_owned());
         let last = || self.troubles.first(Seen::Poll..);
         self.troubles.first(..Seen::Poll).or_else(away).or_else(last)
     }
 
-    /// A table is gone under this node. What it had folded before is lost there, so it writes nothing any
-    /// more: not either once somebody makes the tables anew.
+    /// A table is gone under this node. What it had folded before is lost there, so it writes
+    /// nothing any more: not either once somebody makes the tables anew.
     pub(super) fn lose_keyspace(&self, table: &str) {
         let keyspace = &self.keyspace;
         let detail = format!(

@@ -1,9 +1,9 @@
 //! Landmarks: events by which the log of a partition is known again.
 //!
-//! Beside the checkpoint the views keep which event stood where. Where it stands no longer, the topic is not
-//! the one that they came from: it was made anew under its old name, or brought back from a copy and
-//! written on. Refused: Kafka's own id of a topic, which its client does not tell us and which a copy does not
-//! keep.
+//! Beside the checkpoint the views keep which event stood where. Where it stands no longer, the
+//! topic is not the one that they came from: it was made anew under its old name, or brought back
+//! from a copy and written on. Refused: Kafka's own id of a topic, which its client does not tell
+//! us and which a copy does not keep.
 
 use super::cql::{Cql, Landmark};
 use super::kafka::Settings;
@@ -12,8 +12,8 @@ use super::record::place_of;
 use crate::domain::seq::Seq;
 use crate::engine::{Result, Topic};
 
-/// Says in words why the log of a partition is not the one that its views came from; none where it is, as
-/// far as is known.
+/// Says in words why the log of a partition is not the one that its views came from; none where it
+/// is, as far as is known.
 ///
 /// # Errors
 /// When it cannot be found out.

@@ -1,5 +1,5 @@
-//! Looks after what this node stands on: is Kafka there, is the producer alive, are the tables there, do the
-//! partitions advance.
+//! Looks after what this node stands on: is Kafka there, is the producer alive, are the tables
+//! there, do the partitions advance.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! What polls of the log say goes wrong: a warning, a metric, and a reason not to be ready.
 //!
-//! A broker that is away for a moment is not told of here: whether Kafka can be reached is asked by the
-//! monitor, and a partition that does not advance is seen by its progress.
+//! A broker that is away for a moment is not told of here: whether Kafka can be reached is asked by
+//! the monitor, and a partition that does not advance is seen by its progress.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -329,8 +329,8 @@ impl Projector {
         }
     }
 
-    /// The consumer is further than the last record where offsets are none: a transaction's marker, or what
-    /// was rolled back. The views are as far, then.
+    /// The consumer is further than the last record where offsets are none: a transaction's marker,
+    /// or what was rolled back. The views are as far, then.
     fn hand_over_gaps(&mut self) {
         self.looked_at = Instant::now();
         let position = match self.consumer.position() {
@@ -353,8 +353,8 @@ impl Projector {
         }
     }
 
-    /// Goes on with paused partitions whose queues have room again. The place is set first: what was under way when
-    /// one was paused was let go.
+    /// Goes on with paused partitions whose queues have room again. The place is set first: what
+    /// was under way when one was paused was let go.
     fn empty_stashes(&mut self) {
         let mut emptied = Vec::new();
         for (partition, owned) in &mut self.owned {

@@ -27,8 +27,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Events of a partition, in order.
 pub(super) struct Page {
     pub(super) events: Vec<Recorded>,
-    /// Up to here there is nothing else. It may be past the last record: a transaction's marker, say, takes
-    /// an offset and is none.
+    /// Up to here there is nothing else. It may be past the last record: a transaction's marker,
+    /// say, takes an offset and is none.
     pub(super) upto: Seq,
 }
 
