@@ -170,7 +170,7 @@ def headers(record: Record, key: str) -> list[tuple[str, bytes]]:
         "content-type": "application/json",
         "account": record.account,
     }
-    internal = ("parlor-append", bytes(range(240, 256)))
+    internal = ("parlor-append", b"0b6ddc21-5f0c-4c0d-9e52-6a0b5bbdc3a1 3 99 0 0")
     return [(name, text.encode()) for name, text in named.items()] + [internal]
 
 

@@ -72,6 +72,10 @@ class Reading(unittest.TestCase):
         self.headers["ce_traceparent"] = b"00-1"
         self.read(mood="glad")
 
+    def test_what_is_internal_may_be_no_text(self) -> None:
+        self.headers["parlor-append"] = bytes(range(240, 256))
+        self.read()
+
     def test_a_later_type_is_told_apart_from_a_broken_record(self) -> None:
         self.headers["ce_type"] = b"conversation.summarised"
         with self.assertRaises(Unknown):

@@ -53,7 +53,8 @@ pub enum Error {
     /// The idempotency key was used before with another request.
     #[error("this Idempotency-Key was already used with a different request; use a new key")]
     IdempotencyMismatch,
-    /// The first request with this idempotency key is still under way.
+    /// The first request with this idempotency key is still under way, or its node has died; then
+    /// the key is free again after a while.
     #[error("a request with this Idempotency-Key is still under way; try again shortly")]
     IdempotencyInFlight,
     /// A limit per time is used up.

@@ -115,7 +115,8 @@ pub trait EventLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Recorded>>;
 
-    /// The position of the last event of a partition; [`Seq::START`] when it is empty.
+    /// The last position of a partition, its last event's or a later one; [`Seq::START`] when it is
+    /// empty.
     async fn end(&self, topic: Topic, partition: u32) -> Result<Seq>;
 }
 

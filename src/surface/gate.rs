@@ -136,4 +136,20 @@ mod tests {
             assert_eq!(allowed, pages, "{path}");
         }
     }
+
+    #[test]
+    fn a_request_whose_key_is_in_use_may_come_again_on_every_surface() {
+        for (path, header) in [
+            ("/bot/v1/conversations/messages", "authorization"),
+            ("/api/v1/chat/message", "x-api-token"),
+            ("/api/v1/chat/config", "origin"),
+            ("/api/v1/conversations", "authorization"),
+            ("/live/v1/conversations", "authorization"),
+        ] {
+            let request = Request::builder().uri_str(path).header(header, "a").finish();
+            let answer = refusal(&request, Error::IdempotencyInFlight);
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert!(answer.headers().contains_key(RETRY_AFTER), "{path}");
+        }
+    }
 }

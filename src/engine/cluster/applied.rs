@@ -32,24 +32,34 @@ pub(super) struct Note {
     pub(super) effect: Effect,
 }
 
-const TAG_BYTES: usize = 31;
+/// A tag was so many bytes once; a text is longer, for its node alone.
+const FORMER_BYTES: usize = 31;
 const NOTE_BYTES: usize = 19;
 
 impl Tag {
-    pub(super) fn to_bytes(self) -> [u8; TAG_BYTES] {
-        let mut bytes = [0; TAG_BYTES];
-        bytes[..16].copy_from_slice(self.node.as_bytes());
-        bytes[16..20].copy_from_slice(&self.inbox.to_be_bytes());
-        bytes[20..28].copy_from_slice(&self.append.to_be_bytes());
-        bytes[28..30].copy_from_slice(&self.index.to_be_bytes());
-        bytes[30] = u8::from(self.more);
-        bytes
+    /// Text, as all headers are: many readers decode every one.
+    pub(super) fn to_text(self) -> String {
+        let Self { node, inbox, append, index, more } = self;
+        format!("{node} {inbox} {append} {index} {}", u8::from(more))
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != TAG_BYTES {
-            return None;
+    /// Reads a header's value, also in the form that it once had.
+    pub(super) fn from_header(value: &[u8]) -> Option<Self> {
+        if value.len() == FORMER_BYTES {
+            return Self::from_former(value);
         }
+        let mut parts = std::str::from_utf8(value).ok()?.split(' ');
+        let tag = Self {
+            node: parts.next()?.parse().ok()?,
+            inbox: parts.next()?.parse().ok()?,
+            append: parts.next()?.parse().ok()?,
+            index: parts.next()?.parse().ok()?,
+            more: parts.next()? != "0",
+        };
+        parts.next().is_none().then_some(tag)
+    }
+
+    fn from_former(bytes: &[u8]) -> Option<Self> {
         Some(Self {
             node: Uuid::from_slice(&bytes[..16]).ok()?,
             inbox: u32::from_be_bytes(bytes[16..20].try_into().ok()?),
@@ -122,6 +132,16 @@ mod tests {
         proptest::collection::vec(note, 0..20)
     }
 
+    /// As releases wrote it before it was text.
+    fn former(tag: Tag) -> Vec<u8> {
+        let mut bytes = tag.node.as_bytes().to_vec();
+        bytes.extend(tag.inbox.to_be_bytes());
+        bytes.extend(tag.append.to_be_bytes());
+        bytes.extend(tag.index.to_be_bytes());
+        bytes.push(u8::from(tag.more));
+        bytes
+    }
+
     proptest! {
         #[test]
         fn notes_are_read_back_as_written(notes in notes()) {
@@ -132,12 +152,13 @@ mod tests {
         #[test]
         fn a_tag_is_read_back_as_written(node in any::<u128>(), inbox in any::<u32>(), append in any::<u64>(), index in any::<u16>(), more in any::<bool>()) {
             let tag = Tag { node: Uuid::from_u128(node), inbox, append, index, more };
-            prop_assert_eq!(Tag::from_bytes(&tag.to_bytes()), Some(tag));
+            prop_assert_eq!(Tag::from_header(tag.to_text().as_bytes()), Some(tag));
+            prop_assert_eq!(Tag::from_header(&former(tag)), Some(tag));
         }
 
         #[test]
         fn no_bytes_are_too_strange(bytes in any::<Vec<u8>>()) {
-            let _ = (Tag::from_bytes(&bytes), from_bytes(&bytes).count());
+            let _ = (Tag::from_header(&bytes), from_bytes(&bytes).count());
         }
     }
 }

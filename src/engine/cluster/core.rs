@@ -1,6 +1,7 @@
 //! What the parts of the cluster engine share.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
@@ -10,11 +11,13 @@ use super::appends::Appends;
 use super::cql::Cql;
 use super::group::Group;
 use super::kafka::Settings;
+use super::polling::Polling;
 use super::producer::Producer;
 use super::reader::Reader;
 use super::relay::ClusterRelay;
 use super::releases::Releases;
 use super::search::{Indexer, OpenSearch};
+use super::trouble::{Seen, Troubles};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Observer, Result, Topic};
@@ -45,8 +48,13 @@ pub(super) struct Core {
     /// Which events may be written.
     pub(super) releases: Releases,
     pub(super) closing: CancellationToken,
+    /// Ends with `closing`, or once nothing may be projected any more.
+    pub(super) projecting: CancellationToken,
+    /// The keyspace is gone: not even where the views were is noted.
+    pub(super) lost: AtomicBool,
+    pub(super) polling: Polling,
+    pub(super) troubles: Troubles,
     owned: RwLock<Vec<u32>>,
-    trouble: Mutex<Option<String>>,
 }
 
 /// The parts that are made before.
@@ -66,6 +74,7 @@ pub(super) struct Parts {
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
+        let closing = CancellationToken::new();
         Self {
             settings: parts.settings,
             group: Group::of(&parts.keyspace),
@@ -83,9 +92,12 @@ impl Core {
             projected: DashMap::new(),
             projecting_since: DashMap::new(),
             releases: Releases::default(),
-            closing: CancellationToken::new(),
+            projecting: closing.child_token(),
+            closing,
+            lost: AtomicBool::new(false),
+            polling: Polling::default(),
+            troubles: Troubles::default(),
             owned: RwLock::default(),
-            trouble: Mutex::default(),
         }
     }
 
@@ -99,20 +111,26 @@ impl Core {
         self.releases.look_again();
     }
 
-    /// Says what is wrong with Kafka, or that nothing is.
-    pub(super) fn set_kafka(&self, trouble: Option<String>) {
-        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*known, &trouble) {
-            (None, Some(detail)) => tracing::warn!(detail, "writes are refused"),
-            (Some(_), None) => tracing::info!("Kafka answers again: writes are taken"),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
-        *known = trouble;
+    /// Why this node takes nothing now. That nothing advances is the last reason: it has one of its
+    /// own.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let away = || (!self.cql.is_reachable()).then(|| "the views cannot be reached".to_owned());
+        let last = || self.troubles.first(Seen::Poll..);
+        self.troubles.first(..Seen::Poll).or_else(away).or_else(last)
     }
 
-    /// What is wrong with Kafka.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// A table is gone under this node. What it had folded before is lost there, so it writes
+    /// nothing any more: not either once somebody makes the tables anew.
+    pub(super) fn lose_keyspace(&self, table: &str) {
+        let keyspace = &self.keyspace;
+        let detail = format!(
+            "the table {keyspace}.{table} was dropped: fill a keyspace (`parlor rebuild`), or make \
+             an empty one (`parlor migrate`), and restart this node"
+        );
+        tracing::error!(detail, "nothing is projected any more");
+        self.troubles.set(Seen::Keyspace, Some(detail));
+        self.lost.store(true, Ordering::Release);
+        self.projecting.cancel();
     }
 
     /// Says whether every partition of every older generation of the events is in the views.

@@ -168,7 +168,12 @@ pub(super) async fn prepare(settings: &Settings) -> Result<()> {
     let wanted = wanted(settings);
     let replication = i32::try_from(settings.replication).unwrap_or(i32::MAX);
     let min_insync = settings.min_insync.to_string();
-    let found = partitions_of(settings, wanted.iter().map(|topic| topic.name.clone())).await?;
+    let older = older(settings);
+    let names = wanted.iter().map(|topic| &topic.name).chain(&older).cloned();
+    let found = partitions_of(settings, names).await?;
+    for name in &older {
+        check_older(name, found.get(name), settings)?;
+    }
     let missing: Vec<_> = wanted.iter().filter(|topic| !found.contains_key(&topic.name)).collect();
     if !missing.is_empty() {
         let new = missing.iter().map(|topic| {
@@ -207,7 +212,27 @@ pub(super) async fn prepare(settings: &Settings) -> Result<()> {
             check(topic, *found, settings)?;
         }
     }
-    check_min_insync(&admin, &options, settings).await
+    check_logs(&admin, &options, settings).await
+}
+
+/// The topics of older generations of the events.
+fn older(settings: &Settings) -> Vec<String> {
+    (1..settings.generation).map(|older| settings.log(Topic::Events, older)).collect()
+}
+
+/// A partition of an older generation is finished by who owns the one of its number: there must be one.
+fn check_older(name: &str, found: Option<&Found>, settings: &Settings) -> Result<()> {
+    let (partitions, generation) = (settings.partitions, settings.generation);
+    match found {
+        None => Err(Error::Storage(format!(
+            "there is no topic {name}: it is the beginning of the log, and generation {generation} needs it"
+        ))),
+        Some((older, _)) if *older > partitions => Err(Error::Storage(format!(
+            "generation {generation} of the events is to have {partitions} partitions, and {name} has \
+             {older}: a new generation never has fewer"
+        ))),
+        Some(_) => Ok(()),
+    }
 }
 
 /// A topic as it must be.
@@ -217,16 +242,19 @@ struct Wanted {
     settings: &'static [(&'static str, &'static str)],
 }
 
+/// Nothing of a log is ever forgotten.
+const LOG: &[(&str, &str)] =
+    &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+
 fn wanted(settings: &Settings) -> [Wanted; 4] {
-    let log = &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
     let hour =
         &[("cleanup.policy", "delete"), ("retention.ms", "3600000"), ("segment.ms", "600000")];
     let minutes =
         &[("cleanup.policy", "delete"), ("retention.ms", "300000"), ("segment.ms", "60000")];
     let partitions = settings.partitions;
     [
-        Wanted { name: settings.log_now(Topic::Events), partitions, settings: log },
-        Wanted { name: settings.log_now(Topic::Accounts), partitions: 1, settings: log },
+        Wanted { name: settings.log_now(Topic::Events), partitions, settings: LOG },
+        Wanted { name: settings.log_now(Topic::Accounts), partitions: 1, settings: LOG },
         Wanted { name: settings.replies(), partitions, settings: hour },
         Wanted { name: settings.applied(), partitions: settings.inboxes(), settings: minutes },
     ]
@@ -254,19 +282,25 @@ fn check(wanted: &Wanted, (partitions, replicas): Found, settings: &Settings) ->
     Ok(())
 }
 
-async fn check_min_insync(
+/// A log forgets nothing, and acknowledges only what is kept.
+async fn check_logs(
     admin: &AdminClient<DefaultClientContext>,
     options: &AdminOptions,
     settings: &Settings,
 ) -> Result<()> {
-    let names = [settings.log_now(Topic::Events), settings.log_now(Topic::Accounts)];
+    let written = [settings.log_now(Topic::Events), settings.log_now(Topic::Accounts)];
+    let names: Vec<_> = written.iter().cloned().chain(older(settings)).collect();
     let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let described = admin.describe_configs(&resources, options).await.map_err(client_error)?;
     for (name, config) in names.iter().zip(described) {
         let config = config.map_err(|code| Error::Storage(format!("the topic {name}: {code}")))?;
-        let found = config.get("min.insync.replicas").and_then(|entry| entry.value.as_deref());
-        let found: u32 = found.and_then(|value| value.parse().ok()).unwrap_or(1);
-        if found < settings.min_insync {
+        let value = |setting| config.get(setting).and_then(|entry| entry.value.as_deref());
+        for (setting, wanted) in LOG {
+            check_kept(name, setting, value(setting), wanted)?;
+        }
+        let found = value("min.insync.replicas").and_then(|value| value.parse().ok());
+        let found: u32 = found.unwrap_or(1);
+        if written.contains(name) && found < settings.min_insync {
             return Err(Error::Storage(format!(
                 "the topic {name} has min.insync.replicas {found} and the settings ask for {}: \
                  what is acknowledged might be lost",
@@ -275,6 +309,17 @@ async fn check_min_insync(
         }
     }
     Ok(())
+}
+
+/// Brokers that do not know a setting do not forget by it.
+fn check_kept(name: &str, setting: &str, found: Option<&str>, wanted: &str) -> Result<()> {
+    match found {
+        Some(found) if found != wanted => Err(Error::Storage(format!(
+            "the topic {name} has {setting} {found}, and what it holds is for ever: set it to {wanted} \
+             before something is lost"
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Of those topics that are there.
@@ -309,9 +354,9 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Error::Storage("a task of the engine panicked".into())))
 }
 
-/// A failure before anything was written.
-pub(super) fn client_error(error: KafkaError) -> Error {
-    let away = matches!(
+/// Whether a broker cannot be reached.
+pub(super) fn is_away(error: &KafkaError) -> bool {
+    matches!(
         error.rdkafka_error_code(),
         Some(
             RDKafkaErrorCode::AllBrokersDown
@@ -320,10 +365,45 @@ pub(super) fn client_error(error: KafkaError) -> Error {
                 | RDKafkaErrorCode::RequestTimedOut
                 | RDKafkaErrorCode::Resolve
         )
-    );
-    if away {
+    )
+}
+
+/// Brokers say so of a partition while it is new or moves, too.
+pub(super) fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+        )
+    )
+}
+
+/// A failure before anything was written.
+pub(super) fn client_error(error: KafkaError) -> Error {
+    if is_away(&error) {
         Error::ReadOnly(format!("Kafka cannot be reached: {error}"))
     } else {
         Error::Storage(format!("Kafka: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::KafkaResult;
+    use rdkafka::producer::BaseProducer;
+
+    use super::*;
+
+    #[test]
+    fn every_codec_of_kafkas_is_there() {
+        for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+            let made: KafkaResult<BaseProducer> =
+                ClientConfig::new().set("compression.codec", codec).create();
+            assert!(made.is_ok(), "{codec}: {:?}", made.err());
+        }
     }
 }

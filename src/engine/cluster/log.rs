@@ -159,13 +159,7 @@ impl Cluster {
         if self.core.closing.is_cancelled() || self.appending.is_closed() {
             return Err(Error::ReadOnly("the server is stopping".into()));
         }
-        if let Some(trouble) = self.core.trouble() {
-            return Err(Error::ReadOnly(trouble));
-        }
-        if !self.core.cql.is_reachable() {
-            return Err(Error::ReadOnly("the views cannot be reached".into()));
-        }
-        Ok(())
+        self.core.trouble().map_or(Ok(()), |trouble| Err(Error::ReadOnly(trouble)))
     }
 }
 
@@ -364,13 +358,9 @@ impl EventLog for Cluster {
 impl Engine for Cluster {
     fn health(&self) -> Health {
         let readable = self.core.cql.is_reachable();
-        let detail = match self.core.trouble() {
-            Some(trouble) => Some(trouble),
-            None if !readable => Some("the views cannot be reached".into()),
-            None if self.appending.is_closed() => Some("closed".into()),
-            None => None,
-        };
-        Health { writable: readable && detail.is_none(), readable, detail }
+        let closed = || self.appending.is_closed().then(|| "closed".to_owned());
+        let detail = self.core.trouble().or_else(closed);
+        Health { writable: detail.is_none(), readable, detail }
     }
 
     fn owned(&self) -> Vec<u32> {

@@ -1,15 +1,18 @@
-//! Looks after the connection to Kafka: is it there, is the producer alive, how far do we lag.
+//! Looks after what this node stands on: is Kafka there, is the producer alive, are the tables
+//! there, do the partitions advance.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::core::Core;
 use super::group;
 use super::kafka::{blocking, client_error};
+use super::progress::{Place, Progress};
 use super::reader::watermarks;
 use super::record::place_of;
+use super::trouble::Seen;
 use crate::engine::{Error, Result, Topic};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -31,17 +34,23 @@ pub(super) async fn run(core: Arc<Core>) {
     };
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut progress, mut missing) = (Progress::default(), None);
     loop {
         tokio::select! {
             () = core.closing.cancelled() => return,
             _ = ticks.tick() => {}
         }
         let (looking, asked) = (core.clone(), consumer.clone());
-        let seen = blocking(move || look(&looking, &asked)).await;
-        core.set_kafka(seen.err().map(|error| match error {
-            Error::ReadOnly(detail) | Error::Storage(detail) => detail,
-            other => other.to_string(),
-        }));
+        let (places, trouble) = match blocking(move || look(&looking, &asked)).await {
+            Ok(places) => (places, None),
+            Err(Error::ReadOnly(detail) | Error::Storage(detail)) => (Vec::new(), Some(detail)),
+            Err(other) => (Vec::new(), Some(other.to_string())),
+        };
+        core.troubles.forget_logs_but(&core.owned());
+        core.troubles.set(Seen::Kafka, trouble);
+        core.troubles.set(Seen::Poll, core.polling.trouble());
+        core.troubles.set(Seen::Progress, stands_still(&core, &mut progress, &places));
+        missing = look_at_tables(&core, missing).await;
         if let Err(error) = core.producer.mend() {
             tracing::error!(%error, "the producer could not be made anew");
         }
@@ -49,7 +58,46 @@ pub(super) async fn run(core: Arc<Core>) {
     }
 }
 
-fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
+/// Says which partition does not advance, in words.
+fn stands_still(core: &Core, progress: &mut Progress, places: &[Place]) -> Option<String> {
+    let mut found = None;
+    for standing in progress.look(places, Instant::now()) {
+        let label = standing.partition.to_string();
+        metrics::gauge!("parlor_projector_standstill_seconds", "partition" => label)
+            .set(standing.since.as_secs_f64());
+        if found.is_none() && standing.is_too_long() {
+            let (partition, seconds) = (standing.partition, standing.since.as_secs());
+            let (topic, waiting) = (core.settings.log_now(Topic::Events), standing.waiting);
+            let why = core.polling.last().map(|last| format!("; {last}")).unwrap_or_default();
+            found = Some(format!(
+                "partition {partition} of {topic} has not advanced for {seconds} s, and {waiting} \
+                 records wait{why}"
+            ));
+        }
+    }
+    found
+}
+
+/// Sees that the tables are there; gives one that is not. What is missed twice is gone.
+async fn look_at_tables(core: &Core, before: Option<&'static str>) -> Option<&'static str> {
+    if core.projecting.is_cancelled() {
+        return None;
+    }
+    let missing = match core.cql.missing().await {
+        Ok(missing) => missing,
+        Err(error) => {
+            tracing::debug!(%error, "the tables cannot be looked at");
+            return before;
+        }
+    };
+    if let Some(table) = missing.filter(|_| before.is_some()) {
+        core.lose_keyspace(table);
+    }
+    missing
+}
+
+/// Looks at Kafka; gives where the partitions of this node are.
+fn look(core: &Core, consumer: &BaseConsumer) -> Result<Vec<Place>> {
     let topic = core.settings.log_now(Topic::Events);
     let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -72,18 +120,20 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
     core.releases.look(&core.settings, consumer)?;
     let owned = core.owned();
     let mut keeps_up = owned.first() == Some(&0);
+    let mut places = Vec::new();
     for partition in owned {
-        let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
-        let (_, high) = watermarks(consumer, &topic, partition)?;
-        let (generation, offset) = place_of(projected);
+        let at = core.projected.get(&partition).map(|seq| *seq);
+        let (_, end) = watermarks(consumer, &topic, partition)?;
+        let (generation, offset) = place_of(at.unwrap_or_default());
         let next = if generation == core.settings.generation { offset + 1 } else { 0 };
-        if high < next {
+        if end < next {
             return Err(Error::ReadOnly(format!(
                 "partition {partition} of {topic} ends before the views do: it is not the log that \
                  they came from; bring that back, or begin a new generation"
             )));
         }
-        let behind = high - next;
+        let behind = end - next;
+        places.push(Place { partition, at, waiting: behind });
         let label = partition.to_string();
         metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
             .set(behind as f64);
@@ -100,5 +150,5 @@ fn look(core: &Core, consumer: &BaseConsumer) -> Result<()> {
     {
         core.appends.forget_all_but(&present);
     }
-    Ok(())
+    Ok(places)
 }

@@ -8,10 +8,11 @@
 use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
-use super::cql::{Checkpoint, Commit, Cql};
+use super::cql::{Checkpoint, Commit, Cql, Landmark};
 use super::fold::{Cache, Needs};
 use super::patience::Patience;
 use super::record::place_of;
@@ -29,6 +30,9 @@ const READS: usize = 32;
 /// Turns that are due, read at once.
 const PAGE: usize = 512;
 
+/// How often it is noted which event stands where.
+const LANDMARK_EVERY: Duration = Duration::from_secs(10);
+
 /// The views of one partition, and whoever brings them forward.
 pub(super) struct PartitionViews {
     cql: Cql,
@@ -44,6 +48,9 @@ pub(super) struct PartitionViews {
     /// The turns that are due: they bound where those are looked for.
     due: BTreeSet<Seq>,
     stored: Seq,
+    /// The last event, and when one was noted.
+    last: Option<Landmark>,
+    landmark_at: Option<Instant>,
 }
 
 impl PartitionViews {
@@ -68,6 +75,8 @@ impl PartitionViews {
             position: Seq::START,
             due: BTreeSet::new(),
             stored: Seq::START,
+            last: None,
+            landmark_at: None,
         };
         let cql = views.cql.clone();
         let checkpoint = || cql.checkpoint(partition).boxed();
@@ -117,6 +126,8 @@ impl PartitionViews {
         let effects =
             if batch.is_empty() { Vec::new() } else { self.fold_and_write(batch).await? };
         self.position = upto;
+        let last = batch.last().map(|last| Landmark { seq: last.seq, event: last.event.id });
+        self.last = last.or(self.last);
         Ok(effects)
     }
 
@@ -191,6 +202,14 @@ impl PartitionViews {
         let store = || cql.store_checkpoint(partition, reached).boxed();
         self.patience.persist(partition, store).await?;
         self.stored = reached.seq;
+        if let Some(last) = self.last
+            && self.landmark_at.is_none_or(|at| at.elapsed() >= LANDMARK_EVERY)
+        {
+            let cql = self.cql.clone();
+            let store = || cql.store_landmark(partition, last).boxed();
+            self.patience.persist(partition, store).await?;
+            self.landmark_at = Some(Instant::now());
+        }
         Ok(())
     }
 

@@ -29,6 +29,8 @@ const SHORT_WAIT: Duration = Duration::from_millis(2);
 const AT_ONCE: usize = 128;
 /// How often the positions are told to Kafka, for its tools; ours are with the views.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// How often the positions are looked at: they may be past what is no record.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long a partition rests whose worker failed.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Assignments whose workers have loaded their checkpoints and wait for their first record.
@@ -93,6 +95,8 @@ struct Owned {
     queue: mpsc::Sender<Incoming>,
     /// Set once the worker is ready: from then on records are handed over.
     running: bool,
+    /// The offset after the last that was handed over.
+    next: i64,
     /// What did not fit into the queue; the partition is paused meanwhile.
     stash: Option<Incoming>,
 }
@@ -115,6 +119,7 @@ struct Projector {
     /// Ready, but the consumer could not be set to the place yet.
     unplaced: Vec<Ready>,
     committed_at: Instant,
+    looked_at: Instant,
 }
 
 /// Joins the group and projects until `core.closing`; the thread ends when its workers have.
@@ -136,6 +141,7 @@ pub(super) fn start(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>> {
         ready: mpsc::channel(READY),
         unplaced: Vec::new(),
         committed_at: Instant::now(),
+        looked_at: Instant::now(),
     };
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("parlor-projector".into());
@@ -156,6 +162,9 @@ impl Projector {
             }
             for (partition, incoming) in taken {
                 self.hand_over(partition, incoming);
+            }
+            if self.looked_at.elapsed() >= LOOK_EVERY {
+                self.hand_over_gaps();
             }
             while let Ok(ready) = self.ready.1.try_recv() {
                 self.unplaced.push(ready);
@@ -188,7 +197,7 @@ impl Projector {
                     taken.push((partition_of(&message), incoming));
                 }
                 Some(Err(error)) => {
-                    tracing::debug!(%error, "the log could not be polled");
+                    self.core.polling.failed("projector", &error);
                     break;
                 }
                 None => break,
@@ -225,7 +234,7 @@ impl Projector {
 
     fn begin(&mut self, partition: u32, pause: Duration, runtime: &tokio::runtime::Handle) {
         let (queue, records) = mpsc::channel(QUEUE);
-        let revoked = self.core.closing.child_token();
+        let revoked = self.core.projecting.child_token();
         let (core, ready, token) = (self.core.clone(), self.ready.0.clone(), revoked.clone());
         core.relay.own(partition);
         self.workers.spawn_on(
@@ -242,7 +251,7 @@ impl Projector {
             },
             runtime,
         );
-        let owned = Owned { revoked, queue, running: false, stash: None };
+        let owned = Owned { revoked, queue, running: false, next: 0, stash: None };
         if let Some(former) = self.owned.insert(partition, owned) {
             former.revoked.cancel();
         }
@@ -257,7 +266,11 @@ impl Projector {
             self.core.relay.disown(*partition);
             self.core.projected.remove(partition);
             self.core.projecting_since.remove(partition);
-            for gauge in ["parlor_projector_lag_events", "parlor_projector_lag_seconds"] {
+            for gauge in [
+                "parlor_projector_lag_events",
+                "parlor_projector_lag_seconds",
+                "parlor_projector_standstill_seconds",
+            ] {
                 metrics::gauge!(gauge, "partition" => partition.to_string()).set(0.0);
             }
         }
@@ -287,7 +300,10 @@ impl Projector {
                 self.consumer.resume(&list)
             });
         match placed {
-            Ok(()) => owned.running = true,
+            Ok(()) => {
+                owned.running = true;
+                owned.next = ready.offset;
+            }
             Err(error) => {
                 tracing::debug!(%error, partition, "not yet to be placed");
                 self.unplaced.push(ready);
@@ -304,6 +320,7 @@ impl Projector {
             // A record that was under way when the partition was paused: it is read again.
             return;
         }
+        owned.next = place_of(incoming.seq).1 + 1;
         match owned.queue.try_send(incoming) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
             Err(mpsc::error::TrySendError::Full(incoming)) => {
@@ -313,26 +330,55 @@ impl Projector {
         }
     }
 
+    /// The consumer is further than the last record where offsets are none: a transaction's marker,
+    /// or what was rolled back. The views are as far, then.
+    fn hand_over_gaps(&mut self) {
+        self.looked_at = Instant::now();
+        let position = match self.consumer.position() {
+            Ok(position) => position,
+            Err(error) => {
+                tracing::debug!(%error, "the positions are not known");
+                return;
+            }
+        };
+        for one in position.elements() {
+            let (Ok(partition), Offset::Offset(next)) =
+                (u32::try_from(one.partition()), one.offset())
+            else {
+                continue;
+            };
+            if self.owned.get(&partition).is_some_and(|owned| owned.next < next) {
+                let upto = seq_of(self.core.settings.generation, next - 1);
+                self.hand_over(partition, Incoming::gap(upto));
+            }
+        }
+    }
+
+    /// Goes on with paused partitions whose queues have room again. The place is set first: what
+    /// was under way when one was paused was let go.
     fn empty_stashes(&mut self) {
         let mut emptied = Vec::new();
         for (partition, owned) in &mut self.owned {
-            if owned.queue.capacity() < QUEUE / 2 {
+            if owned.stash.is_none() || owned.queue.capacity() < QUEUE / 2 {
+                continue;
+            }
+            let next = Offset::Offset(owned.next);
+            let placed = self.consumer.seek(
+                &self.topic,
+                kafka_partition(*partition),
+                next,
+                Duration::from_secs(2),
+            );
+            if let Err(error) = placed {
+                tracing::warn!(%error, partition, "a paused partition cannot be placed again yet");
                 continue;
             }
             if let Some(incoming) = owned.stash.take() {
-                let next = place_of(incoming.seq).1 + 1;
                 owned.queue.try_send(incoming).ok();
-                emptied.push((*partition, next));
             }
+            emptied.push(*partition);
         }
-        for (partition, next) in emptied {
-            let offset = Offset::Offset(next);
-            let wait = Duration::from_secs(2);
-            if let Err(error) =
-                self.consumer.seek(&self.topic, kafka_partition(partition), offset, wait)
-            {
-                tracing::warn!(%error, partition, "a paused partition could not be placed again");
-            }
+        for partition in emptied {
             self.set_paused(partition, false);
         }
     }

@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::Semaphore;
 
-use super::kafka::{PATIENCE, Settings, blocking, client_error};
+use super::kafka::{PATIENCE, Settings, blocking, client_error, is_settling};
 use super::record::{event_of, place_of, seq_of};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
 
+/// Calls that are served at once; each needs a consumer.
+const AT_ONCE: usize = 16;
 /// Consumers kept for the next call.
 const IDLE: usize = 4;
 /// How long a partition that is new or moves may take to be found, and the pause between looks.
@@ -22,16 +24,25 @@ const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 /// How long the next record may take while there is one.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Events of a partition, in order.
+pub(super) struct Page {
+    pub(super) events: Vec<Recorded>,
+    /// Up to here there is nothing else. It may be past the last record: a transaction's marker,
+    /// say, takes an offset and is none.
+    pub(super) upto: Seq,
+}
+
 /// Reads pages; consumers are kept between calls.
 #[derive(Clone)]
 pub(super) struct Reader {
     settings: Arc<Settings>,
     idle: Arc<Mutex<Vec<BaseConsumer>>>,
+    turns: Arc<Semaphore>,
 }
 
 impl Reader {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, idle: Arc::default() }
+        Self { settings, idle: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Up to `limit` events of a partition after `after`. A record that is no event is left out.
@@ -42,25 +53,39 @@ impl Reader {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Recorded>> {
-        let mut found = Vec::new();
-        let (from, _) = place_of(after);
-        for generation in from.max(1)..=self.last_generation(topic) {
-            let (at, offset) = place_of(after);
+        let before = self.last_generation(topic) + 1;
+        Ok(self.read_before(topic, partition, after, limit, before).await?.events)
+    }
+
+    /// The same, in the generations before one.
+    pub(super) async fn read_before(
+        &self,
+        topic: Topic,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+        before: u32,
+    ) -> Result<Page> {
+        let mut all = Page { events: Vec::new(), upto: after };
+        let (at, offset) = place_of(after);
+        for generation in at.max(1)..before {
             let offset = if at == generation { offset + 1 } else { 0 };
             let name = self.settings.log(topic, generation);
-            let left = limit - found.len();
+            let left = limit - all.events.len();
             let read = move |consumer: &BaseConsumer| {
                 page(consumer, &name, partition, generation, offset, left)
             };
-            found.extend(self.with_consumer(read).await?);
-            if found.len() >= limit {
+            let page = self.with_consumer(read).await?;
+            all.upto = all.upto.max(page.upto);
+            all.events.extend(page.events);
+            if all.events.len() >= limit {
                 break;
             }
         }
-        Ok(found)
+        Ok(all)
     }
 
-    /// The position of the last event of a partition.
+    /// The last position of a partition. It need not be an event's.
     pub(super) async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
         self.end_before(topic, partition, self.last_generation(topic) + 1).await
     }
@@ -96,9 +121,13 @@ impl Reader {
         &self,
         act: impl FnOnce(&BaseConsumer) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let turn = self.turns.clone().acquire_owned().await;
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (config, idle) = (self.settings.tail(), self.idle.clone());
+        let (mut config, idle) = (self.settings.tail(), self.idle.clone());
+        // The last offsets of a partition may be no records: the end itself must be told.
+        config.set("enable.partition.eof", "true");
         blocking(move || {
+            let _turn = turn;
             let consumer = match kept {
                 Some(consumer) => consumer,
                 None => config.create().map_err(client_error)?,
@@ -140,20 +169,6 @@ pub(super) fn watermarks(
     }
 }
 
-/// Brokers say so of a partition while it is new or moves, too.
-fn is_settling(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::NotLeaderForPartition
-                | RDKafkaErrorCode::LeaderNotAvailable
-        )
-    )
-}
-
 /// Whether a topic certainly has fewer partitions.
 fn is_beyond(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<bool> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(client_error)?;
@@ -170,31 +185,31 @@ fn page(
     generation: u32,
     from: i64,
     limit: usize,
-) -> Result<Vec<Recorded>> {
+) -> Result<Page> {
     let (low, high) = watermarks(consumer, topic, partition)?;
     let mut next = from.max(low);
-    let mut found = Vec::new();
-    if next >= high || limit == 0 {
-        return Ok(found);
-    }
+    let mut events = Vec::new();
     let mut place = TopicPartitionList::new();
     let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-    place
-        .add_partition_offset(topic, partition, Offset::Offset(next))
-        .and_then(|()| consumer.assign(&place))
-        .map_err(client_error)?;
+    if next < high && limit > 0 {
+        place
+            .add_partition_offset(topic, partition, Offset::Offset(next))
+            .and_then(|()| consumer.assign(&place))
+            .map_err(client_error)?;
+    }
     let mut heard = Instant::now();
-    while next < high && found.len() < limit {
+    while next < high && events.len() < limit {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
                 let seq = seq_of(generation, message.offset());
                 next = message.offset() + 1;
                 match event_of(&message) {
-                    Ok((event, _)) => found.push(Recorded { seq, event: Arc::new(event) }),
+                    Ok((event, _)) => events.push(Recorded { seq, event: Arc::new(event) }),
                     Err(error) => tracing::warn!(%error, %seq, topic, "a record is no event"),
                 }
             }
+            Some(Err(KafkaError::PartitionEOF(_))) => next = high,
             Some(Err(error)) if heard.elapsed() > SILENCE => return Err(client_error(error)),
             None if heard.elapsed() > SILENCE => {
                 return Err(Error::ReadOnly(format!("Kafka sends nothing of {topic}")));
@@ -202,5 +217,6 @@ fn page(
             Some(Err(_)) | None => {}
         }
     }
-    Ok(found)
+    let upto = if next > 0 { seq_of(generation, next - 1) } else { Seq::START };
+    Ok(Page { events, upto })
 }

@@ -60,7 +60,7 @@ pub(super) fn headers(event: &Event, tag: &Tag) -> OwnedHeaders {
     for (key, value) in &texts {
         headers = headers.insert(Header { key, value: Some(value.as_str()) });
     }
-    headers.insert(Header { key: APPEND, value: Some(&tag.to_bytes()[..]) })
+    headers.insert(Header { key: APPEND, value: Some(tag.to_text().as_str()) })
 }
 
 /// Why a record is not an event of ours.
@@ -89,7 +89,7 @@ fn read<'a>(
     let (mut id, mut name, mut at, mut account, mut tag) = (None, None, None, None, None);
     for (header, value) in headers {
         if header == APPEND {
-            tag = Tag::from_bytes(value);
+            tag = Tag::from_header(value);
             continue;
         }
         let text = std::str::from_utf8(value).unwrap_or_default();
@@ -139,6 +139,10 @@ mod tests {
             let pairs: Vec<_> = (headers.iter())
                 .map(|header| (header.key, header.value.unwrap_or_default()))
                 .collect();
+            assert!(
+                pairs.iter().all(|(_, value)| std::str::from_utf8(value).is_ok()),
+                "every header is text"
+            );
             let key = event.key.to_string();
             let data = event.body.data_json().unwrap();
             let found = read(pairs.into_iter(), key.as_bytes(), &data);

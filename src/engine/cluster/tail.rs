@@ -56,7 +56,7 @@ fn run(core: &Core, consumer: &BaseConsumer) {
                 core.relay.hear(partition, key, message.payload().unwrap_or_default());
             }
             Some(Ok(message)) => administration(core, &message),
-            Some(Err(error)) => tracing::debug!(%error, "a topic could not be polled"),
+            Some(Err(error)) => core.polling.failed("tail", &error),
             None => {}
         }
     }

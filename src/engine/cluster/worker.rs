@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -17,16 +18,17 @@ use uuid::Uuid;
 use super::applied::{self, Note, Tag};
 use super::core::Core;
 use super::group::Address;
+use super::landmark;
 use super::partition::PartitionViews;
 use super::patience::Patience;
-use super::record::place_of;
 use super::search::Ownership;
 use super::signal::{Message, Notice, Origin};
+use super::trouble::Seen;
 use crate::domain::conversation::Effect;
 use crate::domain::event::Event;
 use crate::domain::ids::{ConversationId, Id as _};
 use crate::domain::seq::Seq;
-use crate::engine::{Recorded, Topic};
+use crate::engine::{Error, Recorded, Topic};
 
 /// Events of one commit at most.
 const BATCH: usize = 512;
@@ -42,13 +44,18 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 /// A record of the partition.
 pub(super) struct Incoming {
     pub(super) seq: Seq,
-    /// When the broker took it, in milliseconds since 1970.
+    /// When the broker took it, in milliseconds since 1970; of what is no record, never.
     pub(super) taken_at: i64,
     /// None for a record that is no event.
     pub(super) entry: Option<(Event, Option<Tag>)>,
 }
 
 impl Incoming {
+    /// Up to there, nothing more comes.
+    pub(super) fn gap(upto: Seq) -> Self {
+        Self { seq: upto, taken_at: i64::MAX, entry: None }
+    }
+
     fn is_torn(&self) -> bool {
         matches!(&self.entry, Some((_, Some(tag))) if tag.more)
     }
@@ -89,6 +96,7 @@ impl Worker {
         let search = core.search.get().map(|(indexer, _)| indexer.own(partition, views.position()));
         let stored_at = Instant::now();
         let mut worker = Self { core, partition, revoked, views, stored_at, search };
+        worker.know_the_log().await?;
         worker.finish_older_generations().await?;
         worker.core.projected.insert(partition, worker.views.position());
         Some(worker)
@@ -127,7 +135,9 @@ impl Worker {
                 break;
             }
         }
-        self.views.note_at_last().await;
+        if !self.core.lost.load(Ordering::Acquire) {
+            self.views.note_at_last().await;
+        }
     }
 
     /// Folds and writes a stretch of the partition; none when the partition was revoked.
@@ -172,8 +182,10 @@ impl Worker {
         }
         metrics::histogram!("parlor_projector_batch_events").record(batch.len() as f64);
         metrics::histogram!("parlor_projector_commit_seconds").record(started.elapsed());
-        let lag = (self.core.clock)().millis().saturating_sub(oldest).max(0) as f64 / 1_000.0;
-        metrics::histogram!("parlor_projector_latency_seconds").record(lag);
+        if oldest < i64::MAX {
+            let lag = (self.core.clock)().millis().saturating_sub(oldest).max(0) as f64 / 1_000.0;
+            metrics::histogram!("parlor_projector_latency_seconds").record(lag);
+        }
         Some(())
     }
 
@@ -212,6 +224,18 @@ impl Worker {
         self.core.producer.signal(&topic, self.partition, &origin.to_bytes(), &value);
     }
 
+    /// Waits until the log is the one that the views came from.
+    async fn know_the_log(&self) -> Option<()> {
+        let (core, partition) = (&self.core, self.partition);
+        let look = async || {
+            let found =
+                landmark::stranger(&core.cql, &core.reader, &core.settings, partition).await?;
+            core.troubles.set(Seen::Log(partition), found.clone());
+            found.map_or(Ok(()), |found| Err(Error::ReadOnly(found)))
+        };
+        self.views.patience.persist(partition, || look().boxed()).await.ok()
+    }
+
     /// What older generations of the topic hold comes first, and in all their partitions: a key
     /// may have had another partition then.
     async fn finish_older_generations(&mut self) -> Option<()> {
@@ -221,19 +245,17 @@ impl Worker {
             return Some(());
         }
         loop {
-            let after = self.views.position();
-            let read = || core.reader.read(Topic::Events, self.partition, after, BATCH).boxed();
+            let (topic, after) = (Topic::Events, self.views.position());
+            let read = || core.reader.read_before(topic, self.partition, after, BATCH, now).boxed();
             let page = self.views.patience.persist(self.partition, read).await.ok()?;
-            let older = page.into_iter().filter(|entry| place_of(entry.seq).0 < now);
-            let incoming: Vec<_> = older
-                .map(|Recorded { seq, event }| {
-                    let entry = Some((Arc::unwrap_or_clone(event), None));
-                    Incoming { seq, taken_at: i64::MAX, entry }
-                })
-                .collect();
-            if incoming.is_empty() {
+            if page.upto <= after {
                 break;
             }
+            let incoming = page.events.into_iter().map(|Recorded { seq, event }| {
+                let entry = Some((Arc::unwrap_or_clone(event), None));
+                Incoming { seq, taken_at: i64::MAX, entry }
+            });
+            let incoming = incoming.chain([Incoming::gap(page.upto)]).collect();
             self.project(incoming).await?;
             self.checkpoint().await?;
         }

@@ -97,9 +97,10 @@ impl From<Error> for Failure {
             Error::RateLimited { retry_after_s } => {
                 Self::TooMany(body(ErrorType::RateLimited), Some(retry_after_s))
             }
-            Error::IdempotencyInFlight => Self::TooMany(body(ErrorType::RateLimited), Some(1)),
             Error::OutOfCredits => Self::TooMany(body(ErrorType::OutOfCredits), None),
-            Error::Unavailable(_) => Self::Unavailable(body(ErrorType::Internal), 1),
+            Error::Unavailable(_) | Error::IdempotencyInFlight => {
+                Self::Unavailable(body(ErrorType::Internal), 1)
+            }
             Error::Internal => Self::Internal(body(ErrorType::Internal)),
         }
     }

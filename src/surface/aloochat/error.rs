@@ -101,12 +101,11 @@ impl From<Error> for Failure {
             Error::RateLimited { retry_after_s } => {
                 Self::TooMany(body(Name::RateLimitExceeded, 429), Some(retry_after_s))
             }
-            Error::IdempotencyInFlight => {
-                Self::TooMany(body(Name::RateLimitExceeded, 429), Some(1))
-            }
             Error::OutOfCredits => Self::TooMany(body(Name::RateLimitExceeded, 429), None),
             Error::Internal => Self::Internal(body(Name::InternalServerError, 500)),
-            Error::Unavailable(_) => Self::Unavailable(body(Name::ServiceUnavailable, 503), 1),
+            Error::Unavailable(_) | Error::IdempotencyInFlight => {
+                Self::Unavailable(body(Name::ServiceUnavailable, 503), 1)
+            }
         }
     }
 }

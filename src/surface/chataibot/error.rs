@@ -98,9 +98,10 @@ impl From<Error> for Failure {
             Error::RateLimited { retry_after_s } => {
                 Self::TooMany(body(Code::RateLimited), Some(retry_after_s))
             }
-            Error::IdempotencyInFlight => Self::TooMany(body(Code::RateLimited), Some(1)),
             Error::OutOfCredits => Self::TooMany(body(Code::OutOfCredits), None),
-            Error::Unavailable(_) => Self::Unavailable(body(Code::Unavailable), 1),
+            Error::Unavailable(_) | Error::IdempotencyInFlight => {
+                Self::Unavailable(body(Code::Unavailable), 1)
+            }
             Error::Internal => Self::Internal(body(Code::Internal)),
         }
     }

@@ -67,7 +67,7 @@ pub(super) enum Failure {
     /// The body did not arrive in time.
     #[oai(status = 408)]
     TooSlow(Json<ErrorOut>),
-    /// The idempotency key is in use.
+    /// The `Idempotency-Key` was used before with another request.
     #[oai(status = 409)]
     Conflict(Json<ErrorOut>),
     /// Body or text too long.
@@ -111,10 +111,10 @@ fn kind(error: &Error) -> ErrorType {
         Error::Forbidden(_) => ErrorType::Forbidden,
         Error::NotFound(_) => ErrorType::NotFound,
         Error::MethodNotAllowed { .. } => ErrorType::MethodNotAllowed,
-        Error::IdempotencyMismatch | Error::IdempotencyInFlight => ErrorType::IdempotencyConflict,
+        Error::IdempotencyMismatch => ErrorType::IdempotencyConflict,
         Error::RateLimited { .. } => ErrorType::RateLimited,
         Error::OutOfCredits => ErrorType::OutOfCredits,
-        Error::Unavailable(_) => ErrorType::Unavailable,
+        Error::Unavailable(_) | Error::IdempotencyInFlight => ErrorType::Unavailable,
         Error::Internal => ErrorType::Internal,
     }
 }
@@ -139,10 +139,10 @@ impl From<Error> for Failure {
             Error::Forbidden(_) => Self::Forbidden(body),
             Error::NotFound(_) => Self::NotFound(body),
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body),
-            Error::IdempotencyMismatch | Error::IdempotencyInFlight => Self::Conflict(body),
+            Error::IdempotencyMismatch => Self::Conflict(body),
             Error::RateLimited { retry_after_s } => Self::TooMany(body, Some(retry_after_s)),
             Error::OutOfCredits => Self::TooMany(body, None),
-            Error::Unavailable(_) => Self::Unavailable(body, 1),
+            Error::Unavailable(_) | Error::IdempotencyInFlight => Self::Unavailable(body, 1),
             Error::Internal => Self::Internal(body),
         }
     }

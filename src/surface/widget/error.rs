@@ -77,9 +77,8 @@ impl From<Error> for Failure {
             }
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body),
             Error::RateLimited { retry_after_s } => Self::TooMany(body, Some(retry_after_s)),
-            Error::IdempotencyInFlight => Self::TooMany(body, Some(1)),
             Error::OutOfCredits => Self::TooMany(body, None),
-            Error::Unavailable(_) => Self::Unavailable(body, 1),
+            Error::Unavailable(_) | Error::IdempotencyInFlight => Self::Unavailable(body, 1),
             Error::Internal => Self::Internal(body),
         }
     }

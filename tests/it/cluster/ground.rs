@@ -48,6 +48,11 @@ pub async fn open(settings: &Settings) -> Arc<Cluster> {
     Arc::new(engine.expect("the cluster opens"))
 }
 
+/// One that reads and appends, and owns no partition.
+pub async fn reader(settings: &Settings) -> Cluster {
+    Cluster::open(settings, Arc::new(Nobody), false).await.expect("the cluster opens")
+}
+
 /// The same cluster with its views in another keyspace.
 pub fn within_keyspace(settings: &Settings, keyspace: &str) -> Settings {
     let cql = cql::Settings { keyspace: keyspace.to_owned(), ..settings.cql.clone() };

@@ -6,11 +6,17 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use parlor::app::clock::mint;
+use parlor::domain::ids::{ConversationId, Id as _, MessageId};
 use reqwest::Method;
+use scylla::client::session_builder::SessionBuilder;
+use serde_json::{Value, json};
 
 use super::stage::{MESSAGES, QUESTION, Tenant, engine, message, shared, times};
+use crate::crash::doors::is_in_flight;
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::services::Services;
 use crate::harness::wait::eventually_in;
 
 /// Longer than a claim is held whose node has died: no copy waits for longer.
@@ -22,7 +28,7 @@ async fn insist(client: &Client, key: &str, text: &str) -> Answer {
     eventually_in(PATIENCE, "the copy is answered", async || {
         let request = keyed.request(Method::POST, MESSAGES).json(&message(None, text));
         let answer = keyed.try_send(request).await.expect("an answer");
-        (!matches!(answer.status, 409 | 429)).then_some(answer)
+        (!is_in_flight(&answer)).then_some(answer)
     })
     .await
 }
@@ -83,4 +89,34 @@ async fn of_different_requests_under_one_key_one_wins() {
     let used = engine.totals(tenant.id).await.expect("readable");
     assert_eq!(used.inbound, u64::try_from(keys).expect("few"), "a key is one message, never two");
     engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_dead_node_left_behind_asks_its_caller_to_come_again() {
+    let tenant = Tenant::new(shared().await, "Left", &[]).await;
+    let keyed = tenant.clients[0].with("Idempotency-Key", "left behind");
+    let told = keyed.post(MESSAGES, &message(None, QUESTION)).await.expect(200);
+    // As after a death between claim and append: the key is another message's, and that is nowhere.
+    let keyspace = shared().await.name();
+    let session = SessionBuilder::new().known_node(&Services::shared().await.cql).build().await;
+    let session = session.expect("a session");
+    let ask = format!(
+        "SELECT key_sha256, claim FROM {keyspace}.claims WHERE account = ? ALLOW FILTERING"
+    );
+    let found = session.query_unpaged(ask, (tenant.id.uuid(),)).await.expect("asked");
+    let found = found.into_rows_result().expect("rows");
+    let (key, claim) = found.first_row::<(String, String)>().expect("one claim");
+    let mut claim: Value = serde_json::from_str(&claim).expect("JSON");
+    assert_eq!(claim["message_id"], told["message_id"]);
+    claim["message_id"] = json!(mint::<MessageId>());
+    claim["conversation"] = json!(mint::<ConversationId>());
+    let change =
+        format!("UPDATE {keyspace}.claims SET claim = ? WHERE account = ? AND key_sha256 = ?");
+    let values = (claim.to_string(), tenant.id.uuid(), key);
+    session.query_unpaged(change, values).await.expect("changed");
+
+    let keyed = tenant.clients[1].with("Idempotency-Key", "left behind");
+    let answer = keyed.post(MESSAGES, &message(None, QUESTION)).await;
+    assert!(is_in_flight(&answer), "{} {}", answer.status, answer.text);
+    assert_ne!(answer.header("retry-after"), "", "{:?}", answer.headers);
 }

@@ -157,7 +157,7 @@ impl Doors {
 
 /// Whether a refusal says that the same request is under way.
 pub fn is_in_flight(answer: &Answer) -> bool {
-    matches!(answer.status, 409 | 429) && answer.text.contains("is still under way")
+    answer.status == 503 && answer.text.contains("is still under way")
 }
 
 /// Whether a refusal asks to come again: in flight, too many at once, unavailable.

@@ -20,10 +20,14 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Where the folds' own states stand; of the contacts there is nothing else.
 const STATES: [(&str, &str); 2] = [("timeline", "conversation.rs"), ("contacts", "contact.rs")];
 /// Tables that are no views, and what their headers say feeds them.
-const OF_THE_ENGINE: [(&str, &str); 3] =
-    [("checkpoints", "every event"), ("indexed", "every event"), ("quotas", "no event")];
+const OF_THE_ENGINE: [(&str, &str); 4] = [
+    ("checkpoints", "every event"),
+    ("landmarks", "every event"),
+    ("indexed", "every event"),
+    ("quotas", "no event"),
+];
 /// Read by who owns a partition, or a bucket: the only keys that do not begin with the account.
-const FOR_ALL_ACCOUNTS: [&str; 4] = ["turns_due", "checkpoints", "indexed", "quotas"];
+const FOR_ALL_ACCOUNTS: [&str; 5] = ["turns_due", "checkpoints", "landmarks", "indexed", "quotas"];
 
 #[derive(Debug, Clone, Default)]
 struct Memory {

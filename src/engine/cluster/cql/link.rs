@@ -54,6 +54,10 @@ impl Link {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn keyspace(&self) -> &str {
+        &self.settings.keyspace
+    }
+
     pub(super) fn is_reachable(&self) -> bool {
         let state = self.session().get_cluster_state();
         state.get_nodes_info().iter().any(|node| node.is_connected())

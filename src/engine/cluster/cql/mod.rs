@@ -21,10 +21,11 @@ mod writes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use claims::{ABANDONED, Claim};
 pub use quotas::Quota;
-pub use reads::Checkpoint;
+pub use reads::{Checkpoint, Landmark};
 pub use rows::{Commit, ConversationRows, Done, Listed};
 pub use scan::{Stored, Table, of_listed, of_turn};
 pub use schema::{TABLES, migrate};
@@ -32,6 +33,9 @@ pub use schema::{TABLES, migrate};
 use crate::engine::{Error, Result};
 use link::Link;
 use statements::Statements;
+
+/// How long it may take to say which tables there are.
+const SCHEMA_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the store is and what it is called there.
 #[derive(Debug, Clone)]
@@ -68,6 +72,16 @@ impl Cql {
         schema::check(&link.session(), settings)?;
         let statements = Statements::prepare(&link.session(), &settings.keyspace).await?;
         Ok(Self { link, statements: Arc::new(statements) })
+    }
+
+    /// The name of a table that is gone.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn missing(&self) -> Result<Option<&'static str>> {
+        let ask = async { schema::missing(&self.link.session(), self.link.keyspace()).await };
+        let late = || Error::ReadOnly("the CQL store does not say which tables it has".into());
+        tokio::time::timeout(SCHEMA_PATIENCE, ask).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Whether some node is connected; asks nobody.

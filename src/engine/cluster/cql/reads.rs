@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::response::PagingState;
+use uuid::Uuid;
 
 use super::attempts::bind;
 use super::rows::{partition as number, place, unsigned};
@@ -12,7 +13,7 @@ use super::{Cql, parse};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Event;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::pages::BLOCK;
@@ -31,6 +32,13 @@ pub struct Checkpoint {
     pub seq: Seq,
     /// No turn up to here is due; [`Seq::START`] when that is not known.
     pub due_after: Seq,
+}
+
+/// An event that stood in a partition's log, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Landmark {
+    pub seq: Seq,
+    pub event: EventId,
 }
 
 impl Cql {
@@ -194,6 +202,16 @@ impl Cql {
         row.map(|(seq, due_after)| {
             let due_after = Seq::new(unsigned(due_after.unwrap_or(0))?);
             Ok(Checkpoint { seq: Seq::new(unsigned(seq)?), due_after })
+        })
+        .transpose()
+    }
+
+    /// An event that stood in a partition's log when its views were written.
+    pub async fn landmark(&self, partition: u32) -> Result<Option<Landmark>> {
+        let key = (number(partition)?,);
+        let row = self.fetch_one::<(i64, Uuid)>(&self.statements.landmark, key).await?;
+        row.map(|(seq, event)| {
+            Ok(Landmark { seq: Seq::new(unsigned(seq)?), event: EventId::from_uuid(event) })
         })
         .transpose()
     }

@@ -43,6 +43,7 @@ tables!(
     "claims",
     "totals",
     "checkpoints",
+    "landmarks",
     "indexed",
     "quotas",
 );
@@ -163,6 +164,18 @@ pub(super) fn check(session: &Session, settings: &Settings) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// A table that is not there, as the store itself says.
+pub(super) async fn missing(session: &Session, keyspace: &str) -> Result<Option<&'static str>> {
+    let ask = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?";
+    let failed = |error: String| Error::ReadOnly(format!("the CQL store does not say: {error}"));
+    let found = session.query_unpaged(ask, (keyspace,)).await;
+    let found = found.map_err(|error| failed(error.to_string()))?.into_rows_result();
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    let names = found.rows::<(String,)>().map_err(|error| failed(error.to_string()))?;
+    let names: Vec<_> = names.flatten().map(|(name,)| name).collect();
+    Ok(TABLES.iter().map(|(table, _)| *table).find(|table| !names.iter().any(|one| one == table)))
 }
 
 /// A keyspace's name stands in statements as it is.

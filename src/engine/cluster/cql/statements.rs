@@ -81,6 +81,7 @@ statements! {
     Read total_of =
         "SELECT inbound, outbound, seq FROM ks.totals WHERE account = ? AND log_partition = ?";
     Read checkpoint = "SELECT seq, due_after FROM ks.checkpoints WHERE log_partition = ?";
+    Read landmark = "SELECT seq, event_id FROM ks.landmarks WHERE log_partition = ?";
     Read indexed = "SELECT seq FROM ks.indexed WHERE index_id = ? AND log_partition = ?";
     Read quota = "SELECT until FROM ks.quotas WHERE bucket = ?";
 
@@ -117,6 +118,8 @@ statements! {
         "INSERT INTO ks.totals (account, log_partition, inbound, outbound, seq) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
     Write store_checkpoint =
         "INSERT INTO ks.checkpoints (log_partition, seq, due_after) VALUES (?, ?, ?) USING TIMESTAMP ?";
+    Write store_landmark =
+        "INSERT INTO ks.landmarks (log_partition, seq, event_id) VALUES (?, ?, ?) USING TIMESTAMP ?";
     Write store_indexed =
         "INSERT INTO ks.indexed (index_id, log_partition, seq) VALUES (?, ?, ?) USING TIMESTAMP ?";
 

@@ -7,7 +7,7 @@ use scylla::serialize::writers::RowWriter;
 use scylla::statement::batch::{Batch, BatchType};
 use uuid::Uuid;
 
-use super::reads::Checkpoint;
+use super::reads::{Checkpoint, Landmark};
 use super::rows::{bigint, partition as number, place};
 use super::{Commit, ConversationRows, Cql, Listed, json};
 use crate::domain::ids::Id;
@@ -109,6 +109,16 @@ impl Cql {
         let (seq, due_after) = (place(checkpoint.seq)?, place(checkpoint.due_after)?);
         let values = (number(partition)?, seq, due_after, seq);
         self.run(&self.statements.store_checkpoint, values).await
+    }
+
+    /// Notes where an event stood; an older note changes nothing.
+    ///
+    /// # Errors
+    /// As any write.
+    pub async fn store_landmark(&self, partition: u32, landmark: Landmark) -> Result<()> {
+        let seq = place(landmark.seq)?;
+        let values = (number(partition)?, seq, landmark.event.uuid(), seq);
+        self.run(&self.statements.store_landmark, values).await
     }
 
     /// Stores how far a partition is in a search index.

@@ -15,14 +15,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::cql::Cql;
 use super::super::kafka::blocking;
+use super::super::landmark;
 use super::super::partition::PartitionViews;
 use super::super::patience::Patience;
+use super::super::reader::Reader;
+use super::super::record::seq_of;
 use super::super::touched::Touched;
 use super::progress::Progress;
 use super::whole_log::{Stretch, WholeLog};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::engine::{Recorded, Result};
+use crate::engine::{Error, Recorded, Result};
 use crate::projection::claims;
 
 /// Partitions that are filled at once.
@@ -46,8 +49,11 @@ const ROUNDS: usize = 20;
 pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) -> Result<()> {
     let progress = Mutex::new(Progress::begin("filling"));
     let mut empty = true;
+    let reader = Reader::new(log.settings.clone());
     for partition in 0..log.partitions() {
         empty &= cql.checkpoint(partition).await?.is_none();
+        let stranger = landmark::stranger(cql, &reader, &log.settings, partition).await?;
+        stranger.map_or(Ok(()), |stranger| Err(Error::Storage(stranger)))?;
     }
     let touched = empty.then(|| Arc::new(Touched::new()));
     for _ in 0..ROUNDS {
@@ -133,7 +139,9 @@ fn read(log: &WholeLog, stretch: Stretch, batches: &mpsc::Sender<Batch>) -> Resu
         }
         Ok(batches.blocking_send(std::mem::take(&mut batch)).is_ok())
     })?;
-    if batch.upto > Seq::START {
+    // The last offsets may be no records.
+    if stretch.from < stretch.to {
+        batch.upto = batch.upto.max(seq_of(stretch.generation, stretch.to - 1));
         batches.blocking_send(batch).ok();
     }
     Ok(())

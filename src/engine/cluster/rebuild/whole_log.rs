@@ -41,7 +41,7 @@ pub(super) struct Stretch {
 /// The events' topics. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct WholeLog {
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     /// Partitions of each generation, from the first.
     partitions: Arc<Vec<u32>>,
 }

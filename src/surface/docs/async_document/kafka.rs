@@ -156,7 +156,7 @@ fn message(name: &str, key: &str, schema: &Value, (pattern, about): StreamKey) -
 fn headers() -> Value {
     json!({
         "type": "object",
-        "description": "The headers of a record: UTF-8 texts, but for what is internal.",
+        "description": "The headers of a record: UTF-8 texts.",
         "required": [
             "ce_specversion", "ce_id", "ce_type", "ce_source", "ce_subject", "ce_time",
             "content-type", "account",
@@ -184,7 +184,7 @@ fn headers() -> Value {
                 "description": "The tenant. Nothing belongs to two.",
             },
             "parlor-append": {
-                "description": "Internal: who waits for the record. Bytes, and no text; ignore it.",
+                "description": "Internal: who waits for the record; ignore it. Older records have bytes there that are no text.",
             },
         },
     })

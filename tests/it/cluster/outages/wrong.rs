@@ -49,7 +49,7 @@ async fn a_topic_with_other_partitions_is_refused_until_it_has_ours() {
     let topic = format!("{}.events", cluster.name());
     delete(services, &topic).await;
     let (admin, options) = admin(services);
-    let four = NewTopic::new(&topic, 4, TopicReplication::Fixed(1));
+    let four = NewTopic::new(&topic, 4, TopicReplication::Fixed(1)).set("retention.ms", "-1");
     eventually_in(super::BACK, "the topic is made anew", async || {
         let made = admin.create_topics([&four], &options).await.expect("asked");
         made.into_iter().next().expect("an answer").ok()
