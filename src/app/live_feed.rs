@@ -3,34 +3,66 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
+
 use super::accounts::Tenant;
 use super::secret::LiveToken;
 use super::{App, append, clock, failed, read_conversation};
-use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Reader};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::time::Timestamp;
+use crate::domain::{Error, Result};
 use crate::engine::relay::Whereabouts;
 use crate::live::cursor::Cursor;
 use crate::live::follow::{self, Follower};
 use crate::live::frame::Frame;
 
+/// How often views are looked at again that a cursor is ahead of, and how long after each other.
+const LOOKS: usize = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// Follows a conversation from a cursor; from now where there is none.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// [`Error::NotFound`] for a conversation that is not this account's, [`Error::UnknownCursor`] for
+/// a cursor beyond its log.
 pub async fn follow(
     app: &Arc<App>,
     account: AccountId,
     conversation: ConversationId,
     after: Option<Cursor>,
 ) -> Result<Follower> {
-    let state = read_conversation::conversation(app, account, conversation).await?;
-    let cursor = after.unwrap_or(Cursor::at(state.last_seq));
+    let (state, cursor) = reached(app, account, conversation, after).await?;
     let (engine, place) = (app.engine.clone(), whereabouts(&state));
     Ok(Follower::new(engine, &app.hub, place, &state, cursor, clock::now))
+}
+
+/// A conversation with a cursor that its log has reached; its end where none is given. What is
+/// beyond the log was given by another, such as the one before a restored backup: nothing would ever
+/// come after it.
+///
+/// # Errors
+/// As [`follow`].
+pub async fn reached(
+    app: &App,
+    account: AccountId,
+    conversation: ConversationId,
+    after: Option<Cursor>,
+) -> Result<(Conversation, Cursor)> {
+    let look = async || {
+        let state = read_conversation::conversation(app, account, conversation).await?;
+        let cursor = after.unwrap_or(Cursor::at(state.last_seq));
+        if cursor.seq > state.last_seq {
+            return Err(Error::UnknownCursor);
+        }
+        Ok((state, cursor))
+    };
+    // Two nodes may read two keyspaces while an operator switches: one is a moment behind the other.
+    let looks = if app.engine.relay().is_some() { LOOKS } else { 0 };
+    let again = ConstantBuilder::new().with_delay(LOOK_AGAIN).with_max_times(looks);
+    look.retry(again).when(|error| *error == Error::UnknownCursor).await
 }
 
 /// Where a conversation is kept, for the hub.
@@ -42,7 +74,7 @@ pub fn whereabouts(state: &Conversation) -> Whereabouts {
 /// A page of a conversation's feed and the place after it.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// As [`follow`].
 pub async fn page(
     app: &Arc<App>,
     account: AccountId,
@@ -50,7 +82,7 @@ pub async fn page(
     after: Cursor,
     limit: usize,
 ) -> Result<(Vec<Frame>, Cursor)> {
-    read_conversation::conversation(app, account, conversation).await?;
+    let (_, after) = reached(app, account, conversation, Some(after)).await?;
     let now = clock::now();
     follow::page(&*app.engine, &app.hub, account, conversation, after, limit, now)
         .await
@@ -60,7 +92,7 @@ pub async fn page(
 /// The page of a conversation's feed that ends before `before`, oldest first.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// As [`follow`].
 pub async fn page_before(
     app: &Arc<App>,
     account: AccountId,
@@ -68,14 +100,14 @@ pub async fn page_before(
     before: Cursor,
     limit: usize,
 ) -> Result<Vec<Frame>> {
-    read_conversation::conversation(app, account, conversation).await?;
+    let (_, before) = reached(app, account, conversation, Some(before)).await?;
     follow::page_before(&*app.engine, account, conversation, before, limit).await.map_err(failed)
 }
 
 /// Shows the conversation's other readers that the customer types, or no longer does.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// [`Error::NotFound`] for a conversation that is not this account's.
 pub async fn typing(
     app: &App,
     account: AccountId,
@@ -90,7 +122,7 @@ pub async fn typing(
 /// Records that the customer has read up to a message.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's, and for a message that is not
+/// [`Error::NotFound`] for a conversation that is not this account's, and for a message that is not
 /// among the last thousand of it.
 pub async fn read(
     app: &App,
@@ -120,7 +152,7 @@ pub async fn read(
 /// A token for a browser: opens one conversation for a while.
 ///
 /// # Errors
-/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+/// [`Error::NotFound`] for a conversation that is not this account's.
 pub async fn mint_token(
     app: &App,
     tenant: &Tenant,

@@ -37,6 +37,10 @@ pub enum Error {
     /// Not there, or not this account's: the two are never told apart.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// A place in a feed that the conversation's log never reached: it was restored from a backup,
+    /// say. Who gave it can only begin again.
+    #[error("the log has no such cursor; begin again at the start of the conversation")]
+    UnknownCursor,
     /// Its name is taken.
     #[error("a {0} already exists")]
     AlreadyExists(&'static str),

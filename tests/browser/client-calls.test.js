@@ -21,6 +21,14 @@ withServer("send posts the text with its key", [json(201, sent)], async (server)
   assert.notEqual(second.headers["idempotency-key"], third.headers["idempotency-key"]);
 });
 
+withServer("half a character is sent as U+FFFD, and what surrounds it as it is", [json(201, sent)], async (server) => {
+  const conversation = new Parlor({ origin: server.origin, token: "t" }).conversation("cv_1");
+  await conversation.send("cut \ud83d");
+  await conversation.send("\ude00 😀 \ud83d\ud83d\ude00");
+  assert.deepEqual(server.requests.map(({ body }) => JSON.parse(body).text), ["cut \ufffd", "\ufffd 😀 \ufffd😀"]);
+  assert.doesNotMatch(server.requests[0].body, /\\u/);
+});
+
 withServer("the other calls go where the contract says", [
   json(200, { stopped: true }), json(204), json(204), json(200, { cursor: "1" }), json(200, { events: [], next: "7" }), json(201, { token: "t" }),
 ], async (server) => {

@@ -149,3 +149,10 @@ test("where it was written is known by what stood before it, however many older 
   assert.equal(box.shown({ ...all, entries: all.entries.slice(1) }).length, 1, "the older one was let go");
   assert.equal(box.shown(all).length, 1, "and is there again");
 });
+
+test("half a character is kept as the server will keep it", () => {
+  const { box, calls } = outbox();
+  box.add("cut \ud83d", emptyTranscript());
+  assert.equal(calls[0].entry.text, "cut \ufffd");
+  assert.deepEqual(box.shown(said({ id: "m1", text: "cut \ufffd" })), []);
+});

@@ -11,6 +11,7 @@
 import { newKey } from "./conversation.js";
 import { ParlorError } from "./parlor-error.js";
 import { backoff } from "./retry.js";
+import { wellFormed } from "./well-formed.js";
 
 /** @typedef {import("./transcript.js").Transcript} Transcript */
 /** @typedef {import("./transcript.js").Message} Message */
@@ -60,7 +61,7 @@ export class Outbox {
     const { key = newKey(), file } = about;
     const since = transcript.entries.at(-1)?.id ?? null;
     const place = { since, after: transcript.cursor };
-    this.entries = [...this.entries, { key, text, ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, ...place }];
+    this.entries = [...this.entries, { key, text: wellFormed(text), ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, ...place }];
     this.onChange(this.entries);
     this.pump();
   }

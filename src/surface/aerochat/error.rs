@@ -83,6 +83,7 @@ impl From<Error> for Failure {
             | Error::IdempotencyMismatch
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
+            | Error::UnknownCursor
             | Error::Forbidden(_) => Self::Invalid(body(ErrorType::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLong(body(ErrorType::MessageTooLong))

@@ -11,6 +11,8 @@ use crate::domain::Error;
 #[oai(rename = "ErrorName")]
 pub(super) enum Name {
     ValidationError,
+    /// The log never reached this place in the stream: read the conversation's history instead.
+    UnknownCursor,
     Unauthorized,
     NotFound,
     MethodNotAllowed,
@@ -83,6 +85,7 @@ impl From<Error> for Failure {
             Error::Invalid(_) | Error::AlreadyExists(_) | Error::Forbidden(_) => {
                 Self::Invalid(body(Name::ValidationError, 400))
             }
+            Error::UnknownCursor => Self::Invalid(body(Name::UnknownCursor, 400)),
             Error::Unauthorized(_) => Self::Unauthorized(body(Name::Unauthorized, 401)),
             Error::NotFound(_) => Self::NotFound(body(Name::NotFound, 404)),
             Error::MethodNotAllowed { .. } => {
@@ -131,6 +134,9 @@ fn sentence(error: &Error) -> String {
     match error {
         Error::Invalid(faults) if faults.iter().any(|fault| fault.field == "agent_key") => {
             "Invalid agent_key format".to_owned()
+        }
+        Error::UnknownCursor => {
+            "This stream never had the event of Last-Event-ID: read the history".to_owned()
         }
         other => other.to_string(),
     }

@@ -15,7 +15,7 @@ use crate::app::accounts::Tenant;
 use crate::app::outcome::{Ending, Outcome, ending_of};
 use crate::app::send_message::Sent;
 use crate::app::turn_feed::{Step, TurnFeed};
-use crate::app::{App, read_conversation};
+use crate::app::{App, live_feed, read_conversation};
 use crate::domain::event::MessageOutbound;
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::seq::Seq;
@@ -82,7 +82,7 @@ pub(super) async fn streamed(
 ///
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's, and for a message that is not
-/// among the last thousand of it.
+/// among the last thousand of it; [`Error::UnknownCursor`] for a place that its log never reached.
 pub(super) async fn resumed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
@@ -90,7 +90,7 @@ pub(super) async fn resumed(
     place: Place,
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
-    let state = read_conversation::conversation(app, account, id).await?;
+    let (state, _) = live_feed::reached(app, account, id, place.cursor).await?;
     let found = read_conversation::recent_message(app, &state, message).await?;
     let mut sent = Sent::of_recorded(&found).ok_or(Error::NotFound("message"))?;
     let seen = place.cursor.filter(|cursor| cursor.seq >= sent.seq);

@@ -86,6 +86,7 @@ impl From<Error> for Failure {
             | Error::IdempotencyMismatch
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
+            | Error::UnknownCursor
             | Error::Forbidden(_) => Self::Invalid(body(Code::InvalidRequest)),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLarge(body(Code::PayloadTooLarge))

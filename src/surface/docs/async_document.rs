@@ -117,7 +117,10 @@ in the middle of a reply too. A turn ends with exactly one of `message.outbound`
 `in_reply_to` is the question), `conversation.escalated`, `reply.failed` or `reply.discarded`; \
 after a stop, with `message.outbound` whose `partial` is true, if anything was shown, and \
 `reply.stopped`. A `reply.started` begins its text at offset 0, whatever was shown \
-of it before. On `resume` a reader reconnects with its last id.
+of it before. On `resume` a reader reconnects with its last id. A cursor that the conversation's \
+log never reached (it was restored from a backup, say) is refused with status 400, and on the \
+WebSocket with a message of type `error`; the error's type is `unknown_cursor`, and the reader begins \
+again at the start.
 
 What happened for good is in the log, which is Kafka where there are several nodes: the channel \
 `events` is for analytics, and says what its readers must know.";

@@ -13,6 +13,8 @@ use crate::domain::Error;
 #[oai(rename_all = "snake_case")]
 pub(super) enum ErrorType {
     InvalidRequest,
+    /// The log never reached this cursor: begin again at the start of the conversation.
+    UnknownCursor,
     Unauthorized,
     Forbidden,
     NotFound,
@@ -47,7 +49,7 @@ pub(super) struct ErrorOut {
 /// How a request can fail.
 #[derive(Debug, ApiResponse)]
 pub(super) enum Failure {
-    /// Invalid request; `fields` names what is wrong.
+    /// Invalid request; `fields` names what is wrong. Or a cursor that the log never reached.
     #[oai(status = 400)]
     Invalid(Json<ErrorOut>),
     /// No credential, or one that is not valid.
@@ -103,6 +105,7 @@ fn kind(error: &Error) -> ErrorType {
         Error::Invalid(_) | Error::BodyTooSlow | Error::AlreadyExists(_) | Error::Conflict(_) => {
             ErrorType::InvalidRequest
         }
+        Error::UnknownCursor => ErrorType::UnknownCursor,
         Error::TooLong { .. } | Error::BodyTooLarge { .. } => ErrorType::TooLarge,
         Error::Unauthorized(_) => ErrorType::Unauthorized,
         Error::Forbidden(_) => ErrorType::Forbidden,
@@ -126,7 +129,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let body = Json(ErrorOut { error: detail(kind(&error), &error) });
         match error {
-            Error::Invalid(_) | Error::AlreadyExists(_) | Error::Conflict(_) => Self::Invalid(body),
+            Error::Invalid(_)
+            | Error::UnknownCursor
+            | Error::AlreadyExists(_)
+            | Error::Conflict(_) => Self::Invalid(body),
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => Self::TooLarge(body),
             Error::BodyTooSlow => Self::TooSlow(body),
             Error::Unauthorized(_) => Self::Unauthorized(body),

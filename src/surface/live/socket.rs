@@ -185,14 +185,15 @@ impl Connection {
 
     async fn subscribe(&mut self, id: ConversationId, after: Option<String>) -> Result<Value> {
         let after = after.map(|after| super::streams::cursor("after", &after)).transpose()?;
-        self.followers.remove(&id);
-        if self.followers.len() == MAX_SUBSCRIPTIONS {
+        let is_new = !self.followers.contains_key(&id);
+        if is_new && self.followers.len() == MAX_SUBSCRIPTIONS {
             let problem = format!("at most {MAX_SUBSCRIPTIONS} conversations on one connection");
             return Err(Error::invalid("conversation_id", problem));
         }
         let follower =
             live_feed::follow(&self.app, self.caller.tenant.account.id, id, after).await?;
         let cursor: Cursor = follower.cursor();
+        // Only now: a subscription that is refused leaves the former one.
         self.followers.insert(id, frames(follower));
         Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
     }

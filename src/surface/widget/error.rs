@@ -71,6 +71,7 @@ impl From<Error> for Failure {
             Error::Unauthorized(_) => Self::Unauthorized(body),
             Error::Forbidden(_) => Self::Forbidden(body),
             Error::NotFound(_) => Self::NotFound(body),
+            Error::UnknownCursor => Self::Malformed(body),
             Error::AlreadyExists(_) | Error::Conflict(_) | Error::IdempotencyMismatch => {
                 Self::Conflict(body)
             }

@@ -1,24 +1,8 @@
 //! Cursors that we never gave.
 
-use std::time::Duration;
+use serde_json::{Value, json};
 
-use super::stage::{ASK, STORY, Stage, Thread, names, rest_of_reply};
-use crate::harness::Client;
-use crate::harness::feed::{Feed, SseEvent};
-use crate::harness::wait::within;
-
-/// How often somebody types.
-const MOMENT: Duration = Duration::from_millis(300);
-
-/// Types until the reader is shown something: before its node listens, it is lost.
-async fn typed(thread: &Thread, client: &Client, feed: &mut Feed) -> SseEvent {
-    loop {
-        client.post(&thread.path("/typing"), &serde_json::json!({ "typing": true })).await;
-        if let Ok(frame) = tokio::time::timeout(MOMENT, feed.next()).await {
-            return frame;
-        }
-    }
-}
+use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
 
 #[tokio::test]
 async fn a_malformed_cursor_is_refused_by_name() {
@@ -55,20 +39,42 @@ async fn a_malformed_cursor_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_cursor_beyond_everything_shows_nothing_and_harms_nobody() {
+async fn a_cursor_that_the_log_never_had_is_refused_wherever_it_is_given() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
-    for _ in 0..60 {
-        thread.send(&client, "quux frobnicates").await;
+    thread.turn(&client, ASK).await;
+    let mut socket = stage.socket().await;
+    let subscribe =
+        |after: &str| json!({ "type": "subscribe", "conversation_id": thread.id, "after": after });
+    let (former, _) = socket.ask(subscribe("0")).await;
+    assert_eq!(former["type"], "ok");
+    let (_, end) = (socket.until("message.outbound").await, thread.end(&client).await);
+    let next = end.parse::<u64>().expect("a place") + 1;
+    for seq in [next, 1 << 62, u64::MAX] {
+        for cursor in [seq.to_string(), format!("{seq}~abc~3~abc")] {
+            let events = |way: &str| thread.path(&format!("/events?{way}={cursor}"));
+            for path in [thread.stream(&cursor), events("after"), events("before")] {
+                assert_unknown(&client.get(&path).await.expect(400)["error"]);
+            }
+            let back = client.with("Last-Event-ID", &cursor);
+            assert_unknown(&back.get(&thread.path("/stream")).await.expect(400)["error"]);
+            let (refused, _) = socket.ask(subscribe(&cursor)).await;
+            assert_eq!(refused["type"], "error");
+            assert_unknown(&refused["error"]);
+        }
     }
-    for seq in [u64::MAX, u64::MAX - 1, 1 << 63] {
-        let path = thread.path(&format!("/events?after={seq}"));
-        let page = client.get(&path).await.expect(200);
-        assert_eq!(page["events"], serde_json::json!([]), "after {seq}");
-        let mut feed = client.stream(&thread.stream(&seq.to_string()), None).await;
-        let frame = within("what is typed is shown", typed(&thread, &client, &mut feed)).await;
-        assert_eq!(frame.name, "typing", "after {seq} the stream is open");
-    }
+    // The subscription before is still there.
+    let sent = thread.send(&client, ASK).await;
+    let frames = socket.until("message.outbound").await;
+    assert_eq!(frames[0]["prev"], end.as_str(), "nothing was missed and nothing came twice");
+    assert_eq!(frames[0]["data"]["message_id"], sent["message_id"]);
+    let page = client.get(&thread.path(&format!("/events?after={end}"))).await.expect(200);
+    assert_eq!(page["events"][0]["data"]["message_id"], sent["message_id"]);
+}
+
+fn assert_unknown(error: &Value) {
+    assert_eq!(error["type"], "unknown_cursor");
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("begin again")), "{error}");
 }
 
 #[tokio::test]
@@ -102,10 +108,10 @@ async fn a_cursor_in_a_reply_that_never_was_shows_what_is_after_it() {
     }
 }
 
-/// Reads a conversation from its end to its beginning, so many frames at a time.
-async fn backwards(thread: &Thread, client: &Client, limit: usize) -> Vec<serde_json::Value> {
+/// Reads a conversation from a frame to its beginning, so many frames at a time.
+async fn backwards(thread: &Thread, client: &Client, from: &Value, limit: usize) -> Vec<Value> {
     let mut found = Vec::new();
-    let mut before = u64::MAX.to_string();
+    let mut before = from.as_str().expect("a cursor").to_owned();
     loop {
         let path = thread.path(&format!("/events?before={before}&limit={limit}"));
         let page = client.get(&path).await.expect(200);
@@ -131,12 +137,14 @@ async fn the_feed_is_paged_backwards_to_its_beginning() {
         thread.turn(&client, ASK).await;
     }
     let stored = thread.events(&client).await;
+    let (last, older) = stored.split_last().expect("a frame");
     for limit in [1, 7, 41, 500] {
-        assert_eq!(backwards(&thread, &client, limit).await, stored, "{limit} at a time");
+        let found = backwards(&thread, &client, &last["id"], limit).await;
+        assert_eq!(found, older, "{limit} at a time");
     }
     let page = client.get(&thread.path("/events?before=0")).await.expect(200);
-    assert_eq!(page, serde_json::json!({ "events": [], "next": "0" }));
-    let error = client.get(&thread.path("/events?before=9&after=0")).await.expect(400);
+    assert_eq!(page, json!({ "events": [], "next": "0" }));
+    let error = client.get(&thread.path("/events?before=1&after=0")).await.expect(400);
     assert!(error["error"]["fields"]["before"].is_string(), "{error}");
 }
 
@@ -157,8 +165,9 @@ async fn nobody_pages_backwards_in_a_conversation_of_others() {
     let stage = Stage::with_pace(0).await;
     let (thread, client) = stage.conversation().await;
     let (_, stranger) = stage.conversation().await;
-    thread.send(&client, "quux frobnicates").await;
-    let path = thread.path("/events?before=99");
+    let sent = thread.send(&client, "quux frobnicates").await;
+    let before = sent["cursor"].as_str().expect("a cursor");
+    let path = thread.path(&format!("/events?before={before}"));
     client.get(&path).await.expect(200);
     stranger.get(&path).await.expect(404);
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Site;
 use crate::harness::Client;
 use crate::harness::feed::SseEvent;
+use crate::harness::socket::Socket;
 
 /// What the bot says to [`ASK`]: some thirty pieces, with characters of one to four bytes.
 pub const STORY: &str = "Once upon a time, in Île-de-France, a baker lost her 🥐. She asked the cat, \
@@ -39,6 +40,12 @@ impl Stage {
         let site = Site::with_bot(&definition).await;
         let (key, secret) = (site.client(), site.key().to_owned());
         Self { site, key, secret }
+    }
+
+    /// A WebSocket with the account's key.
+    pub async fn socket(&self) -> Socket {
+        let headers = [("X-AeroChat-API-Key", self.secret.as_str())];
+        Socket::open(self.site.address(), "", &headers).await.expect("opened")
     }
 
     /// A new conversation and a caller with its token.
@@ -79,6 +86,11 @@ impl Thread {
     pub async fn events(&self, client: &Client) -> Vec<Value> {
         let page = client.get(&self.path("/events?limit=500")).await.expect(200);
         page["events"].as_array().expect("frames").clone()
+    }
+
+    /// The cursor after its last event.
+    pub async fn end(&self, client: &Client) -> String {
+        self.now(client).await["cursor"].as_str().expect("a cursor").to_owned()
     }
 
     pub async fn now(&self, client: &Client) -> Value {

@@ -5,12 +5,6 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::stage::{ASK, STORY, Stage, Thread};
-use crate::harness::socket::Socket;
-
-async fn open(stage: &Stage) -> Socket {
-    let headers = [("X-AeroChat-API-Key", stage.secret.as_str())];
-    Socket::open(stage.site.address(), "", &headers).await.expect("opened")
-}
 
 fn subscribe(thread: &Thread, after: Option<&str>) -> Value {
     json!({ "type": "subscribe", "conversation_id": thread.id, "after": after })
@@ -40,7 +34,7 @@ fn assert_chained(frames: &[Value], from: &Value) {
 async fn a_subscription_is_the_feed_of_the_stream() {
     let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     let (answer, _) = socket.ask(subscribe(&thread, None)).await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     thread.send(&client, ASK).await;
@@ -57,7 +51,7 @@ async fn a_subscription_is_the_feed_of_the_stream() {
 #[tokio::test]
 async fn many_conversations_share_a_connection() {
     let stage = Stage::with_pace(30).await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     let mut threads = HashMap::new();
     for _ in 0..20 {
         let (thread, client) = stage.conversation().await;
@@ -85,7 +79,7 @@ async fn many_conversations_share_a_connection() {
 async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly() {
     let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     let (answer, _) = socket.ask(subscribe(&thread, None)).await;
     thread.send(&client, ASK).await;
     let mut frames = Vec::new();
@@ -95,7 +89,7 @@ async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly() {
         }
         // On the same connection, where the former subscription is still there, or on another.
         if round % 2 == 1 {
-            socket = open(&stage).await;
+            socket = stage.socket().await;
         }
         let last = frames.last().expect("a frame")["id"].as_str().expect("a cursor").to_owned();
         // What came meanwhile on the former subscription comes again after `last`.
@@ -114,7 +108,7 @@ async fn after_the_end_of_a_subscription_nothing_comes() {
     let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let (other, _) = stage.conversation().await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     socket.ask(subscribe(&thread, None)).await;
     socket.ask(subscribe(&other, None)).await;
     let (answer, _) =
@@ -135,7 +129,7 @@ async fn from_the_beginning_everything_comes_and_no_frame_before_the_answer() {
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let stored = thread.events(&client).await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     let (answer, before) = socket.ask(subscribe(&thread, Some("0"))).await;
     assert_eq!((&answer["cursor"], before.len()), (&json!("0"), 0));
     let frames = socket.until("message.outbound").await;
@@ -146,7 +140,7 @@ async fn from_the_beginning_everything_comes_and_no_frame_before_the_answer() {
 #[tokio::test]
 async fn a_connection_follows_at_most_256_conversations() {
     let stage = Stage::with_pace(0).await;
-    let mut socket = open(&stage).await;
+    let mut socket = stage.socket().await;
     let mut threads = Vec::new();
     for number in 0..257 {
         let said = stage.key.say(None, &format!("quux {number}")).await;

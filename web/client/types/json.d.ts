@@ -1,6 +1,7 @@
 /**
- * JSON as the language has it. Old libraries give arrays a `toJSON` of their own, which makes texts
- * of lists: what is written here is the value itself, whatever the page did to its prototypes.
+ * JSON as the language has it, of well-formed texts. Old libraries give arrays a `toJSON` of their
+ * own, which makes texts of lists: what is written here is the value itself, whatever the page did to
+ * its prototypes.
  */
 /**
  * @param {unknown} value
