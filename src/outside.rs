@@ -7,7 +7,6 @@
 //! Every answer is read up to a bound.
 
 mod address;
-pub mod audio;
 pub mod event_stream;
 pub mod transcription;
 

@@ -17,6 +17,7 @@ pub mod replay_bot;
 pub mod secret;
 pub mod send_message;
 pub mod speech;
+pub mod stamps;
 pub mod stop_reply;
 pub mod turn_feed;
 pub mod turns;
@@ -43,6 +44,8 @@ pub struct App {
     pub turns: turns::Turns,
     pub idempotency: idempotency::InFlight,
     pub outside: Outside,
+    /// The times of messages as clients that keep milliseconds tell them apart.
+    pub stamps: stamps::Stamps,
     /// Who writes down what is said in recordings; none where nobody does.
     pub transcriber: Option<Transcriber>,
     /// Where attachments are; none where the operator has not said.
@@ -97,6 +100,7 @@ impl App {
             turns: turns::Turns::default(),
             idempotency: idempotency::InFlight::default(),
             outside,
+            stamps: stamps::Stamps::default(),
             transcriber,
             files,
         }))

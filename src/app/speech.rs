@@ -1,8 +1,8 @@
 //! Recordings, written down.
 
 use super::App;
+use crate::domain::sound::audio_kind;
 use crate::domain::{Error, Result};
-use crate::outside::audio::audio_kind;
 
 /// Whether somebody is there who writes down what is said.
 pub fn is_understood(app: &App) -> bool {

@@ -9,9 +9,9 @@ use regex::Regex;
 
 use super::Bot;
 use super::faults::{Faults, Found};
-use super::flow::same;
-use crate::domain::bot::flow::{Step, Validation};
+use crate::domain::bot::flow::{Step, Text, Validation};
 use crate::domain::bot::{Definition, flow, llm, remote};
+use crate::domain::characters::{plain, same};
 use crate::domain::contact::TOLD;
 
 /// Checks a definition that may have been shown without its secrets.
@@ -61,6 +61,7 @@ fn flow(definition: &flow::Definition, found: &mut Found) {
                 if let Some(name) = &buttons.variable {
                     settable(&variable, name, found);
                 }
+                labels(&place, definition, &buttons.options, found);
             }
             Step::Set(set) => settable(&variable, &set.variable, found),
             Step::Http(http) => {
@@ -78,6 +79,23 @@ fn flow(definition: &flow::Definition, found: &mut Found) {
 fn settable(place: &str, name: &str, found: &mut Found) {
     if TOLD.contains(&name) {
         found.add(place, format!("{name} is the contact's own and cannot be set"));
+    }
+}
+
+/// Of two labels that count as the same, one could never be chosen.
+fn labels(place: &str, definition: &flow::Definition, options: &[flow::Choice], found: &mut Found) {
+    let mut before = BTreeSet::new();
+    for (number, option) in options.iter().enumerate() {
+        let labels: Vec<_> = match &option.label {
+            Text::Plain(text) => vec![(definition.default_language, text)],
+            Text::Translated(texts) => texts.iter().map(|(at, text)| (*at, text)).collect(),
+        };
+        let place = format!("{place}.options[{number}].label");
+        for (language, label) in labels {
+            if !before.insert((language, plain(label))) && !found.is_at(&place) {
+                found.add(&place, format!("{label:?} stands there before"));
+            }
+        }
     }
 }
 

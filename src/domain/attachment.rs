@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::characters::is_blank;
+
 /// Files one message may carry.
 pub const PER_MESSAGE: usize = 10;
 /// The longest file name, in Unicode characters.
@@ -19,6 +21,9 @@ pub struct Attachment {
     pub mime_type: String,
     /// SHA-256 of its bytes, hex.
     pub sha256: String,
+    /// How its characters are written, where it is a text in anything but UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
     /// Where its bytes are in the object store.
     pub key: String,
 }
@@ -33,7 +38,7 @@ pub fn safe_name(given: &str) -> String {
     let refused = |c: char| c.is_control() || turns(c) || "<>:\"|?*".contains(c);
     let kept: String = last.chars().filter(|c| !refused(*c)).take(NAME_MAX_CHARS).collect();
     let kept = kept.trim().trim_start_matches('.').trim();
-    if kept.is_empty() { "file".to_owned() } else { kept.to_owned() }
+    if is_blank(kept) { "file".to_owned() } else { kept.to_owned() }
 }
 
 #[cfg(test)]
@@ -51,6 +56,7 @@ mod tests {
             ("a\r\nb.txt", "ab.txt"),
             ("cat\u{202e}gpj.exe", "catgpj.exe"),
             ("", "file"),
+            ("\u{200b}", "file"),
             ("отчёт 😀.pdf", "отчёт 😀.pdf"),
         ] {
             assert_eq!(safe_name(given), safe);

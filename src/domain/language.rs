@@ -7,6 +7,8 @@
 mod cues;
 mod detection;
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::{borrow::Cow, fmt, str};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,8 +17,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use self::detection::{detect, evident};
 
 /// Names a language by its BCP 47 primary subtag: two or three lower-case letters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// A language that has two is the same by either: `iw` is `he`. It stays as it was written, since what
+/// stands in the log does.
+#[derive(Clone, Copy)]
 pub struct Language([u8; 3]);
+
+/// Subtags that old systems and browsers still write, and what they mean today.
+const RENAMED: [(&[u8; 3], &[u8; 3]); 6] = [
+    (b"in\0", b"id\0"),
+    (b"iw\0", b"he\0"),
+    (b"ji\0", b"yi\0"),
+    (b"jw\0", b"jv\0"),
+    (b"mo\0", b"ro\0"),
+    (b"nb\0", b"no\0"),
+];
 
 /// Says that a text is not a language's primary subtag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,13 +79,45 @@ impl Language {
     /// [`NotALanguage`] if the part before the first `-` or `_` is no primary subtag.
     pub fn from_tag(tag: &str) -> Result<Language, NotALanguage> {
         let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
-        Language::parse(&primary.to_ascii_lowercase())
+        Language::parse(&primary.to_ascii_lowercase()).map(Language::of_today)
+    }
+
+    /// The same language by the subtag that it has today.
+    fn of_today(self) -> Language {
+        let renamed = RENAMED.iter().find(|(before, _)| **before == self.0);
+        renamed.map_or(self, |(_, now)| Language(**now))
     }
 
     /// Returns the subtag.
     pub fn as_str(&self) -> &str {
         let length = if self.0[2] == 0 { 2 } else { 3 };
         str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Language) -> bool {
+        self.0 == other.0 || self.of_today().0 == other.of_today().0
+    }
+}
+
+impl Eq for Language {}
+
+impl Ord for Language {
+    fn cmp(&self, other: &Language) -> Ordering {
+        self.of_today().0.cmp(&other.of_today().0)
+    }
+}
+
+impl PartialOrd for Language {
+    fn partial_cmp(&self, other: &Language) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Language {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.of_today().0.hash(state);
     }
 }
 
@@ -148,6 +195,23 @@ mod tests {
             assert_eq!(Language::from_tag(tag).unwrap().as_str(), "pt");
         }
         assert_eq!(Language::from_tag("*"), Err(NotALanguage));
+    }
+
+    #[test]
+    fn a_language_of_two_names_is_one() {
+        for (before, now) in [("iw", "he"), ("in", "id"), ("nb", "no"), ("mo", "ro")] {
+            let tag = format!("{before}-XX");
+            assert_eq!(Language::from_tag(&tag).unwrap().as_str(), now);
+            let (before, now) = (Language::of(before), Language::of(now));
+            assert_eq!(before, now);
+            let texts = std::collections::BTreeMap::from([(before, 1)]);
+            assert_eq!(texts.get(&now), Some(&1));
+            assert_eq!(std::collections::HashMap::from([(before, 1)]).get(&now), Some(&1));
+            // What is read from the log is written as it was read.
+            let read: Language = serde_json::from_str(&format!("\"{}\"", before.as_str())).unwrap();
+            assert_eq!(read.as_str(), before.as_str());
+        }
+        assert_ne!(Language::of("nn"), Language::of("no"));
     }
 
     #[test]

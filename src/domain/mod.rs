@@ -5,6 +5,7 @@
 pub mod account;
 pub mod attachment;
 pub mod bot;
+pub mod characters;
 pub mod contact;
 pub mod conversation;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod ids;
 pub mod language;
 pub mod message;
 pub mod seq;
+pub mod sound;
 pub mod text;
 pub mod time;
 pub mod variables;

@@ -43,6 +43,9 @@ pub fn audio_kind(bytes: &[u8]) -> Option<AudioKind> {
     if head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) && head.windows(4).any(|four| four == b"webm") {
         return Some(AudioKind::Webm);
     }
+    if is_mp3(bytes) {
+        return Some(AudioKind::Mp3);
+    }
     match infer::get(bytes)?.mime_type() {
         "audio/x-wav" => Some(AudioKind::Wav),
         "audio/mpeg" => Some(AudioKind::Mp3),
@@ -51,6 +54,16 @@ pub fn audio_kind(bytes: &[u8]) -> Option<AudioKind> {
         "audio/m4a" | "video/mp4" => Some(AudioKind::M4a),
         _ => None,
     }
+}
+
+/// Whether bytes begin with a frame of MPEG layer III: of MPEG 1, 2 and 2.5, with a checksum or without
+/// (`infer` knows those of the first two without).
+pub fn is_mp3(bytes: &[u8]) -> bool {
+    let [0xff, kind, rates, ..] = bytes else { return false };
+    let synchronised = kind & 0xe0 == 0xe0;
+    let (version, layer) = (kind >> 3 & 3, kind >> 1 & 3);
+    let (bits, samples) = (rates >> 4, rates >> 2 & 3);
+    synchronised && version != 1 && layer == 1 && (1..15).contains(&bits) && samples != 3
 }
 
 #[cfg(test)]
@@ -65,6 +78,11 @@ mod tests {
             (b"RIFF\x24\x00\x00\x00WAVEfmt ".as_slice(), AudioKind::Wav),
             (b"ID3\x04\x00\x00\x00\x00", AudioKind::Mp3),
             (b"\xff\xfb\x90\x00\x00", AudioKind::Mp3),
+            (b"\xff\xfa\x90\x00\x00", AudioKind::Mp3),
+            (b"\xff\xf3\x40\x00\x00", AudioKind::Mp3),
+            (b"\xff\xf2\x40\x00\x00", AudioKind::Mp3),
+            (b"\xff\xe3\x18\x00\x00", AudioKind::Mp3),
+            (b"\xff\xe2\x18\x00\x00", AudioKind::Mp3),
             (b"OggS\x00\x02\x00\x00", AudioKind::Ogg),
             (&opus, AudioKind::Ogg),
             (webm, AudioKind::Webm),
@@ -77,9 +95,18 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_sound() {
-        for bytes in
-            [b"".as_slice(), b"RIFF", b"%PDF-1.7", b"<html>", b"\x89PNG\r\n\x1a\n", b"hello there"]
-        {
+        for bytes in [
+            b"".as_slice(),
+            b"RIFF",
+            b"%PDF-1.7",
+            b"<html>",
+            b"\x89PNG\r\n\x1a\n",
+            b"hello there",
+            // UTF-16, AAC, and layer II.
+            b"\xff\xfeh\0i\0",
+            b"\xff\xf1\x50\x80",
+            b"\xff\xfd\x90\x00",
+        ] {
             assert_eq!(audio_kind(bytes), None, "{bytes:?}");
         }
     }

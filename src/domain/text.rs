@@ -7,10 +7,14 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::characters::{is_blank, unified};
+
 /// The longest message, in Unicode characters.
 pub const MESSAGE_MAX_CHARS: usize = 10_000;
 const NAME_MAX_CHARS: usize = 200;
 const EMAIL_MAX_CHARS: usize = 254;
+/// With all that stands between the digits.
+const PHONE_MAX_CHARS: usize = 40;
 const TITLE_MAX_CHARS: usize = 255;
 
 /// Why a text is refused; reads as a sentence after the field's name.
@@ -79,8 +83,9 @@ text_type!(
     Email
 );
 text_type!(
-    /// A phone number: an optional `+` and 5 to 15 digits (E.164); spaces, dots, dashes, slashes
-    /// and brackets between them are dropped.
+    /// A phone number: E.164 (`+442079460958`) where its country is said, else 5 to 15 digits.
+    /// `tel:`, spaces, dots, dashes, slashes and brackets of every keyboard are dropped, and so is the
+    /// zero that is only dialled within a country; digits of every script are digits.
     Phone
 );
 
@@ -103,7 +108,7 @@ impl FromStr for Title {
 impl FromStr for MessageText {
     type Err = TextFault;
     fn from_str(text: &str) -> Result<Self, TextFault> {
-        if text.trim().is_empty() {
+        if is_blank(text) {
             return Err(TextFault::Empty);
         }
         bounded(text, MESSAGE_MAX_CHARS).map(|text| Self(text.into()))
@@ -143,18 +148,27 @@ impl FromStr for Phone {
     fn from_str(text: &str) -> Result<Self, TextFault> {
         const MALFORMED: TextFault =
             TextFault::Malformed("must be a valid phone number of 5 to 15 digits");
-        let text = text.trim();
-        let (plus, rest) = match text.strip_prefix('+') {
-            Some(rest) => ("+", rest),
-            None => ("", text),
-        };
-        let separator = |c: char| " .-/()".contains(c);
-        let digits: String = rest.chars().filter(|c| !separator(*c)).take(16).collect();
-        let valid = (5..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if !valid || rest.len() > 40 {
+        if text.len() > 4 * PHONE_MAX_CHARS {
             return Err(MALFORMED);
         }
-        Ok(Self(format!("{plus}{digits}").into()))
+        let text = unified(text);
+        let text = text.trim();
+        let text = text.strip_prefix("tel:").unwrap_or(text).trim();
+        let separator = |c: char| " .-/()".contains(c) || c.is_whitespace();
+        let (before, rest) = text.split_once('+').unwrap_or(("", text));
+        let digits: String = rest.chars().filter(|c| !separator(*c)).take(16).collect();
+        let valid = (5..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !valid || !before.chars().all(separator) || rest.chars().count() > PHONE_MAX_CHARS {
+            return Err(MALFORMED);
+        }
+        if !text.contains('+') {
+            // Nobody has said of which country.
+            return Ok(Self(digits.into()));
+        }
+        // Of a country that the library does not know, the digits are as they were written.
+        let e164 = phonenumber::parse(None, text).ok();
+        let e164 = e164.map(|phone| phone.format().mode(phonenumber::Mode::E164).to_string());
+        Ok(Self(e164.unwrap_or_else(|| format!("+{digits}")).into()))
     }
 }
 
@@ -184,7 +198,9 @@ mod tests {
             "é".repeat(MESSAGE_MAX_CHARS + 1).parse::<MessageText>(),
             Err(TextFault::TooLong { max: 10_000, actual: 10_001 })
         );
-        assert_eq!(" \n\t".parse::<MessageText>(), Err(TextFault::Empty));
+        for blank in [" \n\t", "\u{200b}\u{200d}", "\u{feff}\u{202e}"] {
+            assert_eq!(blank.parse::<MessageText>(), Err(TextFault::Empty), "{blank:?}");
+        }
     }
 
     #[test]
@@ -201,7 +217,37 @@ mod tests {
     fn phone_numbers_lose_their_separators() {
         assert_eq!("+1 (555) 123-4567".parse::<Phone>().unwrap().as_str(), "+15551234567");
         assert_eq!("1234567890".parse::<Phone>().unwrap().as_str(), "1234567890");
-        for bad in ["", "12", "+", "abc", "12345x", "++12345", "1234567890123456"] {
+        for london in [
+            "+442079460958",
+            "+44 20 7946 0958",
+            "\u{202a}+44\u{a0}20\u{202f}7946\u{2011}0958\u{202c}",
+            "+44–20–7946−0958",
+            "(+44) 20 7946 0958",
+            "tel:+44-20-7946-0958",
+            "+44 (0)20 7946 0958",
+            "＋４４ ２０ ７９４６ ０９５８",
+            "+٤٤ ٢٠ ٧٩٤٦ ٠٩٥٨",
+            "+४४ २० ७९४६ ०९५८",
+        ] {
+            assert_eq!(london.parse::<Phone>().unwrap().as_str(), "+442079460958", "{london}");
+        }
+        // In Italy the zero is a part of the number.
+        assert_eq!("+39 06 6982".parse::<Phone>().unwrap().as_str(), "+39066982");
+        assert_eq!("+999 12345".parse::<Phone>().unwrap().as_str(), "+99912345");
+        assert_eq!("020 7946 0958".parse::<Phone>().unwrap().as_str(), "02079460958");
+        for bad in [
+            "",
+            "12",
+            "+",
+            "abc",
+            "12345x",
+            "++12345",
+            "1234567890123456",
+            "12+34567",
+            "+44 20 7946 0958 x12",
+            "+1 800 FLOWERS",
+            "call +442079460958",
+        ] {
             assert!(bad.parse::<Phone>().is_err(), "{bad}");
         }
     }

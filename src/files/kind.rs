@@ -2,12 +2,16 @@
 //!
 //! Nothing that a browser would run has a type of its own here: markup is so many bytes.
 
+use super::charset;
+use crate::domain::sound::is_mp3;
+
 /// Bytes that are looked at.
 pub(super) const HEAD: usize = 8 << 10;
 
 const TEXT: &str = "text/plain";
 const BYTES: &str = "application/octet-stream";
-/// Texts that no browser runs, and that look like any text.
+const MP3: &str = "audio/mpeg";
+/// Texts that no browser runs, and that look like any text. The last is always UTF-8.
 const TEXTS: [&str; 4] = ["text/plain", "text/csv", "text/markdown", "application/json"];
 /// Documents whose first bytes may be text.
 const WRITTEN: [&str; 2] = ["application/pdf", "application/rtf"];
@@ -24,13 +28,25 @@ pub(super) fn of(head: &[u8], declared: Option<&str>) -> &'static str {
     let declared = declared.unwrap_or_default();
     let declared = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let said = |among: &[&'static str]| among.iter().find(|known| **known == declared).copied();
-    let found = infer::get(head).map(|found| found.mime_type());
+    let found =
+        if is_mp3(head) { Some(MP3) } else { infer::get(head).map(|found| found.mime_type()) };
     if is_text(head) {
         return match found {
             _ if is_markup(head) => BYTES,
             Some(found) if WRITTEN.contains(&found) => found,
             // A text may begin like anything: "BM" is a picture's beginning too.
             _ => said(&TEXTS).unwrap_or(TEXT),
+        };
+    }
+    if found.is_none()
+        && let Some(text) = said(&TEXTS[..3])
+    {
+        // In the characters of another time, or in UTF-16.
+        let decoded = charset::decoded(head).filter(|text| is_text(text.as_bytes()));
+        return if decoded.is_some_and(|decoded| !is_markup(decoded.as_bytes())) {
+            text
+        } else {
+            BYTES
         };
     }
     match found {
@@ -95,6 +111,11 @@ mod tests {
             (b"\0\x01\x02\x03", Some("image/png"), "application/octet-stream"),
             (b"", Some("text/html"), "text/plain"),
             ("жёлтый".as_bytes(), None, "text/plain"),
+            (b"d\xe9j\xe0 vu, tr\xe8s cher", Some("text/plain"), "text/plain"),
+            (b"a;d\xe9j\xe0 vu;tr\xe8s cher", Some("text/csv; charset=x"), "text/csv"),
+            (b"d\xe9j\xe0 vu, tr\xe8s cher", Some("application/json"), "application/octet-stream"),
+            (b"\xff\xfeh\0i\0", Some("text/plain"), "text/plain"),
+            (b"\xff\xe3\x18\xc4\0\0", None, "audio/mpeg"),
             // The last character is cut where the head ends.
             (&"жёлтый".as_bytes()[..11], None, "text/plain"),
         ] {
@@ -122,7 +143,11 @@ mod tests {
             }
         }
         let utf_16: Vec<u8> = "\u{feff}<html>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(of(&utf_16, Some("text/html")), "application/octet-stream");
+        for declared in ["text/html", "text/plain"] {
+            assert_eq!(of(&utf_16, Some(declared)), "application/octet-stream");
+            let latin = b"<html>d\xe9j\xe0 vu, tr\xe8s cher";
+            assert_eq!(of(latin, Some(declared)), "application/octet-stream");
+        }
         assert_eq!(of(b"\0asm\x01\0\0\0", None), "application/octet-stream");
         assert_eq!(of(b"1 < 2, and so on", None), "text/plain");
     }

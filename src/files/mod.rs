@@ -6,6 +6,7 @@
 //! forgets what was begun by its own rules. The log has all else that is known of a file, so that nothing
 //! but its bytes is kept here.
 
+mod charset;
 mod kind;
 mod writing;
 
@@ -154,11 +155,13 @@ impl Files {
             }
         };
         writing.finish().await?;
+        let mime_type = kind::of(&written.head, declared);
         Ok(Attachment {
             filename: safe_name(filename),
             size: written.size,
-            mime_type: kind::of(&written.head, declared).to_owned(),
+            mime_type: mime_type.to_owned(),
             sha256: written.sha256,
+            charset: written.charset.filter(|_| mime_type.starts_with("text/")),
             key,
         })
     }

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest as _, Sha256};
 
+use super::charset::Charset;
 use super::{UNAVAILABLE, kind, within};
 use crate::domain::{Error, Result};
 
@@ -20,6 +21,8 @@ const PART: usize = 5 << 20;
 pub(super) struct Written {
     pub(super) size: u64,
     pub(super) sha256: String,
+    /// How its characters are written, where that is not UTF-8.
+    pub(super) charset: Option<String>,
     /// Its first bytes.
     pub(super) head: Vec<u8>,
 }
@@ -54,6 +57,7 @@ impl Writing {
         let mut bytes = pin!(bytes);
         let (mut digest, mut size) = (Sha256::new(), 0_u64);
         let (mut head, mut part) = (Vec::new(), BytesMut::new());
+        let mut charset = Charset::new();
         while let Some(chunk) = bytes.next().await {
             let mut chunk = chunk?;
             size += chunk.len() as u64;
@@ -65,6 +69,7 @@ impl Writing {
             let missing = kind::HEAD.saturating_sub(head.len()).min(chunk.len());
             head.extend_from_slice(&chunk[..missing]);
             digest.update(&chunk);
+            charset.feed(&chunk);
             while !chunk.is_empty() {
                 part.extend_from_slice(&chunk.split_to(chunk.len().min(PART - part.len())));
                 if part.len() == PART {
@@ -76,7 +81,8 @@ impl Writing {
             self.put_part(part.freeze()).await?;
         }
         let sha256 = HEXLOWER.encode(&digest.finalize());
-        Ok(Written { size, sha256, head })
+        let charset = charset.found(&head);
+        Ok(Written { size, sha256, charset, head })
     }
 
     async fn put_part(&mut self, part: Bytes) -> Result<()> {

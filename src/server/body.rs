@@ -4,8 +4,8 @@
 //! everything without one (411). Here the bytes themselves are counted; a declared length that is
 //! too large is only refused sooner. Memory stays within the limit and one chunk.
 //!
-//! [`limit_body`] reads the body before the endpoint runs and puts the bytes in its place, so any
-//! extractor behind it works unchanged. A request without a body passes untouched. Uploads are
+//! [`limit_body`] reads the body before the endpoint runs and puts the bytes in its place, mended
+//! ([`super::json_text`]), so any extractor behind it works unchanged. A request without a body passes untouched. Uploads are
 //! not for this: they are read as a stream, with limits of their own.
 
 use std::{io, time::Duration};
@@ -16,6 +16,8 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, combinators::BoxBody};
 use poem::{Body, Endpoint, Middleware, Request, Result, error::ResponseError};
 use tokio::time::timeout;
+
+use super::json_text::mended_body;
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +144,7 @@ impl<E: Endpoint> Endpoint for LimitedBody<E> {
         } else {
             let reading = read_limited(body, self.limits.limit, self.limits.deadline);
             // Boxed, so that the reading takes no room in the call that follows it.
-            request.set_body(Box::pin(reading).await?);
+            request.set_body(mended_body(Box::pin(reading).await?));
         }
         self.inner.call(request).await
     }

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::Ipv6Net;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
@@ -14,7 +15,7 @@ use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
 use crate::server::websocket::same_origin;
 
-/// Headers that scripts may send.
+/// Headers that scripts may send, where they do not ask for any.
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, Range, X-Request-Id, \
      X-Site-Key, X-Visitor-Token",
@@ -28,9 +29,17 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The address of the client: behind `trusted` proxies, the one the outermost of them saw. What
+/// The address that a client is counted by: one written as IPv6 that is IPv4 is that, and of any other
+/// IPv6 the first 64 bits, since a household or a server has all of the rest. Behind `trusted` proxies, the one the outermost of them saw. What
 /// that proxy has written unreadably is nobody's address, and counts as the proxy's own.
 pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
+    seen_address(request, trusted).map(|address| match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Net::new_assert(address, 64).network()),
+        address => address,
+    })
+}
+
+fn seen_address(request: &Request, trusted: usize) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
     if trusted == 0 {
         return peer;
@@ -106,7 +115,8 @@ where
     E: Endpoint<Output = Response>,
 {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = if is_preflight(&request) { preflight() } else { api.call(request).await? };
+    let mut response =
+        if is_preflight(&request) { preflight(&request) } else { api.call(request).await? };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
@@ -116,11 +126,16 @@ where
     Ok(response)
 }
 
-fn preflight() -> Response {
+/// A page may send whatever headers it likes: monitoring adds its own to every request, no cookie is in
+/// use here, and what a header says is judged when it comes.
+fn preflight(request: &Request) -> Response {
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let allowed = asked.filter(|asked| !asked.is_empty()).cloned().unwrap_or(ALLOWED);
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.append(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     response
 }
@@ -139,12 +154,24 @@ mod tests {
         let at = |text: &str| text.parse::<IpAddr>().ok();
         assert_eq!(seen("9.9.9.1, 1.2.3.5", 1), at("1.2.3.5"));
         assert_eq!(seen("9.9.9.1, 1.2.3.5:4444", 1), at("1.2.3.5"));
-        assert_eq!(seen("9.9.9.1, [2001:db8::1]:4444", 1), at("2001:db8::1"));
-        assert_eq!(seen("9.9.9.1, [2001:db8::1]", 1), at("2001:db8::1"));
+        assert_eq!(seen("9.9.9.1, [2001:db8::1]:4444", 1), at("2001:db8::"));
+        assert_eq!(seen("9.9.9.1, [2001:db8::1]", 1), at("2001:db8::"));
         assert_eq!(seen("9.9.9.1, 1.2.3.5, 10.0.0.1", 2), at("1.2.3.5"));
         for nobody in ["9.9.9.1, unknown", "9.9.9.1, ", "9.9.9.1, _hidden"] {
             assert_eq!(seen(nobody, 1), None, "what a client says of itself is not believed");
         }
         assert_eq!(seen("1.2.3.5", 0), None, "nobody is trusted");
+    }
+
+    #[test]
+    fn one_client_has_one_address() {
+        let at = |text: &str| text.parse::<IpAddr>().ok();
+        for form in ["203.0.115.1", "::ffff:203.0.115.1", "[::ffff:203.0.115.1]:80"] {
+            assert_eq!(seen(form, 1), at("203.0.115.1"), "{form}");
+        }
+        for one in ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2::"] {
+            assert_eq!(seen(one, 1), at("2001:db8:1:2::"), "{one}");
+        }
+        assert_ne!(seen("2001:db8:1:2::1", 1), seen("2001:db8:1:3::1", 1));
     }
 }

@@ -147,7 +147,9 @@ fn dressed(
     let mut response = Response::builder().status(status).body(body);
     let shown = wanted == Disposition::Inline && SHOWN.contains(&file.mime_type.as_str());
     let kind = match &*file.mime_type {
-        text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
+        text if text.starts_with("text/") => {
+            format!("{text}; charset={}", file.charset.as_deref().unwrap_or("utf-8"))
+        }
         other => other.to_owned(),
     };
     put(&mut response, header::CONTENT_TYPE, &kind);

@@ -10,6 +10,7 @@ use poem_openapi::payload::Payload;
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::Type;
 
+use crate::server::json_text::on_one_line;
 use crate::server::sse::{Event, event_stream_response, with_heartbeat, write_event};
 
 /// A comment is sent after so much silence, so that proxies keep the stream open.
@@ -45,23 +46,27 @@ impl IntoResponse for EventStream {
     }
 }
 
-/// Whether a caller takes a stream: it names that among what it accepts, and not as what it refuses
-/// (`q=0`; RFC 9110, section 12.4.2).
+/// Whether a caller takes a stream rather than JSON: it names that, and does not weigh it less than
+/// what JSON is taken for (`q`; RFC 9110, section 12.4.2).
 pub(super) fn is_wanted(accept: Option<&str>) -> bool {
-    let named = |part: &str| {
-        let range = part.trim().parse::<Mime>().ok();
-        range.is_some_and(|range| {
-            let weight = range.get_param("q").map(|q| q.as_str().parse::<f32>());
-            range.essence_str() == "text/event-stream" && weight != Some(Ok(0.0))
-        })
+    let ranges = accept.unwrap_or_default().split(',');
+    let ranges: Vec<Mime> = ranges.filter_map(|range| range.trim().parse().ok()).collect();
+    let weight = |named: &str| {
+        let range = ranges.iter().find(|range| range.essence_str() == named)?;
+        let given = range.get_param("q").and_then(|q| q.as_str().parse::<f32>().ok());
+        Some(given.filter(|q| (0.0..=1.0).contains(q)).unwrap_or(1.0))
     };
-    accept.is_some_and(|accept| accept.split(',').any(named))
+    // What is named most closely counts.
+    let json = ["application/json", "application/*", "*/*"].into_iter().find_map(weight);
+    let stream = weight("text/event-stream").unwrap_or(0.0);
+    stream > 0.0 && stream >= json.unwrap_or(0.0)
 }
 
-/// One event on the wire; its parts are ours and can be said.
+/// One event on the wire, whose data is JSON; its parts are ours and can be said.
 pub(super) fn event(id: &str, name: &str, data: &str) -> Bytes {
     let mut out = BytesMut::with_capacity(id.len() + name.len() + data.len() + 32);
-    let event = Event { id: Some(id), event: Some(name), data: Some(data), retry: None };
+    let data = on_one_line(data);
+    let event = Event { id: Some(id), event: Some(name), data: Some(&data), retry: None };
     if let Err(error) = write_event(&mut out, &event) {
         tracing::error!(%error, "an event was dropped");
     }
@@ -83,11 +88,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_named_and_not_refused() {
-        for accept in ["text/event-stream", "TEXT/Event-Stream", "text/event-stream;q=0.1, */*"] {
+    fn a_stream_is_named_and_weighs_no_less_than_json() {
+        for accept in [
+            "text/event-stream",
+            "TEXT/Event-Stream",
+            "text/event-stream, */*",
+            "application/json, text/event-stream",
+            "application/json;q=0.5, text/event-stream;q=0.9",
+            "text/event-stream;q=0.1",
+            "text/event-stream;q=0.5, application/*;q=0.4, */*",
+            "text/event-stream;q=2, */*;q=0.9",
+        ] {
             assert!(is_wanted(Some(accept)), "{accept}");
         }
-        for accept in ["application/json, text/event-stream;q=0", "*/*", "", "garbage"] {
+        for accept in [
+            "application/json, text/event-stream;q=0",
+            "application/json, text/event-stream;q=0.9",
+            "text/event-stream;q=0.1, */*",
+            "text/event-stream;q=0.1, application/*;q=0.2",
+            "text/*",
+            "*/*",
+            "",
+            "garbage",
+        ] {
             assert!(!is_wanted(Some(accept)), "{accept}");
         }
         assert!(!is_wanted(None));

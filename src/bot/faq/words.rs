@@ -8,6 +8,8 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
+use crate::domain::characters::unified;
+
 /// How much of a message is read, in bytes and in words.
 const READ_BYTES: usize = 4_000;
 const READ_WORDS: usize = 64;
@@ -38,7 +40,7 @@ struct Span {
 impl Words {
     /// Reads a message.
     pub(super) fn read(message: &str) -> Words {
-        let message = &message[..message.floor_char_boundary(READ_BYTES)];
+        let message = unified(&message[..message.floor_char_boundary(READ_BYTES)]);
         let mut words = Words {
             text: String::with_capacity(message.len() + 8),
             spans: Vec::with_capacity(16),
@@ -228,6 +230,10 @@ mod tests {
     fn case_accents_and_apostrophes_do_not_matter() {
         assert_eq!(read("What's  YOUR Öffnungszeit"), "whats your offnungszeit");
         assert_eq!(read("what’s your straße"), read("whats your strasse"));
+        assert_eq!(
+            read("wha\u{200e}t`s your\u{202f}Ｏｆｆｎung\u{ad}szeit\u{feff}"),
+            "whats your offnungszeit"
+        );
         assert_eq!(read("À quelle heure d'ouverture"), "a quelle heure d ouverture");
     }
 

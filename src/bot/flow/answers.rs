@@ -1,9 +1,11 @@
 //! Whether an answer is one, and what is kept of it.
 
-use jiff::civil::Date;
 use regex::Regex;
 
+use super::{dates, numbers};
 use crate::domain::attachment::Attachment;
+use crate::domain::characters::{same, seen};
+use crate::domain::language::Language;
 use crate::domain::text::{Email, Phone};
 use crate::outside;
 
@@ -21,9 +23,19 @@ pub(super) enum Check {
 }
 
 impl Check {
-    /// What is kept of an answer; none when it is not valid.
-    pub(super) fn accept(&self, text: &str, files: &[Attachment]) -> Option<String> {
-        let text = text.trim();
+    /// What is kept of an answer by somebody who writes `language`; none when it is not valid.
+    pub(super) fn accept(
+        &self,
+        text: &str,
+        files: &[Attachment],
+        language: Language,
+    ) -> Option<String> {
+        // What keyboards add around what is pasted is no part of an address.
+        let seen = seen(text);
+        let text = match self {
+            Self::Text { .. } | Self::Choice { .. } => text.trim(),
+            _ => seen.trim(),
+        };
         match self {
             Self::Text { min, max, pattern } => {
                 let length = text.chars().count();
@@ -31,58 +43,22 @@ impl Check {
                 (fits && (*min..=*max).contains(&length)).then(|| text.to_owned())
             }
             Self::Number { min, max, integer } => {
-                let number = number(text)?;
-                let whole = !integer || number.fract() == 0.0;
-                (whole && (*min..=*max).contains(&number)).then(|| text.replace(',', "."))
+                let number = numbers::written(text, language)?;
+                let whole = !integer || number.value.fract() == 0.0;
+                (whole && (*min..=*max).contains(&number.value)).then_some(number.text)
             }
             Self::Email => text.parse::<Email>().ok().map(|email| email.to_string()),
             Self::Phone => text.parse::<Phone>().ok().map(|phone| phone.to_string()),
-            Self::Date => date(text).map(|date| date.to_string()),
+            Self::Date => dates::date(text, language).map(|date| date.to_string()),
             Self::Choice { options } => options.iter().find(|option| same(option, text)).cloned(),
             // A caller whose files are elsewhere sends the address of one.
             Self::File => match files.first() {
                 Some(file) => Some(file.filename.clone()),
-                None => Self::Url.accept(text, files),
+                None => Self::Url.accept(text, files, language),
             },
             Self::Url => outside::is_url(text).then(|| text.to_owned()),
         }
     }
-}
-
-/// Whether two texts are the same but for case and surrounding space.
-pub(in crate::bot) fn same(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
-}
-
-/// `12`, `-1.5` and `1,5`.
-pub(super) fn number(text: &str) -> Option<f64> {
-    let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+');
-    let text = text.trim();
-    if text.len() > 40 || !text.chars().all(plain) {
-        return None;
-    }
-    text.replace(',', ".").parse::<f64>().ok().filter(|number| number.is_finite())
-}
-
-/// `2026-12-24` and `24.12.2026`.
-pub(super) fn date(text: &str) -> Option<Date> {
-    let text = text.trim();
-    let digits = |part: &str| {
-        let plain = part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| part.parse::<i16>().ok()).flatten()
-    };
-    let parts: Vec<_> = text.split(['-', '.']).map(digits).collect();
-    let [Some(first), Some(month), Some(last)] = parts.as_slice() else { return None };
-    let dashes = text.matches('-').count();
-    let (year, day) = match dashes {
-        2 => (first, last),
-        0 => (last, first),
-        _ => return None,
-    };
-    if *year < 1000 {
-        return None;
-    }
-    Date::new(*year, i8::try_from(*month).ok()?, i8::try_from(*day).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -91,7 +67,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn kept(check: &Check, text: &str) -> Option<String> {
-        check.accept(text, &[])
+        check.accept(text, &[], Language::ENGLISH)
     }
 
     #[test]
@@ -101,19 +77,18 @@ mod tests {
         for (check, answer, value) in [
             (&number, " 1,5 ", Some("1.5")),
             (&number, "101", None),
-            (&number, "inf", None),
-            (&number, "1e2", None),
-            (&number, "", None),
+            (&number, "٤٢", Some("42")),
+            (&number, "1,000", None),
             (&Check::Number { min: 0.0, max: 9.0, integer: true }, "2.5", None),
             (&Check::Email, " ana@example.com ", Some("ana@example.com")),
+            (&Check::Email, "\u{202a}ana@example.com\u{202c}", Some("ana@example.com")),
             (&Check::Email, "ana", None),
             (&Check::Phone, "+1 (555) 123-4567", Some("+15551234567")),
             (&Check::Date, "24.12.2026", Some("2026-12-24")),
             (&Check::Date, "2026-12-24", Some("2026-12-24")),
-            (&Check::Date, "2026-02-30", None),
-            (&Check::Date, "12-24", None),
-            (&Check::Date, "1.2-3", None),
+            (&Check::Date, "03/04/2026", None),
             (&choice, "bLUE ", Some("Blue")),
+            (&choice, "Ｂｌｕｅ\u{200e}", Some("Blue")),
             (&choice, "green", None),
             (&Check::Url, "https://example.com/a?b", Some("https://example.com/a?b")),
             (&Check::Url, "javascript:alert(1)", None),
@@ -129,10 +104,11 @@ mod tests {
             filename: "invoice.pdf".into(),
             size: 1,
             mime_type: "application/pdf".into(),
+            charset: None,
             sha256: String::new(),
             key: String::new(),
         };
-        let accepted = Check::File.accept("see the file", &[file]);
+        let accepted = Check::File.accept("see the file", &[file], Language::ENGLISH);
         assert_eq!(accepted.as_deref(), Some("invoice.pdf"));
         let elsewhere = "https://files.example/a.pdf";
         assert_eq!(kept(&Check::File, elsewhere).as_deref(), Some(elsewhere));

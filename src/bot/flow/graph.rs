@@ -32,6 +32,13 @@ impl Graph {
         let browser = turn.background.variables.browser_language();
         browser.filter(|language| self.languages.contains(language)).unwrap_or(self.language)
     }
+
+    /// The language that a turn's numbers and dates are written in: the customer's own, whether the
+    /// flow speaks it or not.
+    pub(super) fn language_of(&self, turn: &Turn<'_>) -> Language {
+        let browser = turn.background.variables.browser_language();
+        browser.or(turn.previous).unwrap_or(self.language)
+    }
 }
 
 #[derive(Debug)]

@@ -8,8 +8,11 @@
 mod answers;
 mod calls;
 mod compile;
+mod dates;
 mod demo;
 mod graph;
+mod locale;
+mod numbers;
 mod run;
 mod shape;
 #[cfg(test)]
@@ -29,7 +32,6 @@ use crate::domain::bot::flow::Definition;
 use crate::domain::language::Language;
 use crate::outside::Outside;
 
-pub(super) use self::answers::same;
 pub use self::demo::demo;
 
 /// What all calls of a turn may take: a bot must not be silent for longer.

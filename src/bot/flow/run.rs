@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use super::super::Turn;
 use super::super::scope::Scope;
-use super::answers::{self, same};
+use super::answers;
 use super::calls::Request;
 use super::graph::{Call, Condition, Graph, Place, Retry, Step, Words};
+use super::{dates, numbers};
 use crate::domain::attachment::Attachment;
 use crate::domain::bot::flow::Test;
+use crate::domain::characters::{is_blank, plain, same};
 use crate::domain::language::Language;
 use crate::domain::text::MESSAGE_MAX_CHARS;
 use crate::outside;
@@ -47,6 +49,8 @@ pub(super) struct Run {
     graph: Arc<Graph>,
     scope: Scope,
     language: Language,
+    /// In which the customer writes numbers and dates.
+    reads: Language,
     /// What may still be said, in characters.
     left: usize,
     said: bool,
@@ -58,6 +62,7 @@ impl Run {
     pub(super) fn new(graph: Arc<Graph>, turn: &Turn<'_>) -> Self {
         Self {
             language: graph.language_for(turn),
+            reads: graph.language_of(turn),
             graph,
             scope: Scope::of(turn),
             left: MESSAGE_MAX_CHARS,
@@ -112,13 +117,15 @@ impl Run {
         files: &[Attachment],
     ) -> Pause {
         match &graph.nodes[place].step {
-            Step::Ask { variable, check, next, retry, .. } => match check.accept(text, files) {
-                Some(value) => {
-                    self.set(variable, &value);
-                    self.walk(graph, *next)
+            Step::Ask { variable, check, next, retry, .. } => {
+                match check.accept(text, files, self.reads) {
+                    Some(value) => {
+                        self.set(variable, &value);
+                        self.walk(graph, *next)
+                    }
+                    None => self.again(graph, place, tries, retry),
                 }
-                None => self.again(graph, place, tries, retry),
-            },
+            }
             Step::Buttons { options, variable, retry, .. } => {
                 let chosen = options.iter().find(|option| {
                     let labels = option.label.by_language.values();
@@ -245,7 +252,7 @@ impl Run {
     fn holds(&self, condition: &Condition) -> bool {
         let value = self.scope.get(&condition.variable).unwrap_or_default();
         let other = condition.value.render(|name| self.scope.get(name));
-        let contains = || value.to_lowercase().contains(&other.trim().to_lowercase());
+        let contains = || plain(value).contains(&plain(&other));
         match condition.test {
             Test::Equals => same(value, &other),
             Test::NotEquals => !same(value, &other),
@@ -254,18 +261,20 @@ impl Run {
             Test::Matches => {
                 condition.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value))
             }
-            Test::Greater => compared(value, &other).is_some_and(|order| order.is_gt()),
-            Test::Less => compared(value, &other).is_some_and(|order| order.is_lt()),
-            Test::IsSet => !value.trim().is_empty(),
-            Test::IsEmpty => value.trim().is_empty(),
+            Test::Greater => self.compared(value, &other).is_some_and(|order| order.is_gt()),
+            Test::Less => self.compared(value, &other).is_some_and(|order| order.is_lt()),
+            Test::IsSet => !is_blank(value),
+            Test::IsEmpty => is_blank(value),
         }
     }
-}
 
-/// As numbers, or as dates; none where they are neither.
-fn compared(one: &str, other: &str) -> Option<std::cmp::Ordering> {
-    match (answers::number(one), answers::number(other)) {
-        (Some(one), Some(other)) => one.partial_cmp(&other),
-        _ => Some(answers::date(one)?.cmp(&answers::date(other)?)),
+    /// As numbers, or as dates; none where they are neither.
+    fn compared(&self, one: &str, other: &str) -> Option<std::cmp::Ordering> {
+        let number = |text| numbers::value(text, self.reads);
+        let date = |text| dates::date(text, self.reads);
+        match (number(one), number(other)) {
+            (Some(one), Some(other)) => one.partial_cmp(&other),
+            _ => Some(date(one)?.cmp(&date(other)?)),
+        }
     }
 }

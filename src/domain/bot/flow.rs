@@ -123,6 +123,9 @@ pub enum Validation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pattern: Option<String>,
     },
+    /// Kept as `-1234.5`. Read in digits of every script, with the customer's language's marks:
+    /// `1,000` and `1.000,5`; one whose mark may part thousands or a fraction, and whose language leaves
+    /// that open, is not valid.
     Number {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min: Option<f64>,
@@ -132,10 +135,13 @@ pub enum Validation {
         integer: bool,
     },
     Email,
+    /// Kept as `+442079460958` where its country is said, else as its digits.
     Phone,
-    /// `2026-12-24` or `24.12.2026`; kept as the former.
+    /// Kept as `2026-12-24`. Also read: `2026/12/24`, `24.12.2026`, `24. 12. 2026`, `24/12/2026`,
+    /// `24-12-2026`, and `24 December 2026` in the customer's language. One that may be two dates,
+    /// as `03/04/2026`, is what that language makes of it; where it leaves that open, it is not valid.
     Date,
-    /// One of these, in any case; kept as written here.
+    /// One of these, compared as labels are; kept as written here.
     Choice {
         options: Vec<String>,
     },
@@ -155,7 +161,8 @@ impl Default for Validation {
 #[serde(deny_unknown_fields)]
 pub struct Buttons {
     pub text: Text,
-    /// A message that is one of the labels, in any case, chooses it.
+    /// A message that is one of the labels chooses it. Case, width, apostrophes, dashes, space and
+    /// what nobody sees make no difference.
     #[schemars(length(min = 1, max = 20))]
     pub options: Vec<Choice>,
     /// What the choice is kept in.
@@ -205,7 +212,8 @@ pub struct Condition {
     pub next: String,
 }
 
-/// How a variable is tried. Texts are compared without regard to case and surrounding space.
+/// How a variable is tried. Texts are compared as labels are: case, width, apostrophes, dashes, space
+/// and what nobody sees make no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "FlowTest")]

@@ -11,6 +11,7 @@ use super::audio::Recording;
 use crate::domain::message::{Said, Side};
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
+use crate::server::json_text::mended;
 use crate::surface::form_body::{Fields, FormBody, described, described_file, patterned};
 use crate::surface::upload::Form;
 
@@ -159,7 +160,7 @@ struct Before {
 
 fn context(given: &str) -> Result<Vec<Said>> {
     let malformed = |problem| Error::invalid("messages", problem);
-    let list: Vec<Before> = serde_json::from_str(given)
+    let list: Vec<Before> = serde_json::from_slice(&mended(given.as_bytes()))
         .map_err(|_| malformed("must be a JSON list of objects with role and content"))?;
     if list.len() > CONTEXT_MAX {
         return Err(malformed("must have at most 100 messages"));

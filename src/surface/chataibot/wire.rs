@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use poem_openapi::{Enum, Object};
 use serde_json::Value;
 
+use crate::domain::characters::is_blank;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
@@ -203,7 +204,7 @@ fn taken(given: VariablesIn, faults: &mut Vec<Fault>) -> (Details, Variables) {
             };
             let place = ["name", "email", "phone"].iter().position(|own| *own == name);
             if let (Some(place), "contact") = (place, group) {
-                own[place] = Some(value).filter(|value| !value.trim().is_empty());
+                own[place] = Some(value).filter(|value| !is_blank(value));
                 continue;
             }
             let full = format!("{group}.{name}");

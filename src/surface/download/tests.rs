@@ -5,6 +5,7 @@ fn file(mime_type: &str, filename: &str) -> Attachment {
         filename: filename.to_owned(),
         size: 10,
         mime_type: mime_type.to_owned(),
+        charset: None,
         sha256: "ab".repeat(32),
         key: "ac_1/cv_1/1".to_owned(),
     }

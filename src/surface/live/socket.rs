@@ -23,6 +23,7 @@ use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
 use crate::live::frame::Frame;
+use crate::server::json_text::{made_one_line, mended};
 use crate::server::socket::{CloseCode, Message, Socket};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::{client, key};
@@ -88,7 +89,7 @@ impl Connection {
                     return;
                 }
             };
-            if socket.send(answer).await.is_err() {
+            if socket.send(made_one_line(answer)).await.is_err() {
                 return;
             }
         }
@@ -113,7 +114,9 @@ impl Connection {
 
     async fn answer(&mut self, message: Message) -> Value {
         let parsed = match &message {
-            Message::Text(text) => serde_json::from_str::<Value>(text.as_str()),
+            Message::Text(text) => {
+                serde_json::from_slice::<Value>(&mended(text.as_str().as_bytes()))
+            }
             _ => Ok(Value::Null),
         };
         let value = parsed.unwrap_or_default();

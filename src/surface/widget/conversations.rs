@@ -9,7 +9,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::error::Failure;
-use super::history::{self, Stamp};
+use super::history::{self, Since};
 use super::visitor::Key;
 use super::wire::{
     ConfigOut, CreateIn, Created, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence,
@@ -133,7 +133,7 @@ impl Conversations {
         since: Query<Option<Moment<1, 64>>>,
     ) -> Answer<Listed> {
         let since = since.0.map(String::from);
-        let since = since.map(|since| Stamp::parse(&since).ok_or_else(|| sentence(SINCE)));
+        let since = since.map(|since| Since::parse(&since).ok_or_else(|| sentence(SINCE)));
         let since = since.transpose()?;
         let tenant = key.tenant();
         let account = tenant.account.id;

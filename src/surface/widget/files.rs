@@ -17,6 +17,7 @@ use super::wire::{AttachmentOut, message_text, sentence};
 use crate::app::send_message::{SendMessage, To};
 use crate::app::{App, attachments, read_conversation, visitors};
 use crate::domain::Error;
+use crate::domain::characters::is_blank;
 use crate::domain::message::Channel;
 use crate::domain::seq::Seq;
 use crate::surface::download::{Disposition, Downloaded, download};
@@ -145,7 +146,7 @@ impl Files {
         let mut form = form.read(limits).await?;
         let file = form.file.take().filter(|file| file.size > 0);
         let file = file.ok_or_else(|| sentence("File is required"))?;
-        let said = form.text("message").filter(|text| !text.trim().is_empty());
+        let said = form.text("message").filter(|text| !is_blank(text));
         let said = said.map(message_text).transpose()?;
         let (name, declared) = (file.filename.clone(), file.declared.clone());
         let declared = declared.as_deref();

@@ -1,9 +1,7 @@
 //! The messages of a visitor's conversation, and what of them is new `since` a time.
 //!
-//! A message's time has nanoseconds: those below the millisecond are its number in the conversation
-//! (modulo a million). So the times of a conversation's messages are all different, and the last
-//! one a reader has seen names the very message: what comes after it is what is new, whatever the
-//! clocks of the nodes say. Any other time is compared as a time.
+//! A message's `timestamp` is its stamp (`app::stamps`): milliseconds that only grow, whatever the clocks
+//! of the nodes say. So whoever sends the last one back is told what is new, all of it, once.
 
 use std::sync::Arc;
 
@@ -11,7 +9,7 @@ use futures_util::{Stream, stream};
 
 use super::wire::MessageOut;
 use crate::app::read_conversation::BLOCK;
-use crate::app::{App, read_conversation};
+use crate::app::{App, read_conversation, stamps};
 use crate::domain::Result;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -21,16 +19,11 @@ use crate::engine::Recorded;
 /// Nanoseconds in a millisecond.
 const MILLI: i128 = 1_000_000;
 
-/// A moment, in nanoseconds since 1970.
+/// The moment that messages are asked for since, in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp(i128);
+pub(super) struct Since(i128);
 
-impl Stamp {
-    /// The time of a conversation's message of this number, counted from 1.
-    pub(super) fn of_message(at: Timestamp, number: u64) -> Self {
-        Self(i128::from(at.millis()) * MILLI + i128::from(number) % MILLI)
-    }
-
+impl Since {
     /// Reads ISO 8601: with an offset, or else in UTC.
     pub(super) fn parse(text: &str) -> Option<Self> {
         // A `+` that a query was given as it is has become a space.
@@ -42,29 +35,38 @@ impl Stamp {
         Some(Self(at.as_nanosecond()))
     }
 
+    fn is_before(self, stamp: Timestamp) -> bool {
+        self.0 < i128::from(stamp.millis()) * MILLI
+    }
+
     fn millis(self) -> i128 {
         self.0.div_euclid(MILLI)
     }
 
-    /// The least number of a message that this may be the time of.
-    fn number(self) -> Option<u64> {
-        u64::try_from(self.0.rem_euclid(MILLI)).ok()
+    /// Those below the millisecond.
+    fn nanoseconds(self) -> u64 {
+        u64::try_from(self.0.rem_euclid(MILLI)).unwrap_or_default()
     }
 }
 
-impl std::fmt::Display for Stamp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let at = jiff::Timestamp::from_nanosecond(self.0).unwrap_or_default();
-        write!(f, "{at:.9}")
-    }
-}
-
-/// What stands before what is asked for.
+/// Where what is asked for begins.
 struct Start {
-    /// Messages to leave out, from the first.
+    block: u64,
+    /// The stamp of the message before that block.
+    before: Option<Timestamp>,
+    /// Messages to leave out, from the conversation's first.
     skip: u64,
     /// And of the others those that are not later.
-    after: Option<Stamp>,
+    after: Option<Since>,
+}
+
+impl Start {
+    const BEGINNING: Self = Self { block: 0, before: None, skip: 0, after: None };
+
+    fn at(block: usize, ends: &[Timestamp]) -> Self {
+        let before = block.checked_sub(1).and_then(|last| ends.get(last)).copied();
+        Self { block: block as u64, before, ..Self::BEGINNING }
+    }
 }
 
 /// The messages that a conversation has now, oldest first, in pages; only what is later than
@@ -77,15 +79,15 @@ pub(super) async fn messages(
     state: &Conversation,
     contact: Contact,
     brand: String,
-    since: Option<Stamp>,
+    since: Option<Since>,
 ) -> Result<impl Stream<Item = Result<Vec<MessageOut>>> + Send + 'static> {
     let total = state.message_count;
-    let start = match since {
-        None => Start { skip: 0, after: None },
+    let Start { block, before, skip: left_out, after } = match since {
+        None => Start::BEGINNING,
         Some(since) => start(app, state, since).await?,
     };
     let (app, account, id) = (app.clone(), state.account, state.id);
-    Ok(stream::try_unfold(start.skip, move |skip| {
+    Ok(stream::try_unfold((block * BLOCK, before), move |(skip, before)| {
         let (app, contact, brand) = (app.clone(), contact.clone(), brand.clone());
         async move {
             let left = total.saturating_sub(skip);
@@ -94,58 +96,57 @@ pub(super) async fn messages(
             }
             let size = usize::try_from(left.min(BLOCK)).unwrap_or_default();
             let page = read_conversation::messages(&app, account, id, skip, size).await?.messages;
-            let shown = numbered(&page, skip).filter_map(|(number, entry)| {
-                let stamp = Stamp::of_message(entry.event.at, number);
-                let is_new = start.after.is_none_or(|after| stamp > after);
-                is_new.then(|| MessageOut::new(entry, stamp, &contact, &brand)).flatten()
-            });
-            let shown: Vec<_> = shown.collect();
+            let (mut last, mut shown) = (before, Vec::with_capacity(page.len()));
+            for (number, (stamp, entry)) in (skip..).zip(stamps::stamped(&page, before)) {
+                last = Some(stamp);
+                if number >= left_out && after.is_none_or(|after| after.is_before(stamp)) {
+                    shown.extend(MessageOut::new(entry, stamp, &contact, &brand));
+                }
+            }
             // What was counted and is not there would be waited for in vain.
             let next = if page.is_empty() { total } else { skip + page.len() as u64 };
-            Ok(Some((shown, next)))
+            Ok(Some((shown, (next, last))))
         }
     }))
 }
 
-fn numbered(page: &[Recorded], skip: u64) -> impl Iterator<Item = (u64, &Recorded)> {
-    (skip + 1..).zip(page)
+async fn start(app: &App, state: &Conversation, since: Since) -> Result<Start> {
+    let ends = stamps::ends(app, state).await?;
+    if let Some(number) = named_by_nanoseconds(app, state, since).await? {
+        let block = usize::try_from(number / BLOCK).unwrap_or_default().min(ends.len());
+        return Ok(Start { skip: number, ..Start::at(block, &ends) });
+    }
+    let block = ends.partition_point(|end| !since.is_before(*end));
+    Ok(Start { after: Some(since), ..Start::at(block, &ends) })
 }
 
-/// Finds the message whose time it is; else how far back messages may be later.
-async fn start(app: &App, state: &Conversation, since: Stamp) -> Result<Start> {
-    let (account, id, total) = (state.account, state.id, state.message_count);
-    let mut number = since.number().filter(|number| *number > 0).unwrap_or(u64::MAX);
-    while number <= total {
+/// The number of the message that a time names as they were written before: its nanoseconds below the
+/// millisecond are the number (modulo a million). Clients may still hold such a time.
+async fn named_by_nanoseconds(
+    app: &App,
+    state: &Conversation,
+    since: Since,
+) -> Result<Option<u64>> {
+    let (account, id) = (state.account, state.id);
+    let mut number = since.nanoseconds();
+    while (1..=state.message_count).contains(&number) {
         let found = read_conversation::messages(app, account, id, number - 1, 1).await?.messages;
         let is_it = |entry: &Recorded| i128::from(entry.event.at.millis()) == since.millis();
         if found.first().is_some_and(is_it) {
-            return Ok(Start { skip: number, after: None });
+            return Ok(Some(number));
         }
         number = number.saturating_add(1_000_000);
     }
-    let mut skip = total.next_multiple_of(BLOCK);
-    while skip > 0 {
-        let block = skip - BLOCK;
-        let size = usize::try_from(BLOCK).unwrap_or_default();
-        let page = read_conversation::messages(app, account, id, block, size).await?.messages;
-        let is_later =
-            |(number, entry): (u64, &Recorded)| Stamp::of_message(entry.event.at, number) > since;
-        if !numbered(&page, block).any(is_later) {
-            break;
-        }
-        skip = block;
-    }
-    Ok(Start { skip, after: Some(since) })
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn a_time_is_read_in_every_form_of_iso_8601_that_people_send() {
-        let whole = Stamp::parse("2025-01-15T10:30:00Z").expect("UTC");
+        let whole = Since::parse("2025-01-15T10:30:00Z").expect("UTC");
         for text in [
             "2025-01-15T10:30:00+00:00",
             "2025-01-15T10:30:00 00:00",
@@ -154,21 +155,19 @@ mod tests {
             "2025-01-15 10:30:00",
             "2025-01-15T10:30:00.000Z",
         ] {
-            assert_eq!(Stamp::parse(text), Some(whole), "{text}");
+            assert_eq!(Since::parse(text), Some(whole), "{text}");
         }
         for text in ["", "yesterday", "10:30", "2025-13-01T00:00:00Z", "1736937000"] {
-            assert_eq!(Stamp::parse(text), None, "{text}");
+            assert_eq!(Since::parse(text), None, "{text}");
         }
     }
 
-    proptest! {
-        #[test]
-        fn a_time_names_its_message(millis in 0..4_102_444_800_000i64, number in 1..3_000_000u64) {
-            let stamp = Stamp::of_message(Timestamp::from_millis(millis), number);
-            let read = Stamp::parse(&stamp.to_string()).expect("our own");
-            prop_assert_eq!(read, stamp);
-            prop_assert_eq!(read.millis(), i128::from(millis));
-            prop_assert_eq!(read.number(), Some(number % 1_000_000));
-        }
+    #[test]
+    fn a_time_finer_than_a_millisecond_is_kept_as_it_is() {
+        let since = Since::parse("2025-01-15T10:30:00.123000002Z").expect("a time");
+        assert_eq!(since.nanoseconds(), 2);
+        let millis = i64::try_from(since.millis()).expect("in range");
+        assert!(!since.is_before(Timestamp::from_millis(millis)));
+        assert!(since.is_before(Timestamp::from_millis(millis + 1)));
     }
 }

@@ -1,7 +1,7 @@
 //! The widget, `/api/v1/chat` with a site key (seed 003): what a page's visitors may do.
 //!
-//! *Choices*, where the seed says nothing: times have nanoseconds, of which those below the
-//! millisecond tell messages of one instant apart, so that `since` loses nothing; a message's
+//! *Choices*, where the seed says nothing: the times of a conversation's messages only grow, by a
+//! millisecond at least, so that `since` loses nothing and repeats nothing; a message's
 //! `activity_id` is its place in the log; malformed JSON is 400; an unlisted page gets 403 `Origin
 //! not allowed`; with `Prefer: respond-async` (RFC 7240) a conversation is answered before its
 //! bot is, and `auto_reply` is null, as it is when the bot takes longer than ten seconds; a live

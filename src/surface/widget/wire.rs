@@ -4,7 +4,6 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::error::WHOLE;
-use super::history::Stamp;
 use crate::app::visitors::TOKEN_MAX;
 use crate::domain::account::Account;
 use crate::domain::attachment::Attachment;
@@ -13,6 +12,7 @@ use crate::domain::event::Body;
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::text::{Email, MESSAGE_MAX_CHARS, MessageText, PersonName, TextFault};
+use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::live::frame::File;
@@ -211,7 +211,7 @@ impl MessageOut {
     /// None for what is no message.
     pub(super) fn new(
         entry: &Recorded,
-        stamp: Stamp,
+        stamp: Timestamp,
         contact: &Contact,
         brand: &str,
     ) -> Option<Self> {

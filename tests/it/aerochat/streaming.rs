@@ -128,12 +128,19 @@ async fn a_refusal_is_json_whatever_was_asked_for() {
 #[tokio::test]
 async fn only_who_asks_for_a_stream_gets_one() {
     let site = Site::start().await;
-    for accept in ["application/json", "*/*", "text/html, */*;q=0.8", "text/*"] {
+    for accept in [
+        "application/json",
+        "*/*",
+        "text/html, */*;q=0.8",
+        "text/*",
+        "application/json, text/event-stream;q=0.9",
+        "text/event-stream;q=0.5, */*",
+    ] {
         let client = site.client().with("Accept", accept);
         let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
         assert_sent(answer.expect(200));
     }
-    for accept in ["text/event-stream", "application/json, text/event-stream;q=0.9"] {
+    for accept in ["text/event-stream", "application/json;q=0.8, text/event-stream;q=0.9"] {
         let client = site.client().with("Accept", accept);
         let answer = client.post(SEND, &json!({ "message": "Hello" })).await;
         assert!(answer.header("content-type").starts_with("text/event-stream"), "{accept}");

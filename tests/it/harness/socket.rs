@@ -44,11 +44,27 @@ impl Socket {
 
     /// The next JSON message; none when the server closed, whose code is then in `closed`.
     pub async fn try_next(&mut self) -> Result<Value, Option<u16>> {
+        let text = self.try_next_text().await?;
+        Ok(serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// The messages up to the first of this type, as they were written.
+    pub async fn raw_until(&mut self, kind: &str) -> Vec<String> {
+        let mut messages = Vec::new();
+        loop {
+            let text = self.try_next_text().await.expect("the socket stays open");
+            let message: Value = serde_json::from_str(&text).expect("JSON");
+            messages.push(text);
+            if message["type"] == kind {
+                return messages;
+            }
+        }
+    }
+
+    async fn try_next_text(&mut self) -> Result<String, Option<u16>> {
         loop {
             match within("a WebSocket message", self.stream.next()).await {
-                Some(Ok(Message::Text(text))) => {
-                    return Ok(serde_json::from_str(text.as_str()).expect("JSON"));
-                }
+                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                 Some(Ok(Message::Close(frame))) => {
                     return Err(frame.map(|frame| frame.code.into()));
                 }

@@ -1,6 +1,8 @@
 //! One conversation, five surfaces: whatever begins it, each of the others goes on with it and
 //! reads the same of it.
 
+mod texts;
+
 use serde_json::{Value, json};
 
 use super::Site;

@@ -141,3 +141,41 @@ async fn what_is_no_file_too_large_or_for_nobody_is_refused() {
     upload(&page, "v-1", Form::new().part("file", large)).await.expect(413);
     assert_eq!(messages(&page, "v-1").await.len(), 2, "nothing was kept of them");
 }
+
+#[tokio::test]
+async fn a_text_is_served_with_the_charset_it_has() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    let latin =
+        b"name;note\nJos\xe9;d\xe9j\xe0 vu, tr\xe8s cher \xe0 la caf\xe9t\xe9ria\n".to_vec();
+    let utf_16: Vec<u8> = "\u{feff}Grüße".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (content, mime, expected) in [
+        ("Grüße 😀".as_bytes().to_vec(), "text/plain", "text/plain; charset=utf-8"),
+        (latin.clone(), "text/csv", "text/csv; charset=windows-1252"),
+        (utf_16, "text/plain", "text/plain; charset=utf-16le"),
+        // Nothing but ASCII where it begins.
+        ([vec![b'x'; 10_000], latin].concat(), "text/plain", "text/plain; charset=windows-1252"),
+    ] {
+        let part = Part::bytes(content).file_name("a.txt").mime_str(mime).expect("a type");
+        let kept = upload(&page, "v-1", Form::new().part("file", part)).await.expect(201);
+        let file = &kept["attachments"][0];
+        assert_eq!(file["mime_type"], mime, "{kept}");
+        let served = page.get(&path_of("v-1", file)).await;
+        assert_eq!(served.header("Content-Type"), expected);
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_mp3_is_one() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Hello").await.expect(201);
+    // MPEG 1, 2 and 2.5, without a checksum and with one.
+    for kind in [0xfb, 0xfa, 0xf3, 0xf2, 0xe3, 0xe2] {
+        let frame = [[0xff, kind, 0x48, 0xc4].as_slice(), &[0; 200]].concat();
+        let part = Part::bytes(frame).file_name("a.mp3");
+        let kept = upload(&page, "v-1", Form::new().part("file", part)).await.expect(201);
+        assert_eq!(kept["attachments"][0]["mime_type"], "audio/mpeg", "{kind:x}");
+    }
+}

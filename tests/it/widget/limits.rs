@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages_of, page};
+use crate::harness::Server;
 
 #[tokio::test]
 async fn five_conversations_a_minute_and_then_too_many() {
@@ -48,5 +49,26 @@ async fn a_limit_of_none_at_all_says_so() {
     assert_refused(&refused, 429, "Too many requests");
     for (name, value) in [("RateLimit-Limit", "0"), ("RateLimit-Remaining", "0")] {
         assert_eq!(refused.header(name), value);
+    }
+}
+
+#[tokio::test]
+async fn one_address_is_counted_once_however_it_is_written() {
+    let server = Server::start_with(&["--trusted-proxies", "1"]).await;
+    let key = server.credential("widget_site_key");
+    let left = async |address: &str| {
+        let page = server.stranger().with("X-Site-Key", &key).with("X-Forwarded-For", address);
+        page.post(CREATE, &json!({})).await.header("RateLimit-Remaining").to_owned()
+    };
+    for (address, expected) in [
+        ("203.0.115.1", "4"),
+        ("::ffff:203.0.115.1", "3"),
+        ("::ffff:cb00:7301", "2"),
+        ("203.0.115.2", "4"),
+        ("2001:db8:1:2::1", "4"),
+        ("[2001:db8:1:2:ffff::9]:443", "3"),
+        ("2001:db8:1:3::1", "4"),
+    ] {
+        assert_eq!(left(address).await, expected, "{address}");
     }
 }

@@ -35,6 +35,10 @@ async fn they_come_oldest_first_in_the_documented_shape() {
     let times: Vec<_> =
         listed.iter().map(|one| one["timestamp"].as_str().expect("a time")).collect();
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "no two share a time: {times:?}");
+    for time in times {
+        assert_eq!(time.len(), "2025-01-15T10:30:00.000Z".len(), "to the millisecond: {time}");
+        assert!(time.ends_with('Z'), "{time}");
+    }
 }
 
 #[tokio::test]
@@ -60,16 +64,64 @@ async fn since_any_other_time_is_what_is_later() {
         assert_eq!(bodies(&since(early).await), bodies(&all), "{early}");
     }
     assert!(since("2125-01-15T10:30:00Z").await.is_empty());
-    // To the millisecond, as scripts write it: nothing of that millisecond is lost.
-    let of_third =
-        &all[2]["timestamp"].as_str().expect("a time")[.."2026-11-21T10:00:00.123".len()];
+    // One between two messages, to the second.
+    let of_third = &all[2]["timestamp"].as_str().expect("a time")[.."2026-11-21T10:00:00".len()];
     let later = since(&format!("{of_third}Z")).await;
-    let expected: Vec<_> = all
-        .iter()
-        .filter(|one| one["timestamp"].as_str().expect("a time") >= of_third)
-        .cloned()
-        .collect();
+    let is_later = |one: &&serde_json::Value| {
+        one["timestamp"].as_str().expect("a time") > format!("{of_third}.000Z").as_str()
+    };
+    let expected: Vec<_> = all.iter().filter(is_later).cloned().collect();
     assert_eq!(bodies(&later), bodies(&expected));
+}
+
+#[tokio::test]
+async fn a_time_of_the_former_form_still_names_its_message() {
+    let mut site = Site::start().await;
+    let page = with_three_turns(&mut site).await;
+    let all = messages(&page, "v-1").await;
+    let first = all[0]["timestamp"].as_str().expect("a time").trim_end_matches('Z');
+    let path = format!("{}?since={first}000001Z", messages_of("v-1"));
+    assert_eq!(bodies(&list(&page, &path).await), bodies(&all[1..]));
+}
+
+/// Many at once share their milliseconds; on a cluster they come over nodes whose clocks differ.
+#[tokio::test]
+async fn who_asks_again_and_again_is_told_everything_once() {
+    const MESSAGES: usize = 130;
+    let mut site = Site::start().await;
+    site.set(r#"{"limits":{"widget_read":100000,"widget_send":100000}}"#).await;
+    let page = page(&site);
+    create(&page, "v-1", "quux").await.expect(201);
+    let told = async || {
+        let (mut told, mut since) = (Vec::new(), "2025-01-15T10:30:00.000Z".to_owned());
+        while told.iter().filter(|body: &&String| body.starts_with("frob")).count() < MESSAGES {
+            let path = format!("{}?since={since}", messages_of("v-1"));
+            for message in list(&page, &path).await {
+                message["timestamp"].as_str().expect("a time").clone_into(&mut since);
+                told.push(message["body"].as_str().expect("a body").to_owned());
+            }
+        }
+        told
+    };
+    let sent = async {
+        let path = messages_of("v-1");
+        let bodies: Vec<_> =
+            (0..MESSAGES).map(|n| json!({ "message": format!("frob {n}") })).collect();
+        for ten in bodies.chunks(10) {
+            let sent =
+                futures_util::future::join_all(ten.iter().map(|body| page.post(&path, body)));
+            sent.await.iter().for_each(|answer| drop(answer.expect(201)));
+        }
+    };
+    let (told, ()) = tokio::join!(crate::harness::wait::within("all are told", told()), sent);
+    let mut asked: Vec<_> = told.iter().filter(|body| body.starts_with("frob")).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), MESSAGES, "each was told");
+    let all = messages(&page, "v-1").await;
+    assert_eq!(bodies(&all[..told.len()]), told, "in order, and none twice");
+    let times: Vec<_> = all.iter().map(|one| one["timestamp"].as_str().expect("a time")).collect();
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "no two share a time: {times:?}");
 }
 
 #[tokio::test]

@@ -57,9 +57,34 @@ async fn a_page_is_told_what_it_may_send() {
         let answer = stranger.try_send(asked).await.expect("an answer");
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(answer.header("Access-Control-Allow-Origin"), SHOP);
-        assert!(answer.header("Access-Control-Allow-Headers").contains("X-Site-Key"));
+        assert_eq!(answer.header("Access-Control-Allow-Headers"), "x-site-key,content-type");
         assert!(answer.header("Access-Control-Allow-Methods").contains("POST"));
     }
+}
+
+#[tokio::test]
+async fn what_monitoring_adds_to_requests_is_allowed() {
+    let site = Site::start().await;
+    let added = "baggage, sentry-trace, traceparent, tracestate, x-datadog-trace-id, x-b3-traceid";
+    for path in [CREATE, "/api/v1/chat/config", "/live/v1/conversations/current/stream"] {
+        let asked = site
+            .stranger()
+            .with("Origin", SHOP)
+            .request(Method::OPTIONS, path)
+            .header("Access-Control-Request-Method", "POST")
+            .header("Access-Control-Request-Headers", added);
+        let answer = site.stranger().try_send(asked).await.expect("an answer");
+        assert_eq!(answer.header("Access-Control-Allow-Headers"), added, "{path}");
+        let vary =
+            answer.headers.get_all("vary").iter().any(|vary| {
+                vary.as_bytes().eq_ignore_ascii_case(b"Access-Control-Request-Headers")
+            });
+        assert!(vary, "{path}: no cache gives it to another page");
+    }
+    // And what was asked for is then taken.
+    let page = page(&site).with("Origin", SHOP);
+    let answer = page.with("baggage", "a=1").with("traceparent", "00-1-1-00");
+    answer.get("/api/v1/chat/config").await.expect(200);
 }
 
 #[tokio::test]
