@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { eventually } from "./harness/eventually.js";
-import { agrees, HOURS, HUMAN, scenario, stage } from "./harness/chat.js";
+import { agrees, HOURS, HUMAN, ORDER, scenario, stage } from "./harness/chat.js";
 import { Tab } from "./harness/page.js";
+import { Server } from "./harness/parlor.js";
 
 /** Puts this in place of what is kept under that name, and loads the page again. */
 async function find(tab, name, value) {
@@ -63,6 +64,32 @@ describe("what is found", () => {
     await tab.answers(1);
     await agrees(tab);
   });
+});
+
+describe("after a restored backup", () => {
+  for (const transport of ["sse", "websocket"]) {
+    scenario(`the page shows what is left and goes on, over ${transport}`, async (context) => {
+      await context.addInitScript((transport) => localStorage.setItem("parlor.transport", JSON.stringify(transport)), transport);
+      const mortal = await Server.start();
+      try {
+        const tab = await Tab.open(context, mortal.origin);
+        await tab.say(HOURS);
+        await tab.answers(1);
+        const copy = await mortal.backup();
+        await tab.say(ORDER);
+        await tab.answers(2);
+        await mortal.restore(copy);
+        await tab.answers(1);
+        await agrees(tab, mortal);
+        await tab.say(ORDER);
+        await tab.answers(2);
+        await agrees(tab, mortal);
+        assert.equal(await tab.page.locator("#notice").isVisible(), false);
+      } finally {
+        await mortal.stop();
+      }
+    });
+  }
 });
 
 describe("long conversations and many tabs", () => {

@@ -181,7 +181,7 @@ withServer("a frame resets the pause", [stream(["retry: 100\n\n"], "end"), json(
 });
 
 withServer("silence is a dead connection", [stream([QUICK, F1]), stream([F2])], async (server) => {
-  const { ids, states } = await followed(server, 2, { silenceMs: 100 });
+  const { ids, states } = await followed(server, 2, { silenceMs: 500 });
   assert.deepEqual(ids, ["1", "2"]);
   assert.match(states.find((state) => state.state === "reconnecting").reason, /heard/);
   await server.requests[0].closed;
@@ -201,7 +201,7 @@ withServer("a comment now and then is a living one", [murmur], async (server) =>
 });
 
 withServer("a server that never answers is given up on", [() => {}, stream([F1])], async (server) => {
-  const { ids } = await followed(server, 1, { silenceMs: 100 });
+  const { ids } = await followed(server, 1, { silenceMs: 500 });
   assert.deepEqual(ids, ["1"]);
 });
 
