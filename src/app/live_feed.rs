@@ -89,6 +89,21 @@ pub async fn page(
         .map_err(failed)
 }
 
+/// The page of a conversation's feed that ends before `before`, oldest first.
+///
+/// # Errors
+/// As [`follow`].
+pub async fn page_before(
+    app: &Arc<App>,
+    account: AccountId,
+    conversation: ConversationId,
+    before: Cursor,
+    limit: usize,
+) -> Result<Vec<Frame>> {
+    let (_, before) = reached(app, account, conversation, Some(before)).await?;
+    follow::page_before(&*app.engine, account, conversation, before, limit).await.map_err(failed)
+}
+
 /// Shows the conversation's other readers that the customer types, or no longer does.
 ///
 /// # Errors

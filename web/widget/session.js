@@ -6,10 +6,10 @@
  * a second tab are therefore all the same case: go on from the cursor.
  */
 
-import { emptyTranscript, newKey, Outbox, ParlorError, reduce } from "../client/parlor-client.js";
+import { emptyTranscript, newKey, Outbox, ParlorError, reduce, trimmed } from "../client/parlor-client.js";
 import { deliver } from "./delivery.js";
 import { watchPresence } from "./presence.js";
-import { someone } from "./store.js";
+import { someone, STORED_ENTRIES } from "./store.js";
 
 /** @typedef {import("../client/parlor-client.js").WidgetClient} WidgetClient */
 /** @typedef {import("../client/parlor-client.js").Conversation} Conversation */
@@ -19,6 +19,8 @@ import { someone } from "./store.js";
 
 /** The most that a crash of the browser can make us read again. */
 const SAVE_EVERY_MS = 250;
+/** Entries beyond those that are stored, before the oldest are let go. */
+const SLACK = 50;
 
 export class Session {
   /**
@@ -34,6 +36,12 @@ export class Session {
     this.line = "idle";
     /** The conversation that was here can no longer be reached. */
     this.gone = false;
+    /** What becomes of older entries that the visitor asked for. @type {"idle" | "loading" | "failed"} */
+    this.earlier = "idle";
+    /** The feed began again: what comes now is no news. */
+    this.anew = false;
+    /** Ends with the widget. */
+    this.life = new AbortController();
     /** The files of unsent entries, which no storage keeps. @type {Map<string, File>} */
     this.files = new Map();
     /** @type {Conversation | null} */
@@ -41,14 +49,16 @@ export class Session {
     this.connection = new AbortController();
     /** @type {string | null} */
     this.readSaid = null;
-    this.savedAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.saving = undefined;
     this.unsaved = false;
     this.visitor = store.visitor ?? someone();
     this.transcript = store.transcript(this.visitor.token) ?? emptyTranscript();
     this.outbox = this.emptied();
 
-    store.onVisitor(() => this.settle());
-    watchPresence({
+    const { signal } = this.life;
+    store.onVisitor(() => this.settle(), signal);
+    const presence = {
       onLeft: () => this.save(),
       onLongGone: () => this.rest(),
       onBack: () => {
@@ -56,7 +66,8 @@ export class Session {
         onChange();
       },
       onOnline: () => this.refresh(),
-    });
+    };
+    watchPresence(presence, signal);
     this.open(this.visitor);
   }
 
@@ -83,6 +94,7 @@ export class Session {
    */
   open(visitor) {
     this.connection.abort();
+    if (this.life.signal.aborted) return;
     if (visitor.token !== this.visitor.token) {
       this.outbox.close();
       this.visitor = visitor;
@@ -131,12 +143,11 @@ export class Session {
   say(text, files, who) {
     this.gone = false;
     if (who) this.visitor = { ...this.visitor, ...who };
-    const known = this.transcript.entries.length;
-    if (text) this.outbox.add(text, known);
+    if (text) this.outbox.add(text, this.transcript);
     for (const file of files) {
       const key = newKey();
       this.files.set(key, file);
-      this.outbox.add("", known, { key, file: { name: file.name, size: file.size } });
+      this.outbox.add("", this.transcript, { key, file: { name: file.name, size: file.size } });
     }
   }
 
@@ -163,6 +174,7 @@ export class Session {
       const frames = conversation.follow({
         after,
         signal,
+        share: `widget/${this.client.siteKey}/${this.visitor.token}`,
         onState: ({ state }) => {
           if (signal.aborted || state === "closed") return;
           this.line = state;
@@ -206,8 +218,13 @@ export class Session {
    */
   take(frame) {
     this.transcript = reduce(this.transcript, frame);
+    if (frame.type === "restart") {
+      this.anew = true;
+      this.readSaid = null;
+      this.outbox.resend();
+    }
     this.unsaved = true;
-    if (Date.now() - this.savedAt > SAVE_EVERY_MS) this.save();
+    this.saving ??= setTimeout(() => this.save(), SAVE_EVERY_MS);
     if (this.transcript.status === "deleted") this.forget();
     this.onChange();
   }
@@ -236,17 +253,32 @@ export class Session {
     this.open(visitor);
   }
 
+  /** For good, whatever happens to the visitor in other tabs. */
   close() {
+    this.save();
+    this.life.abort();
     this.connection.abort();
     this.outbox.close();
-    this.save();
     this.conversation = null;
   }
 
+  /**
+   * Lets go of the oldest entries, for whoever is at the newest: what a frame costs stays the same.
+   * Answers whether there were too many.
+   */
+  trim() {
+    if (this.transcript.entries.length <= STORED_ENTRIES + SLACK) return false;
+    this.transcript = trimmed(this.transcript, STORED_ENTRIES);
+    return true;
+  }
+
   save() {
+    clearTimeout(this.saving);
+    this.saving = undefined;
+    if (this.life.signal.aborted) return;
+    this.store.restore();
     if (!this.unsaved) return;
     this.unsaved = false;
-    this.savedAt = Date.now();
     this.store.setTranscript(this.visitor.token, this.transcript);
   }
 

@@ -1,7 +1,7 @@
 // The real server: started on a free port with a directory of its own, ended by its own pid.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -72,6 +72,23 @@ export class Server {
   async set(settings) {
     await this.end("SIGTERM");
     await parlor("account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings));
+    await this.up();
+  }
+
+  /** A copy of what it keeps, for which it is stopped and started. */
+  async backup() {
+    await this.end("SIGTERM");
+    const copy = `${this.dataDir}-copy`;
+    await cp(this.dataDir, copy, { recursive: true });
+    await this.up();
+    return copy;
+  }
+
+  /** Goes back to a copy: what came after it is forgotten. */
+  async restore(copy) {
+    await this.end("SIGKILL");
+    await rm(this.dataDir, { recursive: true });
+    await rename(copy, this.dataDir);
     await this.up();
   }
 
