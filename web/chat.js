@@ -13,6 +13,7 @@ import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { memory } from "./memory.js";
 import { showNotice } from "./notice.js";
+import { Offers } from "./offers.js";
 import { Scroll } from "./scroll.js";
 import { Wire } from "./wire.js";
 
@@ -172,6 +173,14 @@ class Page {
         this.chat?.outbox.remove(key);
         this.composer.focus();
       },
+      fileUrl: ({ activity_id, id }) => {
+        const { conversation_id, token } = this.chat?.session ?? { conversation_id: "", token: "" };
+        return `/live/v1/conversations/${conversation_id}/files/${activity_id}/${id}?token=${encodeURIComponent(token)}`;
+      },
+    });
+    this.offers = new Offers(byId("offers", HTMLElement), "chip", (text) => {
+      this.composer.actions.onSend(text);
+      this.composer.focus();
     });
     this.line = new Line({
       onDrop: (dropped) => {
@@ -193,6 +202,7 @@ class Page {
     });
     byId("new", HTMLButtonElement).addEventListener("click", () => this.renew());
     memory.onOtherSession((session) => this.open(session));
+    addEventListener("online", () => this.chat?.follow());
     addEventListener("pagehide", () => this.chat?.save());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.chat?.save();
@@ -259,6 +269,7 @@ class Page {
     const { transcript, seams, outbox } = chat;
     const unsent = outbox.shown(transcript);
     this.scroll.keep(() => this.log.show({ transcript, unsent, seams, held: this.line.dropped }));
+    this.offers.show(transcript, { free: unsent.length === 0 });
     const stoppable = transcript.replies.length + transcript.waiting.length > 0 && !chat.over && !this.line.dropped;
     this.composer.show({ stoppable, fresh: transcript.entries.length + unsent.length === 0 });
     this.line.at(transcript.cursor);

@@ -51,15 +51,3 @@ export class KeyedList {
     }
   }
 }
-
-/**
- * Brings a text up to date; one that only grew keeps its node, and with it a selection in it.
- * @param {Element | null} holder
- * @param {string} words
- */
-export function setText(holder, words) {
-  const node = holder?.firstChild;
-  if (!(node instanceof Text) || node.data === words) return;
-  if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
-  else node.data = words;
-}

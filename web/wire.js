@@ -1,5 +1,6 @@
 /**
  * "What's on the wire": the last frames as they came, with their cursors, for who builds on the feed.
+ * It is there where the page was asked for with `?wire`.
  */
 
 import { byId, element } from "./element.js";
@@ -8,8 +9,6 @@ import { memory } from "./memory.js";
 /** @typedef {import("./client/frame.js").Frame} Frame */
 
 const SHOWN = 40;
-/** Where the panel has a place of its own beside the conversation. */
-const ROOMY = "(min-width: 64rem)";
 
 export class Wire {
   constructor() {
@@ -22,8 +21,9 @@ export class Wire {
       memory.setChoice("wire", open);
       this.open(open);
     });
-    const chosen = memory.choice("wire");
-    this.open(typeof chosen === "boolean" ? chosen : matchMedia(ROOMY).matches);
+    this.wanted = new URLSearchParams(location.search).has("wire");
+    this.toggle.hidden = !this.wanted;
+    this.open(this.wanted && memory.choice("wire") !== false);
   }
 
   /** @param {boolean} open */
@@ -39,6 +39,7 @@ export class Wire {
 
   /** @param {Frame} frame */
   add(frame) {
+    if (!this.wanted) return;
     this.none.hidden = true;
     const offset = frame.type === "reply.chunk" ? `@${frame.data.offset}` : "";
     const summary = element(

@@ -17,6 +17,7 @@ import { newKey } from "../client/conversation.js";
  * @property {string} token  Opens the conversation for as long as it exists: a secret.
  * @property {string | null} conversationToken  Opens it until it expires.
  * @property {boolean} started  There is a conversation.
+ * @property {boolean} [anonymous]  It was begun without a name, and none was told since.
  * @property {string} name
  * @property {string} email
  */
@@ -109,6 +110,15 @@ export class Store {
 
   set open(open) {
     this.write("sessionStorage", "open", open);
+  }
+
+  /** @returns {boolean | null} null where the visitor has not chosen. */
+  get sound() {
+    return this.read("localStorage", "sound");
+  }
+
+  set sound(sound) {
+    this.write("localStorage", "sound", sound);
   }
 
   /**
