@@ -9,6 +9,8 @@ import { memory } from "./memory.js";
 /** @typedef {import("./client/frame.js").Frame} Frame */
 
 const SHOWN = 40;
+/** Where the panel has a place of its own beside the conversation. */
+const ROOMY = "(min-width: 64rem)";
 
 export class Wire {
   constructor() {
@@ -23,7 +25,8 @@ export class Wire {
     });
     this.wanted = new URLSearchParams(location.search).has("wire");
     this.toggle.hidden = !this.wanted;
-    this.open(this.wanted && memory.choice("wire") !== false);
+    const chosen = memory.choice("wire");
+    this.open(this.wanted && (typeof chosen === "boolean" ? chosen : matchMedia(ROOMY).matches));
   }
 
   /** @param {boolean} open */

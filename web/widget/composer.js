@@ -60,9 +60,9 @@ export class Composer {
     this.attach = this.button("attach", words.attach, icon("clip"), () => this.picker.click());
     this.stoppable = false;
     this.stop = this.button("stop", words.stop, icon("stop"), () => this.askStop());
-    this.stop.classList.replace("tool", "send");
+    this.stop.classList.replace("tool", "round");
     this.stop.hidden = true;
-    this.send = element("button", "send", icon("send"));
+    this.send = element("button", "round send", icon("send"));
     this.send.type = "submit";
     this.send.setAttribute("aria-label", words.send);
     this.send.title = words.send;

@@ -107,7 +107,7 @@ a.file:hover .file__name { text-decoration: underline; }
 .fault { padding-block-start: 4px; font-size: 13px; color: var(--bad); }
 .row { display: flex; align-items: flex-end; gap: 6px; }
 .row .field { flex: 1; min-inline-size: 0; }
-.send { inline-size: 44px; block-size: 44px; border-radius: 50%; display: grid; place-items: center; flex: none; background: var(--brand); color: var(--on-brand); }
+.round { inline-size: 44px; block-size: 44px; border-radius: 50%; display: grid; place-items: center; flex: none; background: var(--brand); color: var(--on-brand); }
 .attach { block-size: 44px; }
 .stop .icon { fill: currentColor; }
 .tray { padding-block-end: 8px; max-block-size: 132px; overflow-y: auto; }
@@ -120,7 +120,7 @@ a.file:hover .file__name { text-decoration: underline; }
   .panel { inline-size: 100%; block-size: 100%; border: 0; border-radius: 0; }
 }
 @media (forced-colors: active) {
-  .text, .send, .badge, .offer, .beads { border: 1px solid; }
+  .text, .round, .badge, .offer, .beads { border: 1px solid; }
 }
 `;
 
