@@ -7,7 +7,7 @@
  */
 
 import { byId, element } from "./element.js";
-import { KeyedList, setText } from "./keyed.js";
+import { KeyedList, setNotes, setText } from "./keyed.js";
 
 /** @typedef {import("./client/transcript.js").Transcript} Transcript */
 /** @typedef {import("./client/transcript.js").Message} Message */
@@ -15,17 +15,19 @@ import { KeyedList, setText } from "./keyed.js";
 /** @typedef {import("./client/reply.js").Reply} Reply */
 /** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
-/** @typedef {{transcript: Transcript, unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
+/** @typedef {{transcript: Transcript, earlier: import("./earlier.js").Reader["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
 /** @typedef {import("./keyed.js").Item} Item */
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 export class Log {
-  /** @param {{onRetry: (key: string) => void, onDelete: (key: string) => void}} actions */
+  /** @param {{onEarlier: () => void, onRetry: (key: string) => void, onDelete: (key: string) => void}} actions */
   constructor(actions) {
     this.actions = actions;
     this.keyed = new KeyedList(byId("entries", HTMLElement));
     this.region = byId("log", HTMLElement);
+    /** Where the list began when it was last shown. */
+    this.begins = "0";
   }
 
   /** Empties the list, silently: what is put in next is history and not news. */
@@ -39,8 +41,13 @@ export class Log {
     this.region.setAttribute("aria-live", "polite");
   }
 
-  /** @param {Picture} picture */
-  show(picture) {
+  /**
+   * @param {Picture} picture
+   * @param {boolean} above  Something is put in at the beginning, which is no news.
+   */
+  show(picture, above) {
+    if (above) this.region.setAttribute("aria-live", "off");
+    this.begins = picture.transcript.begins;
     this.keyed.show(this.items(picture));
   }
 
@@ -48,9 +55,10 @@ export class Log {
    * @param {Picture} picture
    * @returns {Item[]}
    */
-  items({ transcript, unsent, seams, held }) {
+  items({ transcript, earlier, unsent, seams, held }) {
     /** @type {Item[]} */
     const items = [];
+    if (transcript.begins !== "0") items.push(this.earlier(earlier));
     const { read } = transcript;
     const seen = transcript.entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = transcript.entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
@@ -68,8 +76,8 @@ export class Log {
         ...(entry.partial ? ["Stopped"] : []),
         ...(at === lastMine && seen >= at ? ["Seen"] : []),
       ];
-      const print = JSON.stringify([first, notes, entry.partial]);
-      items.push({ key: `message:${entry.id}`, print, make: () => message(entry, first, notes) });
+      const grow = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".entry__meta"), notes);
+      items.push({ key: `message:${entry.id}`, print: String(first), make: () => message(entry, first), grow });
     });
     for (const reply of transcript.replies) {
       const notes = (seams[reply.id] ?? []).map(seamWords);
@@ -92,6 +100,21 @@ export class Log {
       items.push({ key: "thinking", print: "", make: () => beads("An answer is on its way") });
     }
     return items;
+  }
+
+  /**
+   * @param {Picture["earlier"]} state
+   * @returns {Item}
+   */
+  earlier(state) {
+    const words = { idle: "Earlier messages", loading: "Loading earlier messages", failed: "Earlier messages could not be loaded. Try again" }[state];
+    const make = () => {
+      const button = element("button", "entry__action", words);
+      button.type = "button";
+      button.onclick = () => this.actions.onEarlier();
+      return element("li", "event event--earlier", button);
+    };
+    return { key: "earlier", print: "", make, grow: (item) => setText(item.querySelector("button"), words) };
   }
 
   /**
@@ -125,13 +148,12 @@ export class Log {
 /**
  * @param {Message} entry
  * @param {boolean} first  Of this speaker's in a row.
- * @param {string[]} notes
  */
-function message(entry, first, notes) {
+function message(entry, first) {
   const at = new Date(entry.at);
   const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : clock.format(at));
   time.dateTime = entry.at;
-  const meta = element("p", "entry__meta", time, ...notes.map((note) => element("span", "", note)));
+  const meta = element("p", "entry__meta", time);
   const words = text(entry.text);
   if (entry.language) words.lang = entry.language;
   return element("li", `entry entry--${entry.author.type}`, whose(nameOf(entry.author), first, entry.author.type), words, meta);

@@ -11,6 +11,7 @@ import { ParlorError } from "../client/parlor-error.js";
 import { coloursOf } from "./colours.js";
 import { optionsOf } from "./options.js";
 import { Panel } from "./panel.js";
+import { only, settle, vacate } from "./place.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { coloursSheet, sheet } from "./style.js";
@@ -33,14 +34,22 @@ export { optionsOf };
  */
 
 /**
- * Puts the widget into the page. Null where the server does not want it there.
+ * Puts the widget into the page, and answers the one that is there already. Null where the server
+ * does not want it there.
  * @param {Options} options
  * @returns {Promise<Api | null>}
  */
 export async function mount(options) {
+  if (!options.siteKey) throw new TypeError("The chat widget needs data-site-key.");
+  return only(() => made(options));
+}
+
+/**
+ * @param {Options} options
+ * @returns {Promise<Api | null>}
+ */
+async function made(options) {
   const { siteKey, origin = location.origin } = options;
-  if (!siteKey) throw new TypeError("The chat widget needs data-site-key.");
-  if (document.querySelector("parlor-widget")) throw new TypeError("There is a chat widget on this page already.");
   const store = new Store(siteKey);
   const client = new WidgetClient({ origin, siteKey });
   const language = chosen(options.lang ? [options.lang] : navigator.languages);
@@ -67,7 +76,8 @@ export async function mount(options) {
   const shadow = host.attachShadow({ mode: "open" });
   shadow.adoptedStyleSheets = [sheet(), coloursSheet(coloursOf(config.look))];
   shadow.append(root);
-  document.body.append(host);
+  const life = new AbortController();
+  settle(host, () => api.remove(), life.signal);
   panel.greet(config);
   const session = new Session(client, store, () => panel.draw());
   panel.session = session;
@@ -81,8 +91,10 @@ export async function mount(options) {
     toggle: () => panel.show(!panel.opened),
     identify: (who) => session.identify(who),
     remove: () => {
+      life.abort();
       session.close();
       host.remove();
+      vacate();
     },
   };
   Object.assign(window, { ParlorWidget: api });
