@@ -6,12 +6,13 @@
  * server and a second tab are therefore all the same case: go on from the cursor.
  */
 
-import { emptyTranscript, Outbox, Parlor, ParlorError, reduce } from "./client/parlor-client.js";
+import { emptyTranscript, Outbox, Parlor, ParlorError, reduce, trimmed } from "./client/parlor-client.js";
 import { Composer } from "./composer.js";
+import { showEarlier } from "./earlier.js";
 import { byId, element } from "./element.js";
 import { Line } from "./line.js";
 import { Log } from "./log.js";
-import { memory } from "./memory.js";
+import { memory, STORED_ENTRIES } from "./memory.js";
 import { showNotice } from "./notice.js";
 import { Offers } from "./offers.js";
 import { Scroll } from "./scroll.js";
@@ -24,6 +25,11 @@ import { Wire } from "./wire.js";
 
 /** The most that a crash of the browser can make us read again. */
 const SAVE_EVERY_MS = 250;
+/** Entries beyond those that are stored, before the oldest are let go. */
+const SLACK = 50;
+
+/** So long after older entries were put in, what is added is news again. */
+const QUIET_MS = 500;
 
 class Chat {
   /**
@@ -53,6 +59,8 @@ class Chat {
     this.interrupted = new Set();
     /** @type {string | null} */
     this.readSaid = null;
+    /** What becomes of older entries that the reader asked for. @type {"idle" | "loading" | "failed"} */
+    this.earlier = "idle";
     this.over = false;
     this.savedAt = 0;
     this.unsaved = false;
@@ -70,6 +78,8 @@ class Chat {
         after: this.transcript.cursor,
         signal: connection.signal,
         transport: line.transport,
+        // A socket is not among the few connections that a browser has to a server.
+        share: line.transport === "sse" ? `chat/${this.session.conversation_id}` : undefined,
         onState: (feed) => {
           if (connection.signal.aborted) return;
           line.follow(feed);
@@ -97,6 +107,10 @@ class Chat {
    * @private
    */
   take(frame) {
+    if (frame.type === "restart") {
+      this.seams = {};
+      this.page.log.clear();
+    }
     if (frame.type === "reply.restarted") this.seam(frame.data.reply_id, { what: "restarted", at: 0 });
     if (frame.type === "reply.chunk" && this.interrupted.has(frame.data.reply_id)) {
       this.seam(frame.data.reply_id, { what: "resumed", at: frame.data.offset });
@@ -135,7 +149,22 @@ class Chat {
     showNotice({ title: "This conversation can no longer be reached", body: [body], action: { words: "New conversation", run: () => this.page.renew() } });
   }
 
+  onChange() {
+    this.page.draw();
+  }
+
+  /**
+   * Lets go of the oldest entries, for whoever is at the newest: what a frame costs stays the same.
+   * Answers whether there were too many.
+   */
+  trim() {
+    if (this.transcript.entries.length <= STORED_ENTRIES + SLACK) return false;
+    this.transcript = trimmed(this.transcript, STORED_ENTRIES);
+    return true;
+  }
+
   save() {
+    memory.restore();
     if (!this.unsaved) return;
     this.unsaved = false;
     this.savedAt = Date.now();
@@ -168,6 +197,7 @@ class Page {
     this.wire = new Wire();
     this.scroll = new Scroll();
     this.log = new Log({
+      onEarlier: () => this.chat && showEarlier(this.chat),
       onRetry: (key) => this.chat?.outbox.retry(key),
       onDelete: (key) => {
         this.chat?.outbox.remove(key);
@@ -193,7 +223,7 @@ class Page {
     this.composer = new Composer({
       onSend: (text) => {
         this.scroll.stick();
-        this.chat?.outbox.add(text, this.chat.transcript.entries.length);
+        this.chat?.outbox.add(text, this.chat.transcript);
       },
       onStop: () => this.chat?.conversation.stop().catch(() => {}),
       onTyping: (typing) => {
@@ -266,15 +296,20 @@ class Page {
    * @private
    */
   drawNow(chat) {
-    const { transcript, seams, outbox } = chat;
+    const shorter = this.scroll.sticking && chat.trim();
+    const { transcript, earlier, seams, outbox } = chat;
     const unsent = outbox.shown(transcript);
-    this.scroll.keep(() => this.log.show({ transcript, unsent, seams, held: this.line.dropped }));
-    this.offers.show(transcript, { free: unsent.length === 0 });
+    const above = transcript.begins !== this.log.begins && !shorter;
+    this.scroll.keep(() => {
+      this.log.show({ transcript, earlier, unsent, seams, held: this.line.dropped }, above);
+      this.offers.show(transcript, { free: unsent.length === 0 });
+    }, above);
     const stoppable = transcript.replies.length + transcript.waiting.length > 0 && !chat.over && !this.line.dropped;
     this.composer.show({ stoppable, fresh: transcript.entries.length + unsent.length === 0 });
     this.line.at(transcript.cursor);
     document.body.dataset.status = transcript.status;
-    if (this.line.hadConnected) this.log.speak();
+    if (above) setTimeout(() => this.draw(), QUIET_MS);
+    else if (this.line.hadConnected) this.log.speak();
     chat.sayRead();
   }
 }

@@ -3,6 +3,8 @@
  * touched, so a selection or a focused button survives the next chunk.
  */
 
+import { element } from "./element.js";
+
 /**
  * @typedef {object} Item
  * @property {string} key
@@ -29,7 +31,11 @@ export class KeyedList {
     const keys = new Set(items.map((item) => item.key));
     for (const [key, { item }] of this.shown) {
       if (keys.has(key)) continue;
+      const root = /** @type {Document | ShadowRoot} */ (this.list.getRootNode());
+      const focused = item.contains(root.activeElement);
       item.remove();
+      // Who was in it stays among what is read.
+      if (focused) /** @type {HTMLElement | null} */ (this.list.closest("[tabindex]"))?.focus({ preventScroll: true });
       this.shown.delete(key);
     }
     let at = this.list.firstElementChild;
@@ -50,4 +56,43 @@ export class KeyedList {
       else this.list.insertBefore(known.item, at);
     }
   }
+}
+
+/**
+ * Brings the remarks on a standing item up to date, "Seen" above all. They come and go silently: a
+ * message that was read out is not read out again because of them.
+ * @param {Element | null} holder
+ * @param {string[]} notes
+ */
+export function setNotes(holder, notes) {
+  const shown = Array.from(holder?.querySelectorAll("[data-note]") ?? []);
+  if (shown.length === notes.length && shown.every((note, at) => note.textContent === notes[at])) return;
+  for (const note of shown) note.remove();
+  for (const words of notes) {
+    const note = element("span", "", words);
+    note.dataset.note = "";
+    note.setAttribute("aria-live", "off");
+    holder?.append(note);
+  }
+}
+
+/**
+ * Brings the text of an element up to date.
+ * @param {Element | null} holder
+ * @param {string} words
+ */
+export function setText(holder, words) {
+  const node = holder?.firstChild;
+  if (node instanceof Text) setData(node, words);
+}
+
+/**
+ * Brings a text up to date; one that only grew keeps its node, and with it a selection in it.
+ * @param {Text} node
+ * @param {string} words
+ */
+export function setData(node, words) {
+  if (node.data === words) return;
+  if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
+  else node.data = words;
 }

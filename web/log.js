@@ -9,7 +9,7 @@
 import { Attachments } from "./attachments.js";
 import { Days } from "./days.js";
 import { byId, element } from "./element.js";
-import { KeyedList } from "./keyed.js";
+import { KeyedList, setNotes, setText } from "./keyed.js";
 import { grow, said, saying } from "./said.js";
 
 /** @typedef {import("./client/transcript.js").Transcript} Transcript */
@@ -18,7 +18,7 @@ import { grow, said, saying } from "./said.js";
 /** @typedef {import("./client/reply.js").Reply} Reply */
 /** @typedef {import("./client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
-/** @typedef {{transcript: Transcript, unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
+/** @typedef {{transcript: Transcript, earlier: import("./earlier.js").Reader["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
 /** @typedef {import("./keyed.js").Item} Item */
 /** @typedef {import("./client/frame.js").FileData} FileData */
 
@@ -27,12 +27,14 @@ const days = new Days();
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 
 export class Log {
-  /** @param {{onRetry: (key: string) => void, onDelete: (key: string) => void, fileUrl: (file: FileData) => string}} actions */
+  /** @param {{onEarlier: () => void, onRetry: (key: string) => void, onDelete: (key: string) => void, fileUrl: (file: FileData) => string}} actions */
   constructor(actions) {
     this.actions = actions;
     this.attachments = new Attachments(actions.fileUrl);
     this.keyed = new KeyedList(byId("entries", HTMLElement));
     this.region = byId("log", HTMLElement);
+    /** Where the list began when it was last shown. */
+    this.begins = "0";
   }
 
   /** Empties the list, silently: what is put in next is history and not news. */
@@ -46,8 +48,13 @@ export class Log {
     this.region.setAttribute("aria-live", "polite");
   }
 
-  /** @param {Picture} picture */
-  show(picture) {
+  /**
+   * @param {Picture} picture
+   * @param {boolean} above  Something is put in at the beginning, which is no news.
+   */
+  show(picture, above) {
+    if (above) this.region.setAttribute("aria-live", "off");
+    this.begins = picture.transcript.begins;
     this.keyed.show(this.items(picture));
   }
 
@@ -55,9 +62,10 @@ export class Log {
    * @param {Picture} picture
    * @returns {Item[]}
    */
-  items({ transcript, unsent, seams, held }) {
+  items({ transcript, earlier, unsent, seams, held }) {
     /** @type {Item[]} */
     const items = [];
+    if (transcript.begins !== "0") items.push(this.earlier(earlier));
     const { read } = transcript;
     const seen = transcript.entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = transcript.entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
@@ -83,8 +91,8 @@ export class Log {
         ...(entry.partial ? ["Stopped"] : []),
         ...(at === lastMine && seen >= at ? ["Seen"] : []),
       ];
-      const print = JSON.stringify([first, notes, entry.partial]);
-      items.push({ key: `message:${entry.id}`, print, make: () => this.message(entry, first, notes) });
+      const update = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".entry__meta"), notes);
+      items.push({ key: `message:${entry.id}`, print: String(first), make: () => this.message(entry, first), grow: update });
     });
     for (const reply of transcript.replies) {
       const notes = (seams[reply.id] ?? []).map(seamWords);
@@ -107,6 +115,21 @@ export class Log {
       items.push({ key: "thinking", print: "", make: () => beads("An answer is on its way") });
     }
     return items;
+  }
+
+  /**
+   * @param {Picture["earlier"]} state
+   * @returns {Item}
+   */
+  earlier(state) {
+    const words = { idle: "Earlier messages", loading: "Loading earlier messages", failed: "Earlier messages could not be loaded. Try again" }[state];
+    const make = () => {
+      const button = element("button", "entry__action", words);
+      button.type = "button";
+      button.onclick = () => this.actions.onEarlier();
+      return element("li", "event event--earlier", button);
+    };
+    return { key: "earlier", print: "", make, grow: (item) => setText(item.querySelector("button"), words) };
   }
 
   /**
@@ -139,14 +162,13 @@ export class Log {
   /**
    * @param {Message} entry
    * @param {boolean} first  Of this speaker's in a row.
-   * @param {string[]} notes
    * @private
    */
-  message(entry, first, notes) {
+  message(entry, first) {
     const at = new Date(entry.at);
     const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : clock.format(at));
     time.dateTime = entry.at;
-    const meta = element("p", "entry__meta", time, ...notes.map((note) => element("span", "", note)));
+    const meta = element("p", "entry__meta", time);
     // A file that came without words has its name for a text.
     const files = entry.files ?? [];
     const named = files.some((file) => file.filename === entry.text);

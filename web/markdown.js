@@ -8,6 +8,7 @@
  */
 
 import { element } from "./element.js";
+import { setData } from "./keyed.js";
 import { link, safe } from "./links.js";
 import { lexer } from "./vendor/marked.js";
 import remend from "./vendor/remend.js";
@@ -263,15 +264,4 @@ function alike(node, fresh) {
   if (node.tagName !== fresh.tagName || node.className !== fresh.className) return false;
   if (node instanceof HTMLAnchorElement && fresh instanceof HTMLAnchorElement) return node.href === fresh.href;
   return true;
-}
-
-/**
- * A text that only grew keeps its node, and with it a selection in it.
- * @param {Text} node
- * @param {string} words
- */
-export function setData(node, words) {
-  if (node.data === words) return;
-  if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
-  else node.data = words;
 }

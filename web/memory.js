@@ -5,9 +5,12 @@
  * and a closed one loses nothing; the token opens this one conversation only, and expires. Drafts
  * and unsent messages are in sessionStorage: they belong to the tab in which they were written.
  * A transcript is stored in one piece with its cursor. An old copy is therefore as good as a new
- * one: the feed goes on from where it stands. Storage that fails or is full costs the memory, never
- * the conversation.
+ * one: the feed goes on from where it stands. What is found is checked; see shelf.js.
  */
+
+import { isCount, isFlag, isText, isTranscript, isUnsent, listOf, mapOf, oneOf, shaped } from "./client/checked.js";
+import { trimmed } from "./client/transcript.js";
+import { Shelf } from "./shelf.js";
 
 /** @typedef {import("./client/parlor-client.js").Demo} Demo */
 /** @typedef {import("./client/transcript.js").Transcript} Transcript */
@@ -15,14 +18,23 @@
 /** @typedef {{what: "resumed" | "restarted", at: number}} Seam  Where a reply was taken up again. */
 /** @typedef {{conversation_id: string, transcript: Transcript, seams: Record<string, Seam[]>}} Kept */
 
-/** Entries that are stored; the page shows all that it has seen. */
-const STORED_ENTRIES = 300;
+/** Entries that are stored; older ones are fetched when they are asked for. */
+export const STORED_ENTRIES = 300;
+
+const isSession = shaped({ conversation_id: isText, token: isText, brand: isText, greeting: isText });
+const isKept = shaped({
+  conversation_id: isText,
+  transcript: isTranscript,
+  seams: mapOf(listOf(shaped({ what: oneOf("resumed", "restarted"), at: isCount }))),
+});
+
+const shelf = new Shelf("parlor.");
 
 export const memory = {
   /** @returns {Demo | null} */
-  session: () => read("localStorage", "parlor.session"),
+  session: () => shelf.read("localStorage", "session", isSession),
   /** @param {Demo} session */
-  setSession: (session) => write("localStorage", "parlor.session", session),
+  setSession: (session) => shelf.write("localStorage", "session", session),
 
   /**
    * The transcript of that conversation, if it is the one that was kept.
@@ -30,79 +42,54 @@ export const memory = {
    * @returns {Kept | null}
    */
   kept: (conversationId) => {
-    const kept = read("localStorage", "parlor.transcript");
-    return kept?.conversation_id === conversationId && kept.transcript?.entries ? kept : null;
+    const kept = shelf.read("localStorage", "transcript", isKept);
+    return kept?.conversation_id === conversationId ? kept : null;
   },
   /** @param {Kept} kept */
   setKept: (kept) => {
-    const entries = kept.transcript.entries.slice(-STORED_ENTRIES);
-    write("localStorage", "parlor.transcript", { ...kept, transcript: { ...kept.transcript, entries } });
+    const transcript = trimmed(kept.transcript, STORED_ENTRIES);
+    shelf.write("localStorage", "transcript", { ...kept, transcript });
   },
 
   /**
    * @param {string} conversationId
    * @returns {Unsent[]}
    */
-  unsent: (conversationId) => read("sessionStorage", `parlor.unsent.${conversationId}`) ?? [],
+  unsent: (conversationId) => shelf.read("sessionStorage", `unsent.${conversationId}`, isUnsent) ?? [],
   /**
    * @param {string} conversationId
    * @param {Unsent[]} unsent
    */
-  setUnsent: (conversationId, unsent) => write("sessionStorage", `parlor.unsent.${conversationId}`, unsent.length ? unsent : null),
+  setUnsent: (conversationId, unsent) => shelf.write("sessionStorage", `unsent.${conversationId}`, unsent.length ? unsent : null),
 
   /** @returns {string} */
-  draft: () => read("sessionStorage", "parlor.draft") ?? "",
+  draft: () => shelf.read("sessionStorage", "draft", isText) ?? "",
   /** @param {string} text */
-  setDraft: (text) => write("sessionStorage", "parlor.draft", text || null),
+  setDraft: (text) => shelf.write("sessionStorage", "draft", text || null),
 
   /**
    * A small choice, such as the transport.
    * @param {string} name
-   * @returns {any}
+   * @returns {string | boolean | null}
    */
-  choice: (name) => read("localStorage", `parlor.${name}`),
+  choice: (name) => shelf.read("localStorage", name, (value) => isText(value) || isFlag(value)),
   /**
    * @param {string} name
-   * @param {unknown} value
+   * @param {string | boolean} value
    */
-  setChoice: (name, value) => write("localStorage", `parlor.${name}`, value),
+  setChoice: (name, value) => shelf.write("localStorage", name, value),
+
+  /** Puts back what is gone from the browser's storage. */
+  restore: () => shelf.restore(),
 
   /**
    * Tells when another tab went to another conversation.
    * @param {(session: Demo) => void} tell
    */
   onOtherSession: (tell) => {
-    addEventListener("storage", (event) => {
-      if (event.key !== "parlor.session") return;
+    shelf.onChange("session", () => {
       const session = memory.session();
       if (session) tell(session);
     });
   },
 };
-
-/**
- * @param {"localStorage" | "sessionStorage"} where
- * @param {string} key
- * @returns {any}
- */
-function read(where, key) {
-  try {
-    return JSON.parse(window[where].getItem(key) ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {"localStorage" | "sessionStorage"} where
- * @param {string} key
- * @param {unknown} value  Null forgets it.
- */
-function write(where, key, value) {
-  try {
-    if (value === null) window[where].removeItem(key);
-    else window[where].setItem(key, JSON.stringify(value));
-  } catch {
-    // Full or closed: an older copy, or none, is still right.
-  }
-}

@@ -4,8 +4,9 @@
  */
 
 import { element } from "./element.js";
+import { setData } from "./keyed.js";
 import { linked } from "./links.js";
-import { setData, showMarkdown } from "./markdown.js";
+import { showMarkdown } from "./markdown.js";
 
 /** @typedef {import("./client/frame.js").Author} Author */
 /** @typedef {import("./markdown.js").Words} Words */

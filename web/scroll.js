@@ -7,6 +7,17 @@ import { byId } from "./element.js";
 /** This near to the end counts as the end, in CSS pixels. */
 const NEAR = 48;
 
+/**
+ * Changes what stands above the reader's place and leaves the reader there.
+ * @param {HTMLElement} box
+ * @param {() => void} change
+ */
+export function held(box, change) {
+  const below = box.scrollHeight - box.scrollTop;
+  change();
+  box.scrollTop = box.scrollHeight - below;
+}
+
 export class Scroll {
   constructor() {
     this.box = byId("scroll", HTMLElement);
@@ -28,9 +39,13 @@ export class Scroll {
     this.sticking = true;
   }
 
-  /** @param {() => void} change  What may make the conversation longer. */
-  keep(change) {
-    change();
+  /**
+   * @param {() => void} change  What may make the conversation longer.
+   * @param {boolean} above  At its beginning: what the reader looks at stays where it is.
+   */
+  keep(change, above) {
+    if (above && !this.sticking) held(this.box, change);
+    else change();
     if (this.sticking) this.toEnd();
     else this.look();
   }

@@ -57,6 +57,21 @@ pub async fn page(
         .map_err(failed)
 }
 
+/// The page of a conversation's feed that ends before `before`, oldest first.
+///
+/// # Errors
+/// [`crate::domain::Error::NotFound`] for a conversation that is not this account's.
+pub async fn page_before(
+    app: &Arc<App>,
+    account: AccountId,
+    conversation: ConversationId,
+    before: Cursor,
+    limit: usize,
+) -> Result<Vec<Frame>> {
+    read_conversation::conversation(app, account, conversation).await?;
+    follow::page_before(&*app.engine, account, conversation, before, limit).await.map_err(failed)
+}
+
 /// Shows the conversation's other readers that the customer types, or no longer does.
 ///
 /// # Errors

@@ -141,6 +141,16 @@ pub trait Views: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Recorded>>;
 
+    /// The last `limit` events of a conversation's timeline before `before`, oldest first. Costs no
+    /// more deep in a conversation than at its end.
+    async fn timeline_before(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>>;
+
     /// The messages of a conversation from the `skip`-th (counted from 0), oldest first, up to
     /// `limit`. Costs no more deep in a conversation than at its start.
     async fn messages(

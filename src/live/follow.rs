@@ -122,6 +122,34 @@ impl Follower {
     }
 }
 
+/// The page of the feed that ends before `before`: up to `limit` frames of what is stored, oldest
+/// first. The first names as its `prev` the event before it, or the beginning.
+///
+/// # Errors
+/// As the engine's views.
+pub async fn page_before(
+    engine: &dyn Engine,
+    account: AccountId,
+    conversation: ConversationId,
+    before: Cursor,
+    limit: usize,
+) -> engine::Result<Vec<Frame>> {
+    // A place in a reply stands after its event, which is therefore part of what is before it.
+    let end = if before.reply.is_some() { before.seq.next() } else { before.seq };
+    // One more than is shown, which the first that is shown follows on.
+    let found = engine.timeline_before(account, conversation, end, limit.saturating_add(1)).await?;
+    let (start, shown) = match found.split_first() {
+        Some((last, shown)) if found.len() > limit => (Cursor::at(last.seq), shown),
+        _ => (Cursor::START, found.as_slice()),
+    };
+    let mut reader = Reader::new(start);
+    let mut frames = Vec::new();
+    for entry in shown {
+        reader.stored(entry.seq, &entry.event, &mut frames);
+    }
+    Ok(frames)
+}
+
 /// A page of the feed: up to `limit` frames after `cursor`, and the place after them. At the
 /// end of the timeline the text so far of a reply under way comes as well.
 ///

@@ -106,6 +106,35 @@ withServer("a resume frame is obeyed and not handed on", [stream([QUICK, F1, res
   assert.match(states.find((state) => state.state === "reconnecting").reason, /resume/);
 });
 
+const unknown = json(400, { error: { type: "unknown_cursor", message: "The cursor is not of this conversation." } });
+withServer("a cursor that the server does not know begins the feed again at its start", [unknown, stream([QUICK, F1, F2])], async (server) => {
+  const states = [];
+  const frames = [];
+  const conversation = new Parlor({ origin: server.origin }).conversation("cv_1");
+  for await (const frame of conversation.follow({ after: "99", onState: ({ state }) => states.push(state) })) {
+    frames.push(frame);
+    if (frames.length === 3) break;
+  }
+  assert.deepEqual(frames.map((frame) => [frame.type, frame.id]), [["restart", "0"], ["reply.chunk", "1"], ["reply.chunk", "2"]]);
+  assert.deepEqual(cursors(server), ["99", "0"]);
+  assert.deepEqual(states, ["connecting", "connected", "closed"]);
+});
+
+withServer("so does one that it cannot read", [json(400, { error: { type: "invalid_request", message: "No.", fields: { after: "is not a cursor" } } }), stream([F1])], async (server) => {
+  const { ids } = await followed(server, 2, { after: "[object Object]" });
+  assert.deepEqual(ids, ["0", "1"]);
+});
+
+withServer("one that is refused while a hole is closed begins again too", [stream([QUICK, F1, F3]), unknown, stream([F1, F2])], async (server) => {
+  const { ids } = await followed(server, 4);
+  assert.deepEqual(ids, ["1", "0", "1", "2"]);
+});
+
+withServer("a beginning that is refused is refused for good", [unknown], async (server) => {
+  await assert.rejects(followed(server, 1), (error) => error.type === "unknown_cursor");
+  assert.equal(server.requests.length, 1);
+});
+
 for (const status of [400, 401, 403, 404]) {
   const refused = json(status, { error: { type: "refused", message: "No." } });
   withServer(`${status} is final`, [refused], async (server) => {

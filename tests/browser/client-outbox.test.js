@@ -27,8 +27,8 @@ function outbox(kept = []) {
 
 test("one goes out at a time, in order, and leaves when the feed has brought it", async () => {
   const { box, calls, states } = outbox();
-  box.add("one", 0);
-  box.add("two", 0);
+  box.add("one", emptyTranscript());
+  box.add("two", emptyTranscript());
   assert.deepEqual(states(), ["sending", "waiting"]);
   calls[0].resolve("m1");
   await eventually("the next goes out", () => calls.length === 2);
@@ -43,7 +43,7 @@ test("one goes out at a time, in order, and leaves when the feed has brought it"
 
 test("what was delivered without being named leaves when something like it has come", async () => {
   const { box, calls, states } = outbox();
-  box.add("hello", 0);
+  box.add("hello", emptyTranscript());
   calls[0].resolve(null);
   await eventually("it is sent", () => states()[0] === "sent");
   assert.equal(box.shown(said({ id: "m1", text: "other" })).length, 1);
@@ -54,8 +54,8 @@ test("what was delivered without being named leaves when something like it has c
 test("a file is known by its size, and two alike are two", async () => {
   const { box, calls } = outbox();
   const file = { name: "a.txt", size: 3 };
-  box.add("", 0, { key: "k1", file });
-  box.add("", 0, { key: "k2", file });
+  box.add("", emptyTranscript(), { key: "k1", file });
+  box.add("", emptyTranscript(), { key: "k2", file });
   calls[0].resolve(null);
   await eventually("the next goes out", () => calls.length === 2);
   const one = { id: "m1", files: [{ id: 1, filename: "a.txt", size: 3, mime_type: "text/plain" }] };
@@ -67,7 +67,7 @@ test("a file is known by its size, and two alike are two", async () => {
 
 test("a message that the feed brought first is not shown twice, nor mistaken for one before", async () => {
   const { box } = outbox();
-  box.add("again", 1);
+  box.add("again", said({ id: "m1", text: "again" }));
   assert.equal(box.shown(said({ id: "m1", text: "again" })).length, 1, "that one was there before");
   assert.equal(box.shown(said({ id: "m1", text: "again" }, { id: "m2", text: "again" })).length, 0);
   assert.equal(box.entries.length, 1, "but its answer is waited for");
@@ -75,8 +75,8 @@ test("a message that the feed brought first is not shown twice, nor mistaken for
 
 test("what failed in passing is tried again under its key, what was refused waits for the writer", async () => {
   const { box, calls, states } = outbox();
-  box.add("one", 0);
-  box.add("two", 0);
+  box.add("one", emptyTranscript());
+  box.add("two", emptyTranscript());
   calls[0].reject(new ParlorError("busy", { status: 503, retryAfterMs: 10 }));
   await eventually("it waits", () => states().join() === "waiting,waiting");
   box.pump();
@@ -93,7 +93,7 @@ test("what failed in passing is tried again under its key, what was refused wait
 
 test("what a page left goes out under the same key; what is held stays", async () => {
   const first = outbox();
-  first.box.add("one", 0);
+  first.box.add("one", emptyTranscript());
   const kept = first.stored.at(-1);
   assert.equal(kept[0].state, "sending");
   const { box, calls } = outbox(kept);
@@ -102,4 +102,38 @@ test("what a page left goes out under the same key; what is held stays", async (
   assert.equal(calls.length, 0);
   box.hold(false);
   assert.deepEqual([calls.length, calls[0].entry.key], [1, kept[0].key]);
+});
+
+test("a file that was called lost and stands in the feed all the same leaves", async () => {
+  const { box, calls, states } = outbox();
+  box.add("", emptyTranscript(), { key: "k1", file: { name: "a.txt", size: 3 } });
+  calls[0].reject(new ParlorError("lost", { status: 410, type: "lost" }));
+  await eventually("it is called lost", () => states()[0] === "refused");
+  const file = { id: 1, filename: "a.txt", size: 3, mime_type: "text/plain" };
+  assert.equal(box.shown(said({ id: "m1", files: [{ ...file, size: 4 }] })).length, 1);
+  assert.deepEqual(box.shown(said({ id: "m1", files: [file] })), []);
+  assert.deepEqual(box.entries, []);
+});
+
+test("what was sent before is never taken for what is written after it", async () => {
+  const { box, calls, states } = outbox();
+  box.add("hi", emptyTranscript());
+  box.add("hi", emptyTranscript());
+  calls[0].resolve("m1");
+  await eventually("the second goes out", () => calls.length === 2);
+  const one = said({ id: "m1", text: "hi" });
+  assert.equal(box.shown(one).length, 1);
+  assert.deepEqual([box.entries[0].since, box.entries[0].after], ["m1", "1"]);
+  calls[1].resolve(null);
+  await eventually("it is sent", () => states().join() === "sent");
+  assert.equal(box.shown(one).length, 1, "its own message has not come");
+  assert.equal(box.shown(said({ id: "m1", text: "hi" }, { id: "m2", text: "hi" })).length, 0);
+});
+
+test("where it was written is known by what stood before it, however many older entries come and go", () => {
+  const all = said({ id: "m1", text: "again" }, { id: "m2", text: "other" });
+  const { box } = outbox();
+  box.add("again", all);
+  assert.equal(box.shown({ ...all, entries: all.entries.slice(1) }).length, 1, "the older one was let go");
+  assert.equal(box.shown(all).length, 1, "and is there again");
 });

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyTranscript, reduce, transcriptOf } from "../../web/client/transcript.js";
+import { isTranscript } from "../../web/client/checked.js";
+import { emptyTranscript, prepended, reduce, transcriptOf, trimmed } from "../../web/client/transcript.js";
 
 let cursors = 0;
 
@@ -170,4 +171,77 @@ test("a snapshot goes on where the feed does", () => {
   assert.deepEqual([state.cursor, state.replies[0].length], ["c9", 6]);
   state = reduce(state, chunk("r1", 6, "!"));
   assert.equal(state.replies[0].text, "Good 👋!");
+});
+
+/** A chain of frames from the conversation's beginning. */
+function chained(...frames) {
+  let prev = "0";
+  return frames.map((each) => {
+    const linked = { ...each, prev };
+    prev = each.id;
+    return linked;
+  });
+}
+
+test("a restart makes all that was read void", () => {
+  const state = reduce(folded(asked("m1"), started("r1", "m1")), { id: "0", prev: "0", type: "restart", at: "t", data: {} });
+  assert.deepEqual(state, emptyTranscript());
+});
+
+test("what was let go is put in again, page by page, in its order and once", () => {
+  const frames = chained(
+    frame("conversation.started"), asked("m1"), answered("r1", "one"), asked("m2"), frame("conversation.escalated", { assigned_agent: { name: "Mia" } }),
+    answered("r2", "two", { author: { type: "agent", name: "Mia" } }), asked("m3"), answered("r3", "three"),
+  );
+  const all = frames.reduce(reduce, emptyTranscript());
+  for (let kept = 1; kept <= all.entries.length + 1; kept++) {
+    let state = trimmed(all, kept);
+    assert.equal(state.entries.length, Math.min(kept, all.entries.length));
+    for (let turns = 0; state.begins !== "0"; turns++) {
+      assert.ok(turns < 20);
+      const at = frames.findIndex((each) => each.id === state.begins);
+      state = prepended(state, state.begins, frames.slice(Math.max(0, at - 2), at));
+    }
+    assert.deepEqual(state, all, `${kept} kept`);
+  }
+});
+
+test("a page that is not next to what is shown changes nothing; one without frames is the beginning", () => {
+  const frames = chained(asked("m1"), asked("m2"), asked("m3"));
+  const state = trimmed(frames.reduce(reduce, emptyTranscript()), 1);
+  assert.equal(prepended(state, frames[1].id, [frames[0]]), state);
+  assert.equal(prepended(state, state.begins, []).begins, "0");
+});
+
+test("a reply that was stopped is no notice beside its own message, wherever pages were cut", () => {
+  const stopped = frame("reply.stopped", { reply_id: "r1", in_reply_to: "m1" });
+  const frames = chained(asked("m1"), answered("r1", "Good", { partial: true }), stopped, asked("m2"));
+  const late = prepended({ ...emptyTranscript(), begins: "end" }, "end", frames.slice(2));
+  assert.deepEqual(notices(late), ["stopped"]);
+  const whole = prepended(late, late.begins, frames.slice(0, 2));
+  assert.deepEqual([notices(whole), texts(whole)], [[], [texts(whole)[0], "Good", texts(whole)[2]]]);
+  assert.equal(whole.begins, "0");
+});
+
+test("what a fold makes is of the form that is asked of what was stored", () => {
+  const state = folded(
+    asked("m1"), started("r1", "m1"), chunk("r1", 0, "a"), frame("typing", { author: { type: "agent" }, typing: true }),
+    frame("conversation.assigned", { agent: { name: "Mia" } }), frame("conversation.read", { reader: "agent", message_id: "m1" }),
+    answered("r0", "yes", { buttons: ["x"], attachments: [{ activity_id: 3, id: 1, filename: "a", size: 0, mime_type: "text/plain" }] }),
+    started("r9", "m1"), chunk("r9", 3, "x"),
+  );
+  for (const each of [state, trimmed(state, 1), emptyTranscript()]) assert.ok(isTranscript(JSON.parse(JSON.stringify(each))));
+});
+
+test("what is of another form is not taken for a transcript", () => {
+  const state = folded(asked("m1"), started("r1", "m1"), answered("r0", "yes", { attachments: [] }));
+  const [message] = state.entries;
+  const wrong = [
+    null, [], "text", 1, {}, { ...state, entries: "[]" }, { ...state, entries: [null] }, { ...state, entries: [{}] }, { ...state, entries: undefined },
+    { ...state, entries: [{ ...message, text: 1 }] }, { ...state, entries: [{ ...message, author: null }] }, { ...state, entries: [{ ...message, author: { type: "x" } }] },
+    { ...state, entries: [{ ...message, files: [null] }] }, { ...state, entries: [{ ...message, files: "[]" }] }, { ...state, entries: [{ ...message, kind: "x" }] },
+    { ...state, entries: [message, message] }, { ...state, cursor: { seq: 1 } }, { ...state, begins: undefined }, { ...state, replies: [{}] }, { ...state, read: null },
+    { ...state, status: "x" }, { ...state, waiting: [1] }, { ...state, typing: [null] }, { ...state, mismatches: "0" },
+  ];
+  for (const each of wrong) assert.equal(isTranscript(each), false, JSON.stringify(each));
 });

@@ -5,11 +5,14 @@
 import { Chain } from "./chain.js";
 import { follow, stored } from "./feed.js";
 import { persist } from "./retry.js";
+import { tabsOf, together } from "./together.js";
+import { prepended } from "./transcript.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./frame.js").ConversationView} ConversationView */
 /** @typedef {import("./feed.js").FollowOptions} FollowOptions */
 /** @typedef {import("./parlor-client.js").Parlor} Parlor */
+/** @typedef {import("./transcript.js").Transcript} Transcript */
 
 /** @typedef {{message_id: string, conversation_id: string, cursor: string, created_at: string}} Sent */
 
@@ -82,13 +85,34 @@ export class Conversation {
   }
 
   /**
-   * A page of the feed, from the beginning when `after` is left out.
-   * @param {{after?: string, limit?: number, signal?: AbortSignal}} [options]
+   * A page of the feed, from the beginning when `after` is left out. With `before` it is the page that
+   * ends before that frame; the `prev` of its first frame is "0" when nothing is older.
+   * @param {{after?: string, before?: string, limit?: number, signal?: AbortSignal}} [options]
    * @returns {Promise<{events: Frame[], next: string}>}
    */
   events(options = {}) {
-    const { after, limit, signal } = options;
-    return this.parlor.request("GET", `${this.path}/events` + query({ after, limit }), { signal });
+    const { after, before, limit, signal } = options;
+    return this.parlor.request("GET", `${this.path}/events` + query({ after, before, limit }), { signal });
+  }
+
+  /**
+   * The transcript with the entries before its own, some at least if there are any.
+   * @param {Transcript} transcript
+   * @param {{limit?: number, signal?: AbortSignal}} [options]
+   * @returns {Promise<(now: Transcript) => Transcript>} Puts them before what the transcript is by now.
+   */
+  async earlier(transcript, { limit, signal } = {}) {
+    let longer = transcript;
+    /** @type {[string, Frame[]][]} */
+    const pages = [];
+    while (longer.begins !== "0" && longer.entries.length === transcript.entries.length) {
+      const before = longer.begins;
+      const { events } = await persist(() => this.events({ before, limit, signal }), { retries: RETRIES, signal });
+      pages.push([before, events]);
+      longer = prepended(longer, before, events);
+      if (longer.begins === before) break;
+    }
+    return (now) => pages.reduce((state, [before, frames]) => prepended(state, before, frames), now);
   }
 
   /**
@@ -125,7 +149,9 @@ export class Conversation {
       events: (/** @type {string} */ after, /** @type {number | undefined} */ limit) => this.events({ after, limit, signal: options.signal }),
       renewed: (/** @type {any} */ refused) => parlor.renewed(refused),
     };
-    return follow(source, options);
+    const { share } = options;
+    const tabs = share === undefined || options.after === undefined ? null : tabsOf(this.parlor.tabs, `${parlor.origin}/${share}`);
+    return tabs ? together(tabs, (own) => follow(source, own), options) : follow(source, options);
   }
 }
 

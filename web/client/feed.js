@@ -6,8 +6,9 @@
  * duplicate and is dropped; anything else means that something is missing. What is missing is then
  * fetched from the stored feed, and where that does not close the hole (a reply's chunks are not
  * stored) the connection is opened again at the cursor we hold. A consumer therefore gets every
- * frame once and in order, or waits. What the server refuses for good (401 after renewing, 404)
- * ends the iteration with a ParlorError; nothing else does.
+ * frame once and in order, or waits. A cursor that the server does not know (it was restored from
+ * a backup) is answered by a `restart` frame and the feed from its start. What the server refuses
+ * for good (401 after renewing, 404) ends the iteration with a ParlorError; nothing else does.
  */
 
 import { Chain } from "./chain.js";
@@ -43,6 +44,8 @@ import { sseFrames, webSocketFrames } from "./transports.js";
  * @property {string} [after]  The cursor to go on from, "0" for the beginning; now when left out.
  * @property {AbortSignal} [signal]  Ends the iteration without an error.
  * @property {"sse" | "websocket"} [transport]
+ * @property {string} [share]  All tabs of a browser that name the same have one connection between
+ *   them, where browsers can do that and `after` is given; see together.js.
  * @property {(state: FeedState) => void} [onState]
  * @property {(gap: Gap) => void} [onGap]  Told of each hole; the frames that were missing follow.
  * @property {number} [silenceMs]     No bytes for this long means that the connection is dead.
@@ -68,6 +71,8 @@ const RETRY_MS = 1000;
 const MIN_RETRY_MS = 100;
 /** A connection that lived this long counts as a success even if nothing was said on it. */
 const STEADY_MS = 5000;
+/** The cursor before everything. */
+const START = "0";
 
 /**
  * @param {Source} source
@@ -77,7 +82,7 @@ const STEADY_MS = 5000;
 export async function* follow(source, options = {}) {
   const { signal, transport = "sse", silenceMs = SILENCE_MS, maxBackoffMs = MAX_BACKOFF_MS } = options;
   const open = transport === "websocket" ? webSocketFrames : sseFrames;
-  const chain = new Chain(options.after);
+  let chain = new Chain(options.after);
   let [connections, failures, gaps, duplicates] = [0, 0, 0, 0];
   let retryMs = RETRY_MS;
   let reason = "";
@@ -147,6 +152,12 @@ export async function* follow(source, options = {}) {
           renewed = true;
           continue;
         }
+        if (refused && refusesCursor(told) && chain.cursor !== START) {
+          chain = new Chain(START);
+          failures = 0;
+          yield { id: START, prev: START, type: "restart", at: new Date().toISOString(), data: {} };
+          continue;
+        }
         if (refused || told instanceof TypeError) throw told;
         reason = told instanceof Error ? told.message : String(told);
         if (told instanceof ParlorError) pauseMs = told.retryAfterMs;
@@ -166,6 +177,16 @@ export async function* follow(source, options = {}) {
   } finally {
     report("closed");
   }
+}
+
+/**
+ * Whether it is the place to go on from that the server will not have: it never gave it, or cannot
+ * read it.
+ * @param {ParlorError} error
+ */
+export function refusesCursor({ status, type, fields }) {
+  const named = typeof fields === "object" && fields !== null && ("after" in fields || "Last-Event-ID" in fields);
+  return status === 400 && (type === "unknown_cursor" || named);
 }
 
 /**

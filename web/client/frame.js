@@ -43,7 +43,8 @@
  */
 
 /**
- * A frame of the feed, told apart by `type`.
+ * A frame of the feed, told apart by `type`. `restart` is the client's own: the server does not know
+ * the cursor, so what was read is void and the feed begins again at its start.
  * @typedef {FrameOf<"conversation.started", ConversationData>
  *   | FrameOf<"conversation.escalated", EscalatedData>
  *   | FrameOf<"conversation.assigned", AssignedData>
@@ -61,7 +62,8 @@
  *   | FrameOf<"reply.discarded", ReplyData>
  *   | FrameOf<"reply.failed", {in_reply_to: string, reason: string}>
  *   | FrameOf<"typing", {author: Author, typing: boolean}>
- *   | FrameOf<"resume", {}>} Frame
+ *   | FrameOf<"resume", {}>
+ *   | FrameOf<"restart", {}>} Frame
  */
 
 /**

@@ -4,7 +4,8 @@
  * Each has a key from the moment it is written and goes out under that key until it is answered, so
  * a message whose answer was lost, or whose page was reloaded, is in the conversation once. One goes
  * out at a time, because their order matters. What fails in passing is tried again by itself; what
- * the server refuses waits for the writer. An entry leaves when the feed has brought its message.
+ * the server refuses waits for the writer. An entry leaves when the feed has brought its message,
+ * a file also when it was called refused: it may have arrived while its page was left.
  */
 
 import { newKey } from "./conversation.js";
@@ -22,7 +23,8 @@ import { backoff } from "./retry.js";
  * @property {"waiting" | "sending" | "sent" | "refused"} state
  * @property {string} reason
  * @property {string | null} messageId  Once it was answered, where the answer names it.
- * @property {number} known  How many entries the transcript had when it was written.
+ * @property {string | null} since  The last entry before which its message cannot stand.
+ * @property {string} after  The transcript's cursor at that moment.
  */
 
 const AGAIN_MS = 2000;
@@ -51,18 +53,23 @@ export class Outbox {
 
   /**
    * @param {string} text
-   * @param {number} known
+   * @param {Transcript} transcript  As it is now.
    * @param {{key?: string, file?: {name: string, size: number}}} [about]
    */
-  add(text, known, about = {}) {
+  add(text, transcript, about = {}) {
     const { key = newKey(), file } = about;
-    this.entries.push({ key, text, ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, known });
+    const since = transcript.entries.at(-1)?.id ?? null;
+    const place = { since, after: transcript.cursor };
+    this.entries = [...this.entries, { key, text, ...(file ? { file } : {}), state: "waiting", reason: "", messageId: null, ...place }];
     this.onChange(this.entries);
     this.pump();
   }
 
   /** @param {string} key */
   retry(key) {
+    // Others went out meanwhile; it is the last of them now.
+    const again = this.entries.filter((entry) => entry.key === key);
+    this.entries = [...this.entries.filter((entry) => entry.key !== key), ...again];
     this.change(key, { state: "waiting", reason: "" });
     this.pump();
   }
@@ -119,24 +126,37 @@ export class Outbox {
    * @returns {Unsent[]} what is still to be shown
    */
   shown(transcript) {
-    const ids = new Set(transcript.entries.map((entry) => entry.id));
-    const left = this.entries.filter((entry) => entry.messageId === null || !ids.has(entry.messageId));
-    const named = new Set(left.map((entry) => entry.messageId));
+    if (this.entries.length === 0) return this.entries;
+    const { entries } = transcript;
+    const places = new Map(entries.map((entry, at) => [entry.id, at]));
+    const named = new Set(this.entries.map((entry) => entry.messageId));
     /** @type {Set<string>} */
     const taken = new Set();
-    /** @type {Set<Unsent>} */
-    const arrived = new Set();
-    const shown = left.filter((entry) => {
-      if (entry.state === "refused" || entry.messageId !== null) return true;
-      const early = transcript.entries
-        .slice(entry.known)
-        .find((each) => isItself(each, entry) && !taken.has(each.id) && !named.has(each.id));
-      if (early) taken.add(early.id);
-      if (early && entry.state === "sent") arrived.add(entry);
-      return !early;
-    });
-    if (left.length - arrived.size < this.entries.length) {
-      this.entries = left.filter((entry) => !arrived.has(entry));
+    /** @type {Unsent[]} */
+    const left = [];
+    /** @type {Unsent[]} */
+    const shown = [];
+    // They go out in order, so none stands before one that went out before it.
+    let last = -1;
+    for (const entry of this.entries) {
+      const { messageId, state, file } = entry;
+      const first = Math.max(last, places.get(entry.since ?? "") ?? -1) + 1;
+      const isThis = (/** @type {Transcript["entries"][number]} */ each, /** @type {number} */ at) =>
+        at >= first && isItself(each, entry) && !taken.has(each.id) && !named.has(each.id);
+      const early = state !== "refused" || file ? entries.findIndex(isThis) : -1;
+      const at = messageId === null ? early : (places.get(messageId) ?? -1);
+      if (at >= 0) taken.add(entries[at].id);
+      if (at >= 0 && (messageId !== null || state === "sent" || state === "refused")) {
+        if (state !== "refused") last = Math.max(last, at);
+        continue;
+      }
+      const before = last === first - 1 ? entries[last] : undefined;
+      const kept = before ? { ...entry, since: before.id, after: before.cursor } : entry;
+      left.push(kept);
+      if (at < 0) shown.push(kept);
+    }
+    if (left.length < this.entries.length) {
+      this.entries = left;
       this.onChange(this.entries);
     }
     return shown;
@@ -161,5 +181,5 @@ export class Outbox {
 function isItself(each, entry) {
   if (each.kind !== "message" || each.author.type !== "customer") return false;
   const { file } = entry;
-  return file ? each.files?.some((one) => one.size === file.size) : each.text === entry.text;
+  return file ? each.files.some((one) => one.size === file.size) : each.text === entry.text;
 }

@@ -13,13 +13,15 @@
  */
 
 import { Conversation } from "./conversation.js";
+import { encode } from "./json.js";
 import { ParlorError } from "./parlor-error.js";
 import { within } from "./retry.js";
 
 export { Conversation, newKey } from "./conversation.js";
 export { Outbox } from "./outbox.js";
 export { ParlorError } from "./parlor-error.js";
-export { emptyTranscript, reduce, transcriptOf } from "./transcript.js";
+export { isTranscript } from "./checked.js";
+export { emptyTranscript, prepended, reduce, transcriptOf, trimmed } from "./transcript.js";
 export { WidgetClient } from "./widget-client.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -49,6 +51,7 @@ export { WidgetClient } from "./widget-client.js";
  * @property {typeof globalThis.fetch} [fetch]
  * @property {typeof globalThis.WebSocket} [WebSocket]  For runtimes that have none of their own.
  * @property {number} [timeoutMs]  How long an answer may take; 30 s when left out.
+ * @property {import("./together.js").Meeting} [tabs]  By what tabs meet; the browser's own.
  */
 
 /** @typedef {Options & Credentials} ParlorOptions */
@@ -85,6 +88,7 @@ export class Parlor {
     this.renew = renew;
     /** @type {Promise<Credentials | null> | null} */
     this.renewing = null;
+    this.tabs = options.tabs;
     this.timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     // Browsers refuse a fetch that is called as somebody's method.
     this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
@@ -188,7 +192,7 @@ export class Parlor {
     if (about.body instanceof FormData) init.body = about.body;
     else if (about.body !== undefined) {
       headers["content-type"] = "application/json";
-      init.body = JSON.stringify(about.body);
+      init.body = encode(about.body);
     }
     try {
       return await within(about.timeoutMs ?? this.timeoutMs, this.fetch(new URL(path, this.origin), init));

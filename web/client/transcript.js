@@ -18,6 +18,7 @@ import { begun, grown, points } from "./reply.js";
  * @typedef {object} Message
  * @property {"message"} kind
  * @property {string} id
+ * @property {string} cursor  Where it stands; of one that came with a view, a place after it.
  * @property {Author} author
  * @property {string} text
  * @property {string | null} language
@@ -33,6 +34,8 @@ import { begun, grown, points } from "./reply.js";
  * @typedef {object} Notice
  * @property {"notice"} kind
  * @property {string} id
+ * @property {string} cursor  Where it stands.
+ * @property {string | null} of  The reply that was stopped.
  * @property {"escalated" | "assigned" | "resolved" | "reopened" | "stopped" | "failed"} what
  * @property {string | null} agent
  * @property {string} at
@@ -41,6 +44,7 @@ import { begun, grown, points } from "./reply.js";
 /**
  * @typedef {object} Transcript
  * @property {string} cursor    The place after the last frame that was folded in.
+ * @property {string} begins    What is older is in the feed before this frame; "0" when nothing is.
  * @property {"bot" | "escalated" | "assigned" | "resolved" | "deleted"} status
  * @property {string | null} agent  Who took over, as far as known.
  * @property {(Message | Notice)[]} entries  Oldest first.
@@ -58,6 +62,7 @@ import { begun, grown, points } from "./reply.js";
 export function emptyTranscript() {
   return {
     cursor: "0",
+    begins: "0",
     status: "bot",
     agent: null,
     entries: [],
@@ -79,10 +84,42 @@ export function transcriptOf(view) {
   return {
     ...emptyTranscript(),
     cursor: view.cursor,
+    begins: view.cursor,
     status: view.status,
-    entries: view.messages.map(message),
+    entries: view.messages.map((data) => message(data, view.cursor)),
     replies: reply ? [{ ...begun(reply.reply_id, reply.in_reply_to), text: reply.text, length: points(reply.text) }] : [],
   };
+}
+
+/**
+ * The transcript with its last `kept` entries; `begins` says where the others are.
+ * @param {Transcript} state
+ * @param {number} kept
+ * @returns {Transcript}
+ */
+export function trimmed(state, kept) {
+  if (state.entries.length <= kept) return state;
+  const entries = state.entries.slice(-kept);
+  return { ...state, entries, begins: entries[0].cursor };
+}
+
+/**
+ * The transcript with older entries before its own: those of a page of the feed that ends before
+ * `before`. A transcript that no longer begins there stays as it is.
+ * @param {Transcript} state
+ * @param {string} before
+ * @param {Frame[]} frames
+ * @returns {Transcript}
+ */
+export function prepended(state, before, frames) {
+  if (state.begins !== before) return state;
+  const known = new Set(state.entries.map((entry) => entry.id));
+  const older = frames.reduce(reduce, emptyTranscript()).entries.filter((entry) => !known.has(entry.id));
+  const ids = new Set(older.map((entry) => entry.id));
+  // A reply that was stopped is its message where that is shown, and a notice where it is not.
+  const own = state.entries.filter((entry) => entry.kind !== "notice" || entry.of === null || !ids.has(entry.of));
+  const isAll = frames.length === 0 || frames[0].prev === "0";
+  return { ...state, entries: [...older, ...own], begins: isAll ? "0" : frames[0].id };
 }
 
 /**
@@ -105,12 +142,12 @@ function change(state, frame) {
   switch (type) {
     case "message.inbound":
       return {
-        entries: added(state.entries, message(data)),
+        entries: added(state.entries, message(data, frame.id)),
         typing: without(state.typing, "customer"),
         waiting: isWithBot(state) ? [...state.waiting, data.message_id] : state.waiting,
       };
     case "message.outbound":
-      return outbound(state, data);
+      return outbound(state, data, frame.id);
     case "reply.started":
       return {
         replies: [...state.replies.filter(not(data.reply_id)), begun(data.reply_id, data.in_reply_to, data.author)],
@@ -130,7 +167,7 @@ function change(state, frame) {
       const replies = state.replies.filter(not(data.reply_id));
       const stopped = answered(state, data.in_reply_to);
       const shown = state.entries.some((entry) => entry.id === data.reply_id);
-      if (!shown) return { replies, ...stopped, ...noted(state, frame, "stopped") };
+      if (!shown) return { replies, ...stopped, ...noted(state, frame, "stopped", { of: data.reply_id }) };
       const entries = state.entries.map((entry) =>
         entry.id === data.reply_id && entry.kind === "message" ? { ...entry, partial: true } : entry,
       );
@@ -146,11 +183,11 @@ function change(state, frame) {
       };
     case "conversation.escalated": {
       const agent = data.assigned_agent?.name ?? null;
-      return { status: "escalated", agent, replies: [], waiting: [], ...noted(state, frame, "escalated", agent) };
+      return { status: "escalated", agent, replies: [], waiting: [], ...noted(state, frame, "escalated", { agent }) };
     }
     case "conversation.assigned": {
       const agent = data.agent.name;
-      return { status: "assigned", agent, replies: [], waiting: [], ...noted(state, frame, "assigned", agent) };
+      return { status: "assigned", agent, replies: [], waiting: [], ...noted(state, frame, "assigned", { agent }) };
     }
     case "conversation.resolved":
       return { status: "resolved", agent: null, typing: [], ...noted(state, frame, "resolved") };
@@ -164,6 +201,8 @@ function change(state, frame) {
     }
     case "conversation.deleted":
       return { status: "deleted", typing: [], replies: [], waiting: [] };
+    case "restart":
+      return emptyTranscript();
     case "conversation.started":
     case "conversation.updated":
     case "resume":
@@ -193,10 +232,11 @@ function unknown(_frame) {
 /**
  * @param {Transcript} state
  * @param {MessageData} data
+ * @param {string} cursor
  * @returns {Partial<Transcript>}
  */
-function outbound(state, data) {
-  const entry = message(data);
+function outbound(state, data, cursor) {
+  const entry = message(data, cursor);
   const reply = state.replies.find((reply) => reply.id === entry.id);
   const agrees = !reply || reply.text === entry.text || (reply.length === 0 && !reply.broken);
   return {
@@ -225,12 +265,14 @@ function chunk(state, data) {
 
 /**
  * @param {MessageData} data
+ * @param {string} cursor
  * @returns {Message}
  */
-function message(data) {
+function message(data, cursor) {
   return {
     kind: "message",
     id: data.message_id,
+    cursor,
     author: data.author,
     text: data.text,
     language: data.language ?? null,
@@ -246,11 +288,12 @@ function message(data) {
  * @param {Transcript} state
  * @param {Frame} frame
  * @param {Notice["what"]} what
- * @param {string | null} [agent]
+ * @param {{agent?: string | null, of?: string}} [about]
  * @returns {{entries: Transcript["entries"]}}
  */
-function noted(state, frame, what, agent = null) {
-  return { entries: added(state.entries, { kind: "notice", id: frame.id, what, agent, at: frame.at }) };
+function noted(state, frame, what, { agent = null, of = undefined } = {}) {
+  const { id, at } = frame;
+  return { entries: added(state.entries, { kind: "notice", id, cursor: id, of: of ?? null, what, agent, at }) };
 }
 
 /**

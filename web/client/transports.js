@@ -9,6 +9,7 @@
  */
 
 import { isFrame } from "./frame.js";
+import { encode } from "./json.js";
 import { ParlorError } from "./parlor-error.js";
 import { SseParser } from "./sse-parser.js";
 
@@ -121,7 +122,7 @@ export async function* webSocketFrames(link) {
   };
   socket.onopen = () => {
     const { conversationId: conversation_id, cursor: after } = link;
-    socket.send(JSON.stringify({ type: "subscribe", conversation_id, after, ref: "feed" }));
+    socket.send(encode({ type: "subscribe", conversation_id, after, ref: "feed" }));
   };
   socket.onclose = () => {
     if (subscribed) end();

@@ -3,8 +3,11 @@
  * own way. Each goes under the key that it was written with, so an attempt may be made twice.
  */
 
+import { refusesCursor } from "../client/feed.js";
 import { ParlorError } from "../client/parlor-error.js";
+import { pause } from "../client/retry.js";
 
+/** @typedef {import("../client/parlor-client.js").Conversation} Conversation */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./session.js").Session} Session */
 
@@ -17,6 +20,7 @@ export async function deliver(session, entry) {
   const options = { idempotencyKey: entry.key, retries: 0 };
   if (entry.file) {
     const file = session.files.get(entry.key);
+    if (!file && (await hasArrived(session, entry))) return null;
     if (!file) throw new ParlorError("lost", { status: 410, type: "lost" });
     await session.client.upload(session.visitor.token, file, options);
     session.files.delete(entry.key);
@@ -31,6 +35,45 @@ export async function deliver(session, entry) {
   }
   const sent = await session.conversation?.send(entry.text, options);
   return sent?.message_id ?? null;
+}
+
+/** How often, and how long apart, the feed is looked at for a file that was under way. */
+const LOOKS = 3;
+const APART_MS = 1000;
+
+/**
+ * Whether a file that was under way when its page was left is in the conversation. The server may
+ * still be at it, so one look is not enough to call it lost.
+ * @param {Session} session
+ * @param {Unsent} entry
+ */
+async function hasArrived(session, entry) {
+  const { conversation } = session;
+  if (!conversation) return false;
+  for (let look = 1; ; look++) {
+    if (await stands(conversation, entry)) return true;
+    if (look === LOOKS) return false;
+    await pause(APART_MS);
+  }
+}
+
+/**
+ * Whether a message of this entry's file stands in the conversation after the entry was written.
+ * @param {Conversation} conversation
+ * @param {Unsent} entry
+ */
+async function stands(conversation, { after, file }) {
+  for (const from of [after, "0"]) {
+    try {
+      for await (const frame of conversation.catchUp({ after: from })) {
+        if (frame.type === "message.inbound" && frame.data.attachments?.some((one) => one.size === file?.size)) return true;
+      }
+      return false;
+    } catch (error) {
+      if (!(error instanceof ParlorError && refusesCursor(error))) throw error;
+    }
+  }
+  return false;
 }
 
 /**

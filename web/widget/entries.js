@@ -9,6 +9,7 @@
 
 import { Days } from "../days.js";
 import { element } from "../element.js";
+import { setNotes, setText } from "../keyed.js";
 import { grow, said, saying } from "../said.js";
 import { filled } from "./words.js";
 
@@ -24,6 +25,7 @@ import { filled } from "./words.js";
 /**
  * @typedef {object} Picture
  * @property {Transcript} transcript
+ * @property {import("../earlier.js").Reader["earlier"]} earlier
  * @property {Unsent[]} unsent
  * @property {boolean} offline
  * @property {boolean} gone  An earlier conversation has ended.
@@ -34,7 +36,7 @@ export class Entries {
    * @param {Words} words
    * @param {string} language
    * @param {Files} files
-   * @param {{onRetry: (key: string) => void, onDiscard: (key: string) => void}} actions
+   * @param {{onEarlier: () => void, onRetry: (key: string) => void, onDiscard: (key: string) => void}} actions
    */
   constructor(words, language, files, actions) {
     this.words = words;
@@ -48,10 +50,11 @@ export class Entries {
    * @param {Picture} picture
    * @returns {Item[]}
    */
-  items({ transcript, unsent, offline, gone }) {
+  items({ transcript, earlier, unsent, offline, gone }) {
     const { words } = this;
     /** @type {Item[]} */
     const items = [];
+    if (transcript.begins !== "0") items.push(this.earlier(earlier));
     if (gone) items.push({ key: "gone", print: "", make: () => event("gone", [words.gone]) });
     const { entries, read } = transcript;
     const seen = entries.findIndex((entry) => entry.id === read.agent);
@@ -74,7 +77,8 @@ export class Entries {
       const first = speakerOf(entry.author) !== speaker;
       speaker = speakerOf(entry.author);
       const notes = [...(entry.partial ? [words.cutShort] : []), ...(at === lastMine && seen >= at ? [words.seen] : [])];
-      items.push({ key: `message:${entry.id}`, print: JSON.stringify([first, notes]), make: () => this.message(entry, first, notes) });
+      const grow = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".meta"), notes);
+      items.push({ key: `message:${entry.id}`, print: String(first), make: () => this.message(entry, first), grow });
     });
     for (const reply of transcript.replies) {
       const first = speakerOf(reply.author) !== speaker;
@@ -100,17 +104,28 @@ export class Entries {
   }
 
   /**
-   * @param {Message} entry
-   * @param {boolean} first  Of this speaker's in a row.
-   * @param {string[]} notes
+   * @param {Picture["earlier"]} state
+   * @returns {Item}
    * @private
    */
-  message(entry, first, notes) {
+  earlier(state) {
+    const { earlier, loadingEarlier, noEarlier } = this.words;
+    const words = { idle: earlier, loading: loadingEarlier, failed: noEarlier }[state];
+    const make = () => element("li", "event event--earlier", button(words, () => this.actions.onEarlier()));
+    return { key: "earlier", print: "", make, grow: (item) => setText(item.querySelector("button"), words) };
+  }
+
+  /**
+   * @param {Message} entry
+   * @param {boolean} first  Of this speaker's in a row.
+   * @private
+   */
+  message(entry, first) {
     const at = new Date(entry.at);
     const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : this.clock.format(at));
     time.dateTime = entry.at;
     const { words } = this;
-    const meta = element("p", "meta", time, ...notes.map((note) => element("span", "", note)));
+    const meta = element("p", "meta", time);
     // A file that came without words has its name for a text.
     const named = entry.files?.some((file) => file.filename === entry.text);
     const text = entry.text && !named ? [said("text", entry, words)] : [];

@@ -1,17 +1,15 @@
 /**
  * What stands in a shop's page until somebody opens the widget: a button, and nothing behind it yet.
  *
- * Most visitors never open it, so this is all that they load, with the colours and the account's
- * configuration. The panel comes when the button is pressed; it is on its way when the pointer or
+ * Most visitors never open it, so this is all that they load, in four requests: this file is not
+ * divided further. The panel comes when the button is pressed; it is on its way when the pointer or
  * the keyboard comes near. Who has a conversation gets the whole widget at once: there may be an
  * answer to count.
- *
- * The element hangs at the document's root and not in its body: a page may move, transform or
- * replace its body.
  */
 
-import { accent, coloursOf } from "./colours.js";
+import { only, settle, vacate } from "./place.js";
 
+/** @typedef {import("./main.js").Api} Api */
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
 
@@ -29,9 +27,11 @@ export const LABELS = {
 /** What the panel is made of besides a language's words: asked for all at once, not one after another. */
 export const MODULES = `
   main alerts composer delivery dropping entries field files icons options panel presence session store style viewport words
-  ../days ../element ../keyed ../links ../markdown ../offers ../said ../typing ../vendor/marked ../vendor/remend
-  ../client/chain ../client/conversation ../client/feed ../client/outbox ../client/parlor-client ../client/parlor-error
-  ../client/reply ../client/retry ../client/sse-parser ../client/transcript ../client/transports ../client/widget-client
+  ../days ../earlier ../element ../keyed ../links ../markdown ../offers ../said ../scroll ../shelf ../typing
+  ../vendor/marked ../vendor/remend
+  ../client/chain ../client/checked ../client/conversation ../client/feed ../client/frame ../client/json ../client/outbox
+  ../client/parlor-client ../client/parlor-error ../client/reply ../client/retry ../client/sse-parser ../client/together
+  ../client/transcript ../client/transports ../client/widget-client
 `.trim().split(/\s+/);
 
 export const GROUND = { light: "#ffffff", dark: "#1a1d23" };
@@ -165,43 +165,43 @@ export function drawing(path, name) {
 }
 
 /**
- * Puts the button into the page, or the whole widget where somebody has used it before.
+ * Puts the button into the page, or the whole widget where somebody has used it before. What is there
+ * already stays.
  * @param {HTMLScriptElement} script  Its tag.
  */
 export async function launch(script) {
   const options = optionsOf(script);
   const { siteKey, origin = location.origin } = options;
   if (!siteKey) throw new TypeError("The chat widget needs data-site-key.");
-  if (document.querySelector("parlor-widget")) return;
   if (options.open || isInUse(siteKey)) {
     const { mount } = await import("./main.js");
-    await mount(options);
-    return;
+    return mount(options);
   }
-  const config = await configOf(origin, siteKey);
-  if (!config || document.querySelector("parlor-widget")) return;
-  new Launcher(options, config);
+  return only(async () => {
+    const config = await configOf(origin, siteKey);
+    return config && new Launcher(options, config).api;
+  });
 }
 
 class Launcher {
   /**
    * @param {Options} options
-   * @param {WidgetConfig} config
+   * @param {Known} known
    */
-  constructor(options, config) {
+  constructor(options, { look, config }) {
     this.options = options;
     this.config = config;
-    /** @type {Promise<import("./main.js").Api | null> | null} */
+    /** @type {Promise<Api | null> | null} */
     this.coming = null;
+    this.life = new AbortController();
+    const language = languageOf(options);
     this.button = document.createElement("button");
     this.button.type = "button";
     this.button.className = "launcher";
-    const language = languageOf(options);
     this.button.setAttribute("aria-label", LABELS[/** @type {keyof typeof LABELS} */ (language)]);
     this.button.setAttribute("aria-haspopup", "dialog");
     this.button.setAttribute("aria-expanded", "false");
     this.button.append(drawing(BUBBLE, "chat"));
-    this.button.onclick = () => this.widget((widget) => widget.open());
     for (const near of ["pointerenter", "focus"]) this.button.addEventListener(near, () => this.fetch(language), { once: true });
     const root = document.createElement("div");
     root.className = "root";
@@ -209,18 +209,27 @@ class Launcher {
     dress(root, options);
     this.host = document.createElement("parlor-widget");
     const shadow = this.host.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [sheetOf(CSS), coloursSheet(config.look)];
+    shadow.adoptedStyleSheets = [sheetOf(CSS), coloursSheet(look)];
     shadow.append(root);
-    document.documentElement.append(this.host);
-    const api = {
-      open: () => this.widget((widget) => widget.open()),
-      close: () => this.coming && this.widget((widget) => widget.close()),
-      toggle: () => this.widget((widget) => widget.toggle()),
-      identify: (/** @type {import("./main.js").Identity} */ who) => this.widget((widget) => widget.identify(who)),
-      remove: () => (this.coming ? this.widget((widget) => widget.remove()) : this.host.remove()),
+    /** What the page can do with the widget: it comes when it is needed. @type {Api} */
+    this.api = {
+      open: () => void this.widget((widget) => widget.open()),
+      close: () => void (this.coming && this.widget((widget) => widget.close())),
+      toggle: () => void this.widget((widget) => widget.toggle()),
+      identify: (who) => this.widget((widget) => widget.identify(who)),
+      remove: () => void (this.coming ? this.widget((widget) => widget.remove()) : this.leave()),
     };
-    Object.assign(window, { ParlorWidget: api });
+    this.button.onclick = this.api.open;
+    settle(this.host, () => this.leave(), this.life.signal);
+    Object.assign(window, { ParlorWidget: this.api });
     dispatchEvent(new CustomEvent("parlor-widget:ready", { detail: {} }));
+  }
+
+  /** @private */
+  leave() {
+    this.life.abort();
+    this.host.remove();
+    vacate();
   }
 
   /**
@@ -240,13 +249,12 @@ class Launcher {
 
   /**
    * Puts the whole widget in the button's place, once, and does this with it.
-   * @param {(widget: import("./main.js").Api) => void | Promise<void>} run
+   * @param {(widget: Api) => void | Promise<void>} run
    * @private
    */
   async widget(run) {
-    const { options, config, host } = this;
     this.button.setAttribute("aria-busy", "true");
-    this.coming ??= import("./main.js").then(({ mount }) => mount(options, { config, host }));
+    this.coming ??= this.whole();
     try {
       const widget = await this.coming;
       if (widget) await run(widget);
@@ -256,6 +264,14 @@ class Launcher {
       console.error("The chat widget could not be opened.", error);
     }
     this.button.removeAttribute("aria-busy");
+  }
+
+  /** @private */
+  async whole() {
+    const { options, config, host } = this;
+    const { mount } = await import("./main.js");
+    this.life.abort();
+    return mount(options, { config, host });
   }
 }
 
@@ -268,6 +284,8 @@ function isInUse(siteKey) {
   return keep(() => kept(sessionStorage, "open") === true || kept(localStorage, "visitor")?.started === true) ?? false;
 }
 
+/** What is known of the account; its configuration where it is fresh. @typedef {{look?: WidgetConfig["look"], config?: WidgetConfig}} Known */
+
 /** How long the account's configuration is waited for. */
 const PATIENCE_MS = 10_000;
 
@@ -277,7 +295,7 @@ const PATIENCE_MS = 10_000;
  * of our own would cost another request, to ask whether it may be sent.
  * @param {string} origin
  * @param {string} siteKey
- * @returns {Promise<WidgetConfig | null>}
+ * @returns {Promise<Known | null>}
  */
 async function configOf(origin, siteKey) {
   const kept = `parlor.widget.${siteKey}.config`;
@@ -290,12 +308,12 @@ async function configOf(origin, siteKey) {
     }
     if (response.ok) {
       keep(() => localStorage.setItem(kept, JSON.stringify(config)));
-      return config;
+      return { look: config.look, config };
     }
   } catch {
-    // Not there now: the last visit's will do.
+    // Not there now: the last visit's colours will do.
   }
-  return keep(() => JSON.parse(localStorage.getItem(kept) ?? "null")) ?? { greeting: "" };
+  return { look: keep(() => JSON.parse(localStorage.getItem(kept) ?? "null").look) ?? {} };
 }
 
 /**
@@ -310,4 +328,66 @@ function keep(run) {
   } catch {
     return null;
   }
+}
+
+/*
+ * The shop's colours, kept legible: text on the brand's colour has a contrast of at least 4.5, and
+ * what is drawn in it on the panel's ground at least 3, or a neutral colour takes its place
+ * (WCAG 2.2, 1.4.3 and 1.4.11).
+ */
+
+/** @typedef {{brand: string, onBrand: string}} Colours */
+
+const BRAND = "#2f5fde";
+const BLACK = "#000000";
+const WHITE = "#ffffff";
+
+/**
+ * @param {{color?: string, text_color?: string}} [look]
+ * @returns {Colours}
+ */
+export function coloursOf(look = {}) {
+  const brand = rgb(look.color) ? String(look.color) : BRAND;
+  const wanted = look.text_color ?? WHITE;
+  if (rgb(wanted) && contrast(brand, wanted) >= 4.5) return { brand, onBrand: wanted };
+  return { brand, onBrand: contrast(brand, WHITE) >= contrast(brand, BLACK) ? WHITE : BLACK };
+}
+
+/**
+ * The brand's colour where it can be seen on this ground, else the other.
+ * @param {string} brand
+ * @param {string} ground
+ * @param {string} other
+ */
+export function accent(brand, ground, other) {
+  return contrast(brand, ground) >= 3 ? brand : other;
+}
+
+/**
+ * @param {string} one
+ * @param {string} other
+ */
+export function contrast(one, other) {
+  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+/** @param {string} colour */
+function luminance(colour) {
+  const [red, green, blue] = (rgb(colour) ?? [0, 0, 0]).map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/**
+ * `#rgb` or `#rrggbb`; null for anything else, which is not put into a style.
+ * @param {string | undefined} colour
+ */
+function rgb(colour) {
+  const digits = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(colour ?? "")?.[1];
+  if (!digits) return null;
+  const whole = digits.length === 3 ? Array.from(digits, (each) => each + each).join("") : digits;
+  return [0, 2, 4].map((at) => parseInt(whole.slice(at, at + 2), 16));
 }

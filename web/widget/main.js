@@ -11,6 +11,7 @@ import { ParlorError } from "../client/parlor-error.js";
 import { coloursSheet, dress, languageOf } from "./launcher.js";
 import { optionsOf } from "./options.js";
 import { Panel } from "./panel.js";
+import { only, settle, vacate } from "./place.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { sheet } from "./style.js";
@@ -34,15 +35,24 @@ export { optionsOf };
  */
 
 /**
- * Puts the widget into the page. Null where the server does not want it there.
+ * Puts the widget into the page, and answers the one that is there already. Null where the server
+ * does not want it there.
  * @param {Options} options
  * @param {{config?: WidgetConfig, host?: HTMLElement}} [launched]  By the launcher, whose place it takes.
  * @returns {Promise<Api | null>}
  */
 export async function mount(options, launched = {}) {
+  if (!options.siteKey) throw new TypeError("The chat widget needs data-site-key.");
+  return launched.host ? made(options, launched) : only(() => made(options, launched));
+}
+
+/**
+ * @param {Options} options
+ * @param {{config?: WidgetConfig, host?: HTMLElement}} launched
+ * @returns {Promise<Api | null>}
+ */
+async function made(options, launched) {
   const { siteKey, origin = location.origin } = options;
-  if (!siteKey) throw new TypeError("The chat widget needs data-site-key.");
-  if (!launched.host && document.querySelector("parlor-widget")) throw new TypeError("There is a chat widget on this page already.");
   const store = new Store(siteKey);
   const client = new WidgetClient({ origin, siteKey });
   const language = languageOf(options);
@@ -63,8 +73,8 @@ export async function mount(options, launched = {}) {
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   shadow.adoptedStyleSheets = [sheet(), coloursSheet(config.look)];
   shadow.replaceChildren(root);
-  // Not in the body, which a page may move, transform or replace.
-  if (!host.isConnected) document.documentElement.append(host);
+  const life = new AbortController();
+  settle(host, () => api.remove(), life.signal);
   panel.greet(config, options.lang ?? navigator.language);
   const session = new Session(client, store, () => panel.draw());
   session.requires = config.require_details ?? "before";
@@ -79,9 +89,11 @@ export async function mount(options, launched = {}) {
     toggle: () => panel.show(!panel.opened),
     identify: (who) => session.identify(who),
     remove: () => {
+      life.abort();
       session.close();
       panel.alerts.close();
       host.remove();
+      vacate();
     },
   };
   Object.assign(window, { ParlorWidget: api });

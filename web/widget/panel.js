@@ -6,8 +6,10 @@
  */
 
 import { element } from "../element.js";
+import { showEarlier } from "../earlier.js";
 import { KeyedList } from "../keyed.js";
 import { Offers } from "../offers.js";
+import { held } from "../scroll.js";
 import { Alerts } from "./alerts.js";
 import { Composer } from "./composer.js";
 import { acceptDrops } from "./dropping.js";
@@ -25,6 +27,8 @@ import { fill } from "./words.js";
 const NEAR = 48;
 /** A line that is back sooner was never gone, for the visitor. */
 const PATIENCE_MS = 1500;
+/** So long after older entries were put in, what is added is news again. */
+const QUIET_MS = 500;
 
 export class Panel {
   /**
@@ -45,11 +49,14 @@ export class Panel {
     this.sticking = true;
     this.drawing = false;
     this.troubledAt = 0;
+    /** Where the list began when it was last shown. */
+    this.begins = "0";
     /** @type {Element | null} */
     this.before = null;
 
     this.files = new Files(client, () => this.session?.visitor.token ?? "", words, language);
     this.entries = new Entries(words, language, this.files, {
+      onEarlier: () => this.session && showEarlier(this.session),
       onRetry: (key) => {
         const who = this.composer.who();
         if (this.session && who?.name && who.email) this.session.visitor = { ...this.session.visitor, ...who };
@@ -229,11 +236,18 @@ export class Panel {
   drawNow() {
     const { session, words } = this;
     if (!session) return;
-    const { transcript, outbox } = session;
+    const shorter = (!this.opened || this.sticking) && session.trim();
+    const { transcript, outbox, earlier, gone } = session;
+    const above = this.opened && transcript.begins !== this.begins && !shorter;
     const offline = navigator.onLine === false;
     const unsent = outbox.shown(transcript);
     if (this.opened) {
-      this.list.show(this.entries.items({ transcript, unsent, offline, gone: session.gone }));
+      // What is put in at the beginning is no news, and moves nobody.
+      if (above) this.log.setAttribute("aria-live", "off");
+      this.begins = transcript.begins;
+      const show = () => this.list.show(this.entries.items({ transcript, earlier, unsent, offline, gone }));
+      if (above && !this.sticking) held(this.scroll, show);
+      else show();
       const fresh = transcript.entries.length === 0;
       this.quick.group.setAttribute("aria-label", fresh ? words.starters : words.suggestions);
       this.quick.show(transcript, { free: unsent.length === 0, starters: session.visitor.started ? [] : this.starters });
@@ -245,7 +259,8 @@ export class Panel {
       session.sayRead();
     }
     this.state(session, offline);
-    if (session.line === "connected" || !session.visitor.started) this.log.setAttribute("aria-live", "polite");
+    if (above) setTimeout(() => this.draw(), QUIET_MS);
+    else if (session.line === "connected" || !session.visitor.started) this.log.setAttribute("aria-live", "polite");
     this.count(this.opened && !document.hidden ? 0 : session.unread);
   }
 

@@ -5,16 +5,21 @@
 /** A tab that nobody looks at gives its connection back after this long; browsers have few. */
 const LONG_MS = 60_000;
 
-/** @param {{onLeft: () => void, onLongGone: () => void, onBack: () => void, onOnline: () => void}} tell */
-export function watchPresence({ onLeft, onLongGone, onBack, onOnline }) {
+/**
+ * @param {{onLeft: () => void, onLongGone: () => void, onBack: () => void, onOnline: () => void}} tell
+ * @param {AbortSignal} signal
+ */
+export function watchPresence({ onLeft, onLongGone, onBack, onOnline }, signal) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let leaving;
-  document.addEventListener("visibilitychange", () => {
+  const turned = () => {
     clearTimeout(leaving);
     if (!document.hidden) return onBack();
     onLeft();
     leaving = setTimeout(onLongGone, LONG_MS);
-  });
-  addEventListener("pagehide", onLeft);
-  addEventListener("online", onOnline);
+  };
+  document.addEventListener("visibilitychange", turned, { signal });
+  addEventListener("pagehide", onLeft, { signal });
+  addEventListener("online", onOnline, { signal });
+  signal.addEventListener("abort", () => clearTimeout(leaving), { once: true });
 }

@@ -6,10 +6,10 @@
  * a second tab are therefore all the same case: go on from the cursor.
  */
 
-import { emptyTranscript, newKey, Outbox, ParlorError, reduce } from "../client/parlor-client.js";
+import { emptyTranscript, newKey, Outbox, ParlorError, reduce, trimmed } from "../client/parlor-client.js";
 import { deliver } from "./delivery.js";
 import { watchPresence } from "./presence.js";
-import { someone } from "./store.js";
+import { someone, STORED_ENTRIES } from "./store.js";
 
 /** @typedef {import("../client/parlor-client.js").WidgetClient} WidgetClient */
 /** @typedef {import("../client/parlor-client.js").Conversation} Conversation */
@@ -19,6 +19,8 @@ import { someone } from "./store.js";
 
 /** The most that a crash of the browser can make us read again. */
 const SAVE_EVERY_MS = 250;
+/** Entries beyond those that are stored, before the oldest are let go. */
+const SLACK = 50;
 
 export class Session {
   /**
@@ -36,6 +38,10 @@ export class Session {
     this.gone = false;
     /** When the account wants to know who writes. @type {"before" | "after_first_answer" | "never"} */
     this.requires = "before";
+    /** What becomes of older entries that the visitor asked for. @type {"idle" | "loading" | "failed"} */
+    this.earlier = "idle";
+    /** Ends with the widget. */
+    this.life = new AbortController();
     /** The files of unsent entries, which no storage keeps. @type {Map<string, File>} */
     this.files = new Map();
     /** @type {Conversation | null} */
@@ -49,8 +55,9 @@ export class Session {
     this.transcript = store.transcript(this.visitor.token) ?? emptyTranscript();
     this.outbox = this.emptied();
 
-    store.onVisitor(() => this.settle());
-    watchPresence({
+    const { signal } = this.life;
+    store.onVisitor(() => this.settle(), signal);
+    const presence = {
       onLeft: () => this.save(),
       onLongGone: () => this.rest(),
       onBack: () => {
@@ -58,7 +65,8 @@ export class Session {
         onChange();
       },
       onOnline: () => this.refresh(),
-    });
+    };
+    watchPresence(presence, signal);
     this.open(this.visitor);
   }
 
@@ -85,6 +93,7 @@ export class Session {
    */
   open(visitor) {
     this.connection.abort();
+    if (this.life.signal.aborted) return;
     if (visitor.token !== this.visitor.token) {
       this.outbox.close();
       this.visitor = visitor;
@@ -136,12 +145,11 @@ export class Session {
   say(text, files, who) {
     this.gone = false;
     if (who) this.visitor = { ...this.visitor, ...who };
-    const known = this.transcript.entries.length;
-    if (text) this.outbox.add(text, known);
+    if (text) this.outbox.add(text, this.transcript);
     for (const file of files) {
       const key = newKey();
       this.files.set(key, file);
-      this.outbox.add("", known, { key, file: { name: file.name, size: file.size } });
+      this.outbox.add("", this.transcript, { key, file: { name: file.name, size: file.size } });
     }
   }
 
@@ -174,6 +182,7 @@ export class Session {
       const frames = conversation.follow({
         after,
         signal,
+        share: `widget/${this.client.siteKey}/${this.visitor.token}`,
         onState: ({ state }) => {
           if (signal.aborted || state === "closed") return;
           this.line = state;
@@ -247,14 +256,28 @@ export class Session {
     this.open(visitor);
   }
 
+  /** For good, whatever happens to the visitor in other tabs. */
   close() {
+    this.save();
+    this.life.abort();
     this.connection.abort();
     this.outbox.close();
-    this.save();
     this.conversation = null;
   }
 
+  /**
+   * Lets go of the oldest entries, for whoever is at the newest: what a frame costs stays the same.
+   * Answers whether there were too many.
+   */
+  trim() {
+    if (this.transcript.entries.length <= STORED_ENTRIES + SLACK) return false;
+    this.transcript = trimmed(this.transcript, STORED_ENTRIES);
+    return true;
+  }
+
   save() {
+    if (this.life.signal.aborted) return;
+    this.store.restore();
     if (!this.unsaved) return;
     this.unsaved = false;
     this.savedAt = Date.now();

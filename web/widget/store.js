@@ -3,10 +3,13 @@
  *
  * The visitor and the transcript are in localStorage: every tab shows the same conversation, and a
  * new visit finds it. Unsent messages, the draft and whether the panel is open belong to a tab. Where
- * storage is refused or full, the same is kept in memory for as long as the page lives.
+ * storage is refused or full, the same is kept in memory for as long as the page lives; see shelf.js.
  */
 
+import { isFlag, isText, isTranscript, isUnsent, listOf, mapOf, orNone, shaped } from "../client/checked.js";
 import { newKey } from "../client/conversation.js";
+import { trimmed } from "../client/transcript.js";
+import { Shelf } from "../shelf.js";
 
 /** @typedef {import("../client/transcript.js").Transcript} Transcript */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
@@ -27,34 +30,54 @@ export function someone() {
   return { token: newKey() + newKey(), conversationToken: null, started: false, name: "", email: "" };
 }
 
-/** Entries that are stored; the page shows all that it has seen. */
-const STORED_ENTRIES = 200;
+/** Entries that are stored; older ones are fetched when they are asked for. */
+export const STORED_ENTRIES = 200;
+
+const isWelcome = shaped({ greeting: orNone(isText), starters: orNone(listOf(isText)) });
+const isConfig = shaped({
+  greeting: isText,
+  brand: orNone(isText),
+  require_details: orNone(isText),
+  starters: orNone(listOf(isText)),
+  translations: orNone(mapOf(isWelcome)),
+  reply_time: orNone(isText),
+});
 
 export class Store {
   /** @param {string} siteKey */
   constructor(siteKey) {
-    this.prefix = `parlor.widget.${siteKey}.`;
-    /** @type {Map<string, string>} */
-    this.memory = new Map();
+    this.shelf = new Shelf(`parlor.widget.${siteKey}.`);
   }
 
-  /** @returns {Visitor | null} */
+  /**
+   * The token is what opens the conversation: it is kept even where all else is wrong.
+   * @returns {Visitor | null}
+   */
   get visitor() {
-    const kept = this.read("localStorage", "visitor");
-    return typeof kept?.token === "string" ? kept : null;
+    const kept = this.shelf.read("localStorage", "visitor", shaped({ token: (token) => isText(token) && token !== "" }));
+    if (!kept) return null;
+    const textOf = (/** @type {unknown} */ value) => (isText(value) ? /** @type {string} */ (value) : "");
+    return {
+      token: kept.token,
+      conversationToken: textOf(kept.conversationToken) || null,
+      started: kept.started !== false,
+      anonymous: kept.anonymous === true,
+      name: textOf(kept.name),
+      email: textOf(kept.email),
+    };
   }
 
   set visitor(visitor) {
-    this.write("localStorage", "visitor", visitor);
+    this.shelf.write("localStorage", "visitor", visitor);
   }
 
   /** @returns {WidgetConfig | null} */
   get config() {
-    return this.read("localStorage", "config");
+    return this.shelf.read("localStorage", "config", isConfig);
   }
 
   set config(config) {
-    this.write("localStorage", "config", config);
+    this.shelf.write("localStorage", "config", config);
   }
 
   /**
@@ -63,8 +86,8 @@ export class Store {
    * @returns {Transcript | null}
    */
   transcript(token) {
-    const kept = this.read("localStorage", "transcript");
-    return kept?.token === token && kept.transcript?.entries ? kept.transcript : null;
+    const kept = this.shelf.read("localStorage", "transcript", shaped({ token: isText, transcript: isTranscript }));
+    return kept?.token === token ? kept.transcript : null;
   }
 
   /**
@@ -73,8 +96,7 @@ export class Store {
    * @param {Transcript} transcript
    */
   setTranscript(token, transcript) {
-    const entries = transcript.entries.slice(-STORED_ENTRIES);
-    this.write("localStorage", "transcript", { token, transcript: { ...transcript, entries, typing: [] } });
+    this.shelf.write("localStorage", "transcript", { token, transcript: { ...trimmed(transcript, STORED_ENTRIES), typing: [] } });
   }
 
   /**
@@ -82,7 +104,7 @@ export class Store {
    * @returns {Unsent[]}
    */
   unsent(token) {
-    const kept = this.read("sessionStorage", "unsent");
+    const kept = this.shelf.read("sessionStorage", "unsent", shaped({ token: isText, entries: isUnsent }));
     return kept?.token === token ? kept.entries : [];
   }
 
@@ -91,75 +113,47 @@ export class Store {
    * @param {Unsent[]} entries
    */
   setUnsent(token, entries) {
-    this.write("sessionStorage", "unsent", entries.length > 0 ? { token, entries } : null);
+    this.shelf.write("sessionStorage", "unsent", entries.length > 0 ? { token, entries } : null);
   }
 
   /** @returns {string} */
   get draft() {
-    return this.read("sessionStorage", "draft") ?? "";
+    return this.shelf.read("sessionStorage", "draft", isText) ?? "";
   }
 
   set draft(text) {
-    this.write("sessionStorage", "draft", text || null);
+    this.shelf.write("sessionStorage", "draft", text || null);
   }
 
   /** @returns {boolean | null} null when this tab has not said yet. */
   get open() {
-    return this.read("sessionStorage", "open");
+    return this.shelf.read("sessionStorage", "open", isFlag);
   }
 
   set open(open) {
-    this.write("sessionStorage", "open", open);
+    this.shelf.write("sessionStorage", "open", open);
+  }
+
+  /** Puts back what is gone from the browser's storage. */
+  restore() {
+    this.shelf.restore();
   }
 
   /** @returns {boolean | null} null where the visitor has not chosen. */
   get sound() {
-    return this.read("localStorage", "sound");
+    return this.shelf.read("localStorage", "sound", isFlag);
   }
 
   set sound(sound) {
-    this.write("localStorage", "sound", sound);
+    this.shelf.write("localStorage", "sound", sound);
   }
 
   /**
    * Tells when another tab began a conversation or went to another.
    * @param {() => void} tell
+   * @param {AbortSignal} signal
    */
-  onVisitor(tell) {
-    addEventListener("storage", (event) => {
-      if (event.key === `${this.prefix}visitor`) tell();
-    });
-  }
-
-  /**
-   * @param {"localStorage" | "sessionStorage"} where
-   * @param {string} name
-   * @returns {any}
-   * @private
-   */
-  read(where, name) {
-    const key = this.prefix + name;
-    try {
-      return JSON.parse(this.memory.get(key) ?? window[where].getItem(key) ?? "null");
-    } catch {
-      return null;
-    }
-  }
-
-  /**
-   * @param {"localStorage" | "sessionStorage"} where
-   * @param {string} name
-   * @param {unknown} value  Null forgets it.
-   * @private
-   */
-  write(where, name, value) {
-    const key = this.prefix + name;
-    try {
-      if (value === null) window[where].removeItem(key);
-      else window[where].setItem(key, JSON.stringify(value));
-      this.memory.delete(key);
-    } catch {
-      this.memory.set(key, JSON.stringify(value));
-    }
+  onVisitor(tell, signal) {
+    this.shelf.onChange("visitor", tell, signal);
   }
 }

@@ -59,6 +59,16 @@ impl Views for Cluster {
         self.core.cql.timeline(account, conversation, after, limit).await
     }
 
+    async fn timeline_before(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.core.cql.timeline_before(account, conversation, before, limit).await
+    }
+
     async fn messages(
         &self,
         account: AccountId,

@@ -45,6 +45,22 @@ impl Views for Embedded {
         store.timeline.range(from..=to).take(limit).map(recorded).collect()
     }
 
+    async fn timeline_before(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        let store = self.store()?;
+        let from = keys::in_conversation(account, conversation, 0);
+        let to = keys::in_conversation(account, conversation, before.get());
+        let newest_first = store.timeline.range(from..to).rev().take(limit).map(recorded);
+        let mut found = newest_first.collect::<Result<Vec<_>>>()?;
+        found.reverse();
+        Ok(found)
+    }
+
     async fn messages(
         &self,
         account: AccountId,

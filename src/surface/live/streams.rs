@@ -69,7 +69,8 @@ impl Streams {
 
     /// Catch up on a conversation
     ///
-    /// The same feed as pages of JSON, from the beginning or after a cursor.
+    /// The same feed as pages of JSON: from the beginning or after a cursor, or backwards with
+    /// `before`. Of a page backwards, the `prev` of its first frame is `0` when nothing is before it.
     #[oai(path = "/conversations/:id/events", method = "get", operation_id = "list_events")]
     async fn list_events(
         &self,
@@ -78,6 +79,8 @@ impl Streams {
         id: Path<String>,
         /// The cursor to go on after; the beginning where it is not given.
         after: Query<Option<String>>,
+        /// The cursor of a frame: the page that ends before it, oldest first. Not with `after`.
+        before: Query<Option<String>>,
         /// Frames per page, 1 to 500; 100 where it is not given.
         limit: Query<Option<Number<1, 500>>>,
     ) -> Answer<Listed> {
@@ -89,8 +92,17 @@ impl Streams {
             return Err(Error::Invalid(faults).into());
         }
         let limit = usize::try_from(limit).unwrap_or(100);
-        let after = after.0.map_or(Ok(Cursor::START), |after| cursor("after", &after))?;
         let account = caller.tenant.account.id;
+        if let Some(before) = before.0 {
+            if after.0.is_some() {
+                return Err(Error::invalid("before", "cannot be given with after").into());
+            }
+            let before = cursor("before", &before)?;
+            let frames = live_feed::page_before(&app, account, id, before, limit).await?;
+            let next = frames.last().map_or(before, |frame| frame.id);
+            return Ok(Listed::Events(Json(EventsOut::new(&frames, next))));
+        }
+        let after = after.0.map_or(Ok(Cursor::START), |after| cursor("after", &after))?;
         let (frames, next) = live_feed::page(&app, account, id, after, limit).await?;
         Ok(Listed::Events(Json(EventsOut::new(&frames, next))))
     }

@@ -52,7 +52,8 @@ macro_rules! contract {
                     the_log_is_paged_from_anywhere,
                     the_end_is_the_position_of_the_last_event,
                     what_is_beyond_the_end_or_nowhere_is_empty,
-                    a_timeline_is_paged_from_anywhere;
+                    a_timeline_is_paged_from_anywhere,
+                    a_timeline_is_paged_backwards_from_anywhere;
                 messages:
                     any_page_of_messages_is_the_slice_of_all,
                     a_page_deep_in_ten_thousand_messages_is_the_slice_of_all;

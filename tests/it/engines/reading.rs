@@ -115,3 +115,40 @@ pub async fn a_timeline_is_paged_from_anywhere<P: Place>() {
         paged(&all, page).await;
     }
 }
+
+pub async fn a_timeline_is_paged_backwards_from_anywhere<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let threads = mixed(&bench).await;
+    let engine = &bench.engine;
+    for thread in &threads {
+        let page = |before, limit| async move {
+            let found = engine.timeline_before(thread.account, thread.id, before, limit);
+            found.await.expect("readable")
+        };
+        let all = engine.timeline(thread.account, thread.id, Seq::START, 10_000).await;
+        let all = all.expect("readable");
+        for end in [Seq::new(1 << 60), Seq::new(u64::MAX - 1), Seq::new(u64::MAX)] {
+            assert_eq!(page(end, 10_000).await, all);
+        }
+        for limit in [1, 2, 7, 100] {
+            let mut found = Vec::new();
+            let mut before = Seq::new(u64::MAX);
+            loop {
+                let part = page(before, limit).await;
+                assert!(part.len() <= limit);
+                let Some(first) = part.first() else { break };
+                before = first.seq;
+                found.splice(0..0, part);
+            }
+            assert_eq!(found, all, "{limit} at a time");
+        }
+        for (index, entry) in all.iter().enumerate() {
+            assert_eq!(page(entry.seq, 3).await, all[index.saturating_sub(3)..index]);
+        }
+        assert_eq!(page(Seq::START, 3).await, []);
+        assert_eq!(page(Seq::new(u64::MAX), 0).await, []);
+    }
+    let unknown = Thread::new();
+    let page = engine.timeline_before(unknown.account, unknown.id, Seq::new(u64::MAX), 3).await;
+    assert_eq!(page.expect("readable"), []);
+}

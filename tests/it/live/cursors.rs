@@ -40,6 +40,9 @@ async fn a_malformed_cursor_is_refused_by_name() {
     ];
     for cursor in malformed {
         let encoded = cursor.replace('+', "%2B");
+        let error =
+            client.get(&thread.path(&format!("/events?before={encoded}"))).await.expect(400);
+        assert!(error["error"]["fields"]["before"].is_string(), "{cursor}: {error}");
         for path in [thread.stream(&encoded), thread.path(&format!("/events?after={encoded}"))] {
             let error = client.get(&path).await.expect(400);
             assert_eq!(error["error"]["type"], "invalid_request");
@@ -97,4 +100,65 @@ async fn a_cursor_in_a_reply_that_never_was_shows_what_is_after_it() {
         let event = feed.next().await;
         assert_eq!((&event.data["type"], &event.data["data"]), (&frame["type"], &frame["data"]));
     }
+}
+
+/// Reads a conversation from its end to its beginning, so many frames at a time.
+async fn backwards(thread: &Thread, client: &Client, limit: usize) -> Vec<serde_json::Value> {
+    let mut found = Vec::new();
+    let mut before = u64::MAX.to_string();
+    loop {
+        let path = thread.path(&format!("/events?before={before}&limit={limit}"));
+        let page = client.get(&path).await.expect(200);
+        let events = page["events"].as_array().expect("events").clone();
+        assert!(events.len() <= limit);
+        let first = events.first().expect("a page is not empty before the beginning");
+        assert_eq!(page["next"], events.last().expect("one")["id"]);
+        before = first["id"].as_str().expect("a cursor").to_owned();
+        let prev = first["prev"].clone();
+        found.splice(0..0, events);
+        if prev == "0" {
+            return found;
+        }
+        assert_ne!(prev, before);
+    }
+}
+
+#[tokio::test]
+async fn the_feed_is_paged_backwards_to_its_beginning() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    for _ in 0..20 {
+        thread.turn(&client, ASK).await;
+    }
+    let stored = thread.events(&client).await;
+    for limit in [1, 7, 41, 500] {
+        assert_eq!(backwards(&thread, &client, limit).await, stored, "{limit} at a time");
+    }
+    let page = client.get(&thread.path("/events?before=0")).await.expect(200);
+    assert_eq!(page, serde_json::json!({ "events": [], "next": "0" }));
+    let error = client.get(&thread.path("/events?before=9&after=0")).await.expect(400);
+    assert!(error["error"]["fields"]["before"].is_string(), "{error}");
+}
+
+#[tokio::test]
+async fn before_a_place_in_a_reply_is_the_event_that_it_stands_after() {
+    let stage = Stage::with_pace(20).await;
+    let (thread, client) = stage.conversation().await;
+    let frames = thread.turn(&client, ASK).await;
+    let chunk = frames.iter().filter(|frame| frame.name == "reply.chunk").nth(4).expect("a chunk");
+    let page = client.get(&thread.path(&format!("/events?before={}", chunk.id))).await.expect(200);
+    let events = page["events"].as_array().expect("events");
+    let shown: Vec<_> = events.iter().map(|frame| &frame["type"]).collect();
+    assert_eq!(shown, ["conversation.started", "message.inbound"]);
+}
+
+#[tokio::test]
+async fn nobody_pages_backwards_in_a_conversation_of_others() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    let (_, stranger) = stage.conversation().await;
+    thread.send(&client, "quux frobnicates").await;
+    let path = thread.path("/events?before=99");
+    client.get(&path).await.expect(200);
+    stranger.get(&path).await.expect(404);
 }

@@ -5,6 +5,7 @@ export type Frame = import("./frame.js").Frame;
 export type ConversationView = import("./frame.js").ConversationView;
 export type FollowOptions = import("./feed.js").FollowOptions;
 export type Parlor = import("./parlor-client.js").Parlor;
+export type Transcript = import("./transcript.js").Transcript;
 export type Sent = {
     message_id: string;
     conversation_id: string;
@@ -65,18 +66,30 @@ export declare class Conversation {
         signal?: AbortSignal;
     }): Promise<ConversationView>;
     /**
-     * A page of the feed, from the beginning when `after` is left out.
-     * @param {{after?: string, limit?: number, signal?: AbortSignal}} [options]
+     * A page of the feed, from the beginning when `after` is left out. With `before` it is the page that
+     * ends before that frame; the `prev` of its first frame is "0" when nothing is older.
+     * @param {{after?: string, before?: string, limit?: number, signal?: AbortSignal}} [options]
      * @returns {Promise<{events: Frame[], next: string}>}
      */
     events(options?: {
         after?: string;
+        before?: string;
         limit?: number;
         signal?: AbortSignal;
     }): Promise<{
         events: Frame[];
         next: string;
     }>;
+    /**
+     * The transcript with the entries before its own, some at least if there are any.
+     * @param {Transcript} transcript
+     * @param {{limit?: number, signal?: AbortSignal}} [options]
+     * @returns {Promise<(now: Transcript) => Transcript>} Puts them before what the transcript is by now.
+     */
+    earlier(transcript: Transcript, { limit, signal }?: {
+        limit?: number;
+        signal?: AbortSignal;
+    }): Promise<(now: Transcript) => Transcript>;
     /**
      * What is stored after a cursor, each frame once and in order, to the present; then it ends.
      * @param {{after?: string, limit?: number, signal?: AbortSignal}} [options]

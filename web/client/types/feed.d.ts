@@ -6,10 +6,12 @@
  * duplicate and is dropped; anything else means that something is missing. What is missing is then
  * fetched from the stored feed, and where that does not close the hole (a reply's chunks are not
  * stored) the connection is opened again at the cursor we hold. A consumer therefore gets every
- * frame once and in order, or waits. What the server refuses for good (401 after renewing, 404)
- * ends the iteration with a ParlorError; nothing else does.
+ * frame once and in order, or waits. A cursor that the server does not know (it was restored from
+ * a backup) is answered by a `restart` frame and the feed from its start. What the server refuses
+ * for good (401 after renewing, 404) ends the iteration with a ParlorError; nothing else does.
  */
 import { Chain } from "./chain.js";
+import { ParlorError } from "./parlor-error.js";
 export type Frame = import("./frame.js").Frame;
 export type Address = import("./transports.js").Address;
 export type FeedState = {
@@ -60,6 +62,11 @@ export type FollowOptions = {
      */
     signal?: AbortSignal;
     transport?: "sse" | "websocket";
+    /**
+     * All tabs of a browser that name the same have one connection between
+     * them, where browsers can do that and `after` is given; see together.js.
+     */
+    share?: string;
     onState?: (state: FeedState) => void;
     /**
      * Told of each hole; the frames that were missing follow.
@@ -102,6 +109,12 @@ export type Source = {
  * @returns {AsyncGenerator<Frame, void, void>}
  */
 export declare function follow(source: Source, options?: FollowOptions): AsyncGenerator<Frame, void, void>;
+/**
+ * Whether it is the place to go on from that the server will not have: it never gave it, or cannot
+ * read it.
+ * @param {ParlorError} error
+ */
+export declare function refusesCursor({ status, type, fields }: ParlorError): boolean;
 /**
  * What is stored after the chain's cursor, page by page, to the present. Ends before a hole.
  * @param {Pick<Source, "events">} source

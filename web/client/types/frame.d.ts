@@ -85,7 +85,7 @@ export type Frame = FrameOf<"conversation.started", ConversationData> | FrameOf<
 }> | FrameOf<"typing", {
     author: Author;
     typing: boolean;
-}> | FrameOf<"resume", {}>;
+}> | FrameOf<"resume", {}> | FrameOf<"restart", {}>;
 export type ConversationView = {
     conversation_id: string;
     contact_id: string;
@@ -136,7 +136,8 @@ export type ConversationView = {
  * @typedef {{id: string, prev: string, type: T, at: string, data: D}} FrameOf
  */
 /**
- * A frame of the feed, told apart by `type`.
+ * A frame of the feed, told apart by `type`. `restart` is the client's own: the server does not know
+ * the cursor, so what was read is void and the feed begins again at its start.
  * @typedef {FrameOf<"conversation.started", ConversationData>
  *   | FrameOf<"conversation.escalated", EscalatedData>
  *   | FrameOf<"conversation.assigned", AssignedData>
@@ -154,7 +155,8 @@ export type ConversationView = {
  *   | FrameOf<"reply.discarded", ReplyData>
  *   | FrameOf<"reply.failed", {in_reply_to: string, reason: string}>
  *   | FrameOf<"typing", {author: Author, typing: boolean}>
- *   | FrameOf<"resume", {}>} Frame
+ *   | FrameOf<"resume", {}>
+ *   | FrameOf<"restart", {}>} Frame
  */
 /**
  * The conversation as `GET /live/v1/conversations/{id}` answers it.

@@ -4,7 +4,8 @@
  * Each has a key from the moment it is written and goes out under that key until it is answered, so
  * a message whose answer was lost, or whose page was reloaded, is in the conversation once. One goes
  * out at a time, because their order matters. What fails in passing is tried again by itself; what
- * the server refuses waits for the writer. An entry leaves when the feed has brought its message.
+ * the server refuses waits for the writer. An entry leaves when the feed has brought its message,
+ * a file also when it was called refused: it may have arrived while its page was left.
  */
 export type Transcript = import("./transcript.js").Transcript;
 export type Message = import("./transcript.js").Message;
@@ -22,9 +23,13 @@ export type Unsent = {
      */
     messageId: string | null;
     /**
-     * How many entries the transcript had when it was written.
+     * The last entry before which its message cannot stand.
      */
-    known: number;
+    since: string | null;
+    /**
+     * The transcript's cursor at that moment.
+     */
+    after: string;
 };
 export declare class Outbox {
     deliver: (entry: Unsent) => Promise<string | null>;
@@ -47,10 +52,10 @@ export declare class Outbox {
     constructor(deliver: (entry: Unsent) => Promise<string | null>, kept: Unsent[], onChange: (entries: Unsent[]) => void);
     /**
      * @param {string} text
-     * @param {number} known
+     * @param {Transcript} transcript  As it is now.
      * @param {{key?: string, file?: {name: string, size: number}}} [about]
      */
-    add(text: string, known: number, about?: {
+    add(text: string, transcript: Transcript, about?: {
         key?: string;
         file?: {
             name: string;

@@ -15,7 +15,8 @@ import { Conversation } from "./conversation.js";
 export { Conversation, newKey } from "./conversation.js";
 export { Outbox } from "./outbox.js";
 export { ParlorError } from "./parlor-error.js";
-export { emptyTranscript, reduce, transcriptOf } from "./transcript.js";
+export { isTranscript } from "./checked.js";
+export { emptyTranscript, prepended, reduce, transcriptOf, trimmed } from "./transcript.js";
 export { WidgetClient } from "./widget-client.js";
 export type Frame = import("./frame.js").Frame;
 export type ConversationView = import("./frame.js").ConversationView;
@@ -56,6 +57,10 @@ export type Options = {
      * How long an answer may take; 30 s when left out.
      */
     timeoutMs?: number;
+    /**
+     * By what tabs meet; the browser's own.
+     */
+    tabs?: import("./together.js").Meeting;
 };
 export type ParlorOptions = Options & Credentials;
 export type Demo = {
@@ -82,6 +87,7 @@ export declare class Parlor {
     renew: (() => Credentials | null | Promise<Credentials | null>) | undefined;
     /** @type {Promise<Credentials | null> | null} */
     renewing: Promise<Credentials | null> | null;
+    tabs: import("./together.js").Meeting | undefined;
     timeoutMs: number;
     fetch: typeof fetch;
     WebSocket: {

@@ -13,6 +13,10 @@ export type ConversationView = import("./frame.js").ConversationView;
 export type Message = {
     kind: "message";
     id: string;
+    /**
+     * Where it stands; of one that came with a view, a place after it.
+     */
+    cursor: string;
     author: Author;
     text: string;
     language: string | null;
@@ -31,6 +35,14 @@ export type Message = {
 export type Notice = {
     kind: "notice";
     id: string;
+    /**
+     * Where it stands.
+     */
+    cursor: string;
+    /**
+     * The reply that was stopped.
+     */
+    of: string | null;
     what: "escalated" | "assigned" | "resolved" | "reopened" | "stopped" | "failed";
     agent: string | null;
     at: string;
@@ -40,6 +52,10 @@ export type Transcript = {
      * The place after the last frame that was folded in.
      */
     cursor: string;
+    /**
+     * What is older is in the feed before this frame; "0" when nothing is.
+     */
+    begins: string;
     status: "bot" | "escalated" | "assigned" | "resolved" | "deleted";
     /**
      * Who took over, as far as known.
@@ -82,6 +98,7 @@ export type Transcript = {
  * @typedef {object} Message
  * @property {"message"} kind
  * @property {string} id
+ * @property {string} cursor  Where it stands; of one that came with a view, a place after it.
  * @property {Author} author
  * @property {string} text
  * @property {string | null} language
@@ -96,6 +113,8 @@ export type Transcript = {
  * @typedef {object} Notice
  * @property {"notice"} kind
  * @property {string} id
+ * @property {string} cursor  Where it stands.
+ * @property {string | null} of  The reply that was stopped.
  * @property {"escalated" | "assigned" | "resolved" | "reopened" | "stopped" | "failed"} what
  * @property {string | null} agent
  * @property {string} at
@@ -103,6 +122,7 @@ export type Transcript = {
 /**
  * @typedef {object} Transcript
  * @property {string} cursor    The place after the last frame that was folded in.
+ * @property {string} begins    What is older is in the feed before this frame; "0" when nothing is.
  * @property {"bot" | "escalated" | "assigned" | "resolved" | "deleted"} status
  * @property {string | null} agent  Who took over, as far as known.
  * @property {(Message | Notice)[]} entries  Oldest first.
@@ -123,6 +143,22 @@ export declare function emptyTranscript(): Transcript;
  * @returns {Transcript}
  */
 export declare function transcriptOf(view: ConversationView): Transcript;
+/**
+ * The transcript with its last `kept` entries; `begins` says where the others are.
+ * @param {Transcript} state
+ * @param {number} kept
+ * @returns {Transcript}
+ */
+export declare function trimmed(state: Transcript, kept: number): Transcript;
+/**
+ * The transcript with older entries before its own: those of a page of the feed that ends before
+ * `before`. A transcript that no longer begins there stays as it is.
+ * @param {Transcript} state
+ * @param {string} before
+ * @param {Frame[]} frames
+ * @returns {Transcript}
+ */
+export declare function prepended(state: Transcript, before: string, frames: Frame[]): Transcript;
 /**
  * @param {Transcript} state
  * @param {Frame} frame

@@ -48,6 +48,7 @@ export declare class WidgetClient {
         fetch?: typeof globalThis.fetch;
         WebSocket?: typeof globalThis.WebSocket;
         timeoutMs?: number;
+        tabs?: import("./together.js").Meeting;
     };
     parlor: Parlor;
     /** @param {Omit<import("./parlor-client.js").Options, "renew"> & {siteKey: string}} options */

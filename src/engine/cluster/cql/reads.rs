@@ -85,6 +85,25 @@ impl Cql {
         rows.iter().map(|(seq, event)| recorded(*seq, event)).collect()
     }
 
+    /// The last `limit` events of a conversation before `before`, oldest first.
+    pub async fn timeline_before(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        // No event stands at the last bigint or beyond it.
+        let before = place(before).unwrap_or(i64::MAX);
+        let to = (account.uuid(), conversation.uuid(), before, limit);
+        let rows = self.fetch::<(i64, String)>(&self.statements.timeline_before, to).await?;
+        rows.iter().rev().map(|(seq, event)| recorded(*seq, event)).collect()
+    }
+
     /// The messages of a conversation from the `skip`-th on, oldest first, up to `limit`.
     pub async fn messages(
         &self,

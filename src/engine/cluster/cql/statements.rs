@@ -66,6 +66,8 @@ statements! {
     Read contact = "SELECT state FROM ks.contacts WHERE account = ? AND contact = ?";
     Read timeline =
         "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq > ? LIMIT ?";
+    Read timeline_before =
+        "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
     Read messages =
         "SELECT seq, type, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq >= ?";
     Read page = "SELECT seq FROM ks.pages WHERE account = ? AND conversation = ? AND block = ?";
