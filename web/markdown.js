@@ -36,7 +36,7 @@ const shown = new WeakMap();
  */
 export function showMarkdown(holder, text, words, growing = false) {
   const before = shown.get(holder) ?? { text: "", tokens: [], blocks: [] };
-  const tokens = pieces(growing ? remend(text, CLOSING) : text, before.tokens);
+  const tokens = pieces(growing ? remend(readable(text), CLOSING) : text, before.tokens);
   const told = tokens.filter(({ type }) => type !== "space" && type !== "def");
   const writer = new Writer(words);
   const blocks = told.map((token, at) => {
@@ -52,6 +52,27 @@ export function showMarkdown(holder, text, words, growing = false) {
   });
   for (const { node } of before.blocks.slice(blocks.length)) node.remove();
   shown.set(holder, { text, tokens, blocks });
+}
+
+/** Marks at the very end: of what they are part is not known. */
+const LAST_MARKS = /[*_~`[!]+$/;
+/** Words of a link whose address is to come. */
+const LAST_WORDS = /\[[^\]\n]+\]$/;
+/** A last line of marks alone: of a list, a heading, a rule. */
+const LAST_LINE = /(^|\n)[ \t]*(?:[-+*#>=~`]+|\d+[.)]?)[ \t]*$/;
+/** The last lines, as long as they are those of a table. */
+const LAST_ROWS = /(?:^|\n)\|[^\n]*(?:\n\|[^\n]*)*$/;
+
+/**
+ * A text that grows, without what cannot be read yet: marks whose meaning is to come, a row of a
+ * table that is not whole, a table without its second line.
+ * @param {string} text
+ */
+export function readable(text) {
+  const [rows] = LAST_ROWS.exec(text) ?? [];
+  const lines = rows?.trimStart().split("\n") ?? [];
+  if (rows) text = text.slice(0, -(lines.length < 3 ? rows : `\n${lines.at(-1)}`).length);
+  return text.replace(LAST_LINE, "$1").replace(LAST_MARKS, "").replace(LAST_WORDS, "$&()");
 }
 
 /**

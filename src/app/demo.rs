@@ -75,7 +75,11 @@ fn greet(settings: &mut Settings) {
         (
             "es",
             "¡Hola! Pregúnteme por horarios, pedidos, envíos, devoluciones o precios.",
-            ["¿Cuál es su horario de atención?", "¿Dónde está mi pedido?", "Quiero hablar con una persona"],
+            [
+                "¿Cuál es su horario de atención?",
+                "¿Dónde está mi pedido?",
+                "Quiero hablar con una persona",
+            ],
         ),
         (
             "fr",
@@ -85,12 +89,20 @@ fn greet(settings: &mut Settings) {
         (
             "de",
             "Hallo! Fragen Sie mich nach Öffnungszeiten, Bestellungen, Versand, Rückgabe oder Preisen.",
-            ["Wann haben Sie geöffnet?", "Wo ist meine Bestellung?", "Ich möchte mit einem Menschen sprechen"],
+            [
+                "Wann haben Sie geöffnet?",
+                "Wo ist meine Bestellung?",
+                "Ich möchte mit einem Menschen sprechen",
+            ],
         ),
         (
             "pt",
             "Olá! Pergunte sobre horários, pedidos, entregas, devoluções ou preços.",
-            ["Qual é o horário de atendimento?", "Onde está meu pedido?", "Quero falar com uma pessoa"],
+            [
+                "Qual é o horário de atendimento?",
+                "Onde está meu pedido?",
+                "Quero falar com uma pessoa",
+            ],
         ),
         (
             "hi",

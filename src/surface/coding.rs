@@ -118,8 +118,7 @@ fn compressed(bytes: &[u8], coding: Coding) -> std::io::Result<Bytes> {
             to
         }
         Coding::Gzip => {
-            let mut writer =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             writer.write_all(bytes)?;
             writer.finish()?
         }

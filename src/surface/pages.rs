@@ -152,7 +152,9 @@ async fn answer(
         let bytes = coding::coded(bytes.into(), coding).await;
         let bytes = bytes.map_err(poem::error::InternalServerError)?;
         let mut whole = Response::builder().content_type(kind).body(bytes);
-        whole.headers_mut().extend(coding.header().map(|coding| (header::CONTENT_ENCODING, coding)));
+        whole
+            .headers_mut()
+            .extend(coding.header().map(|coding| (header::CONTENT_ENCODING, coding)));
         whole
     };
     let headers: [(HeaderName, HeaderValue); 3] = [

@@ -252,7 +252,7 @@ scenario("it can be tried on a page of the server's own", async (context) => {
   await page.goto(`${stage.server.origin}/widget-demo`);
   await page.getByRole("dialog").waitFor();
   assert.match(await page.getByLabel("Site key").inputValue(), /^site_\w+$/, "the demo's widget is there at once");
-  await page.getByRole("button", { name: "Close chat" }).click();
+  await page.locator(".close").click();
   await page.getByLabel("Site key").fill(stage.siteKey);
   await page.getByLabel("Language").selectOption("de");
   await page.getByRole("button", { name: "Show the widget" }).click();

@@ -11,9 +11,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::error::Failure;
 use super::history::{self, Stamp};
 use super::visitor::Key;
-use super::wire::{
-    ConfigOut, CreateIn, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence,
-};
+use super::wire::{ConfigOut, CreateIn, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence};
 use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::visitors::{self, Visitor};

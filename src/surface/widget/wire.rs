@@ -149,8 +149,8 @@ pub(super) struct Created {
 impl CreateIn {
     /// Checks in the documented order, and names the first fault in the documented words.
     pub(super) fn checked(self, require: RequireDetails) -> Result<Created> {
-        let may_be_nobody = matches!(self.anonymous, Field::Given(Some(true)))
-            && require != RequireDetails::Before;
+        let may_be_nobody =
+            matches!(self.anonymous, Field::Given(Some(true))) && require != RequireDetails::Before;
         let (name, email) = (self.name.text(), self.email.text());
         let required = || sentence("Name, email, message, and visitor_token are required");
         let (Some(message), Some(visitor_token)) = (self.message.text(), self.visitor_token.text())

@@ -46,6 +46,10 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
       return [201, { conversation_token: "lt_1", auto_reply: "" }];
     }],
     ["POST", /\/current\/messages$/, (seen) => [201, { message_id: message({ type: "customer" }, JSON.parse(seen.body).text), conversation_id: "cv_1", cursor: "0", created_at: "t" }]],
+    ["POST", /\/conversations\/[^/]{20,}\/messages$/, (seen) => {
+      message({ type: "customer" }, JSON.parse(seen.body).message);
+      return [201, { status: "ok" }];
+    }],
     ["POST", /\/current\/(typing|read)$/, () => [204]],
     ["POST", /\/conversations\/\w+\/files$/, (seen) => {
       const [, filename, mime_type, bytes] = seen.body.match(/name="file"; filename="([^"]+)"\r\nContent-Type: ([^\r]+)\r\n\r\n([^]*?)\r\n--/);
