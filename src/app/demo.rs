@@ -121,4 +121,6 @@ fn greet(settings: &mut Settings) {
         })
         .collect();
     settings.reply_time = Some(ReplyTime::AtOnce);
+    // The green of our own pages.
+    settings.look.color = Some("#1f5243".to_owned());
 }

@@ -107,10 +107,11 @@ describe("how it looks", () => {
   for (const [name, device] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     scenario(`${name}: a word of 500 letters wraps`, async (context) => {
       const tab = await Tab.open(context, stage.server.origin, { query: "" });
-      await tab.say("x".repeat(500));
+      await tab.say(HOURS);
       await tab.answers(1);
       await rewritten(tab, (kept, keep) => {
-        const [, answer] = kept.transcript.entries;
+        const [question, answer] = kept.transcript.entries;
+        question.text = "x".repeat(500);
         answer.author.name = "n".repeat(500);
         answer.text = `# ${"h".repeat(500)}\n\n**${"b".repeat(500)}**`;
         answer.buttons = ["o".repeat(500)];
