@@ -61,8 +61,11 @@ class Chat {
     this.readSaid = null;
     /** What becomes of older entries that the reader asked for. @type {"idle" | "loading" | "failed"} */
     this.earlier = "idle";
+    /** The feed began again: what comes now is no news. */
+    this.anew = false;
     this.over = false;
-    this.savedAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.saving = undefined;
     this.unsaved = false;
   }
 
@@ -108,8 +111,10 @@ class Chat {
    */
   take(frame) {
     if (frame.type === "restart") {
+      this.anew = true;
       this.seams = {};
-      this.page.log.clear();
+      this.readSaid = null;
+      this.outbox.resend();
     }
     if (frame.type === "reply.restarted") this.seam(frame.data.reply_id, { what: "restarted", at: 0 });
     if (frame.type === "reply.chunk" && this.interrupted.has(frame.data.reply_id)) {
@@ -117,7 +122,7 @@ class Chat {
     }
     this.transcript = reduce(this.transcript, frame);
     this.unsaved = true;
-    if (Date.now() - this.savedAt > SAVE_EVERY_MS) this.save();
+    this.saving ??= setTimeout(() => this.save(), SAVE_EVERY_MS);
     this.page.wire.add(frame);
     this.page.draw();
   }
@@ -164,10 +169,11 @@ class Chat {
   }
 
   save() {
+    clearTimeout(this.saving);
+    this.saving = undefined;
     memory.restore();
     if (!this.unsaved) return;
     this.unsaved = false;
-    this.savedAt = Date.now();
     const { transcript, seams } = this;
     memory.setKept({ conversation_id: this.session.conversation_id, transcript, seams });
   }
@@ -231,9 +237,16 @@ class Page {
       },
     });
     byId("new", HTMLButtonElement).addEventListener("click", () => this.renew());
-    memory.onOtherSession((session) => this.open(session));
+    memory.onOtherSession((session) => {
+      if (session.token !== this.chat?.session.token) this.open(session);
+    });
     addEventListener("online", () => this.chat?.follow());
-    addEventListener("pagehide", () => this.chat?.save());
+    // A browser keeps a page for the way back, but none that still has a connection or a lock.
+    addEventListener("pagehide", () => {
+      this.chat?.save();
+      this.chat?.connection.abort();
+    });
+    addEventListener("pageshow", ({ persisted }) => persisted && this.chat?.follow());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.chat?.save();
       else this.draw();
@@ -299,7 +312,8 @@ class Page {
     const shorter = this.scroll.sticking && chat.trim();
     const { transcript, earlier, seams, outbox } = chat;
     const unsent = outbox.shown(transcript);
-    const above = transcript.begins !== this.log.begins && !shorter;
+    const above = (transcript.begins !== this.log.begins && !shorter) || chat.anew;
+    chat.anew = false;
     this.scroll.keep(() => {
       this.log.show({ transcript, earlier, unsent, seams, held: this.line.dropped }, above);
       this.offers.show(transcript, { free: unsent.length === 0 });

@@ -130,6 +130,18 @@ test("what was sent before is never taken for what is written after it", async (
   assert.equal(box.shown(said({ id: "m1", text: "hi" }, { id: "m2", text: "hi" })).length, 0);
 });
 
+test("what was sent and has not come is sent again under its key when the feed begins again", async () => {
+  const { box, calls, states } = outbox();
+  box.add("one", emptyTranscript());
+  calls[0].resolve("m1");
+  await eventually("it is sent", () => states().join() === "sent");
+  box.resend();
+  assert.deepEqual([calls.length, calls[1].entry.key], [2, calls[0].entry.key]);
+  calls[1].resolve("m1");
+  await eventually("it is sent again", () => states().join() === "sent");
+  assert.deepEqual(box.shown(said({ id: "m1", text: "one" })), []);
+});
+
 test("where it was written is known by what stood before it, however many older entries come and go", () => {
   const all = said({ id: "m1", text: "again" }, { id: "m2", text: "other" });
   const { box } = outbox();

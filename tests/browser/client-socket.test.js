@@ -47,6 +47,21 @@ withServer("a refused socket asks over HTTP why, and 404 is final", [json(404, {
   assert.deepEqual(server.requests.map((request) => request.path), ["/live/v1/conversations/cv_1/events"]);
 });
 
+const unknown = json(400, { error: { type: "unknown_cursor", message: "No." } });
+withServer("a cursor that is refused begins the feed again at its start", [unknown], async (server) => {
+  const WebSocket = socketClass((socket) => {
+    socket.onsaid = (said) => {
+      if (said.after !== "0") return socket.say({ type: "error", ref: said.ref, error: { type: "unknown_cursor", message: "No." } });
+      socket.say({ type: "ok", ref: said.ref });
+      socket.say(onSocket(F1));
+    };
+    socket.accept();
+  });
+  const { ids } = await followed(server, 2, { transport: "websocket", after: "99" }, { WebSocket });
+  assert.deepEqual(ids, ["0", "1"]);
+  assert.equal(server.requests.length, 1);
+});
+
 withServer("a socket that never opened is tried again when HTTP has nothing against us", [json(200, { events: [], next: "0" })], async (server) => {
   const WebSocket = socketClass((socket, nth) => {
     if (nth === 1) return socket.drop();

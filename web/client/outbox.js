@@ -74,6 +74,13 @@ export class Outbox {
     this.pump();
   }
 
+  /** Sends again what was sent and has not come: the server may have lost it. Under its key it is there once. */
+  resend() {
+    this.entries = this.entries.map((entry) => (entry.state === "sent" ? { ...entry, state: "waiting", messageId: null, since: null, after: "0" } : entry));
+    this.onChange(this.entries);
+    this.pump();
+  }
+
   /** @param {string} key */
   remove(key) {
     this.entries = this.entries.filter((entry) => entry.key !== key);

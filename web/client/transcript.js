@@ -100,7 +100,10 @@ export function transcriptOf(view) {
 export function trimmed(state, kept) {
   if (state.entries.length <= kept) return state;
   const entries = state.entries.slice(-kept);
-  return { ...state, entries, begins: entries[0].cursor };
+  const ids = new Set(entries.map((entry) => entry.id));
+  // Nobody waits for an answer to what is so long ago.
+  const waiting = state.waiting.filter((id) => ids.has(id));
+  return { ...state, entries, waiting, begins: entries[0].cursor };
 }
 
 /**

@@ -238,7 +238,8 @@ export class Panel {
     if (!session) return;
     const shorter = (!this.opened || this.sticking) && session.trim();
     const { transcript, outbox, earlier, gone } = session;
-    const above = this.opened && transcript.begins !== this.begins && !shorter;
+    const above = this.opened && ((transcript.begins !== this.begins && !shorter) || session.anew);
+    session.anew = false;
     const offline = navigator.onLine === false;
     const unsent = outbox.shown(transcript);
     if (this.opened) {
@@ -279,7 +280,8 @@ export class Panel {
       setTimeout(() => this.draw(), PATIENCE_MS);
     }
     const long = troubled && Date.now() - this.troubledAt >= PATIENCE_MS;
-    const said = offline ? words.offline : !long ? "" : session.line === "connecting" ? words.connecting : words.reconnecting;
+    const ended = session.line === "ended" ? words.ended : "";
+    const said = offline ? words.offline : !long ? ended : session.line === "connecting" ? words.connecting : words.reconnecting;
     this.root.dataset.line = offline ? "offline" : session.line;
     this.line.hidden = said === "";
     if (this.line.textContent !== said) this.line.textContent = said;

@@ -1,5 +1,7 @@
 /**
- * Whether somebody is there: the tab is looked at, left, left for long, or the network came back.
+ * Whether somebody is there: the tab is looked at, left, left for long, or the network came back. A
+ * page that is navigated away from is gone as one that was left for long: its browser may keep it
+ * for the way back, but none that still has a connection or a lock.
  */
 
 /** A tab that nobody looks at gives its connection back after this long; browsers have few. */
@@ -19,7 +21,12 @@ export function watchPresence({ onLeft, onLongGone, onBack, onOnline }, signal) 
     leaving = setTimeout(onLongGone, LONG_MS);
   };
   document.addEventListener("visibilitychange", turned, { signal });
-  addEventListener("pagehide", onLeft, { signal });
+  const hidden = () => {
+    onLeft();
+    onLongGone();
+  };
+  addEventListener("pagehide", hidden, { signal });
+  addEventListener("pageshow", ({ persisted }) => persisted && onBack(), { signal });
   addEventListener("online", onOnline, { signal });
   signal.addEventListener("abort", () => clearTimeout(leaving), { once: true });
 }

@@ -40,6 +40,8 @@ export class Session {
     this.requires = "before";
     /** What becomes of older entries that the visitor asked for. @type {"idle" | "loading" | "failed"} */
     this.earlier = "idle";
+    /** The feed began again: what comes now is no news. */
+    this.anew = false;
     /** Ends with the widget. */
     this.life = new AbortController();
     /** The files of unsent entries, which no storage keeps. @type {Map<string, File>} */
@@ -49,7 +51,8 @@ export class Session {
     this.connection = new AbortController();
     /** @type {string | null} */
     this.readSaid = null;
-    this.savedAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.saving = undefined;
     this.unsaved = false;
     this.visitor = store.visitor ?? someone();
     this.transcript = store.transcript(this.visitor.token) ?? emptyTranscript();
@@ -226,8 +229,13 @@ export class Session {
    */
   take(frame) {
     this.transcript = reduce(this.transcript, frame);
+    if (frame.type === "restart") {
+      this.anew = true;
+      this.readSaid = null;
+      this.outbox.resend();
+    }
     this.unsaved = true;
-    if (Date.now() - this.savedAt > SAVE_EVERY_MS) this.save();
+    this.saving ??= setTimeout(() => this.save(), SAVE_EVERY_MS);
     if (this.transcript.status === "deleted") this.forget();
     this.onChange();
   }
@@ -276,11 +284,12 @@ export class Session {
   }
 
   save() {
+    clearTimeout(this.saving);
+    this.saving = undefined;
     if (this.life.signal.aborted) return;
     this.store.restore();
     if (!this.unsaved) return;
     this.unsaved = false;
-    this.savedAt = Date.now();
     this.store.setTranscript(this.visitor.token, this.transcript);
   }
 

@@ -38,6 +38,21 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     return message_id;
   };
 
+  const UNKNOWN = [400, { error: { type: "unknown_cursor", message: "The cursor is not one of this conversation." } }];
+  const isUnknown = (after) => !/^\d+$/.test(after ?? "0") || Number(after ?? 0) > frames.length;
+  /** As after a backup was restored: only so many frames are left, and who follows is cut. */
+  const restore = (count) => {
+    frames.length = count;
+    for (const stream of streams) stream.socket.resetAndDestroy();
+  };
+  /** So many questions and answers, said before anybody looks. */
+  const converse = (count) => {
+    for (let at = frames.length; at < 2 * count; at += 2) {
+      message({ type: "customer" }, `Question ${at / 2 + 1}`);
+      message({ type: "bot", name: "Teapot" }, `Answer ${at / 2 + 1}`);
+    }
+  };
+
   const routes = [
     ["GET", /^\/api\/v1\/chat\/config$/, () => [200, config]],
     ["POST", /^\/api\/v1\/chat\/conversations$/, (seen) => {
@@ -51,6 +66,11 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
       return [201, { status: "ok" }];
     }],
     ["POST", /\/current\/(typing|read)$/, () => [204]],
+    ["GET", /\/current\/events$/, ({ query: { after, before, limit = 100 } }) => {
+      if (isUnknown(after)) return UNKNOWN;
+      const part = before ? frames.slice(0, Number(before) - 1).slice(-limit) : frames.slice(Number(after ?? 0)).slice(0, limit);
+      return [200, { events: part, next: part.at(-1)?.id ?? before ?? after ?? "0" }];
+    }],
     ["POST", /\/conversations\/\w+\/files$/, (seen) => {
       const [, filename, mime_type, bytes] = seen.body.match(/name="file"; filename="([^"]+)"\r\nContent-Type: ([^\r]+)\r\n\r\n([^]*?)\r\n--/);
       const activity_id = frames.length + 1;
@@ -74,12 +94,16 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     }
     const seen = { method: request.method, path: pathname, query: Object.fromEntries(searchParams), headers: request.headers, body };
     requests.push(seen);
-    if (pathname.endsWith("/current/stream")) {
+    if (pathname.endsWith("/current/stream") && !isUnknown(seen.query.after)) {
       response.writeHead(200, { ...CORS, "content-type": "text/event-stream" });
       response.flushHeaders();
       for (const frame of frames.filter((frame) => Number(frame.id) > Number(seen.query.after))) write(response, frame);
       streams.add(response);
       return response.on("close", () => streams.delete(response));
+    }
+    if (pathname.endsWith("/current/stream")) {
+      response.writeHead(400, { ...CORS, "content-type": "application/json" });
+      return response.end(JSON.stringify(UNKNOWN[1]));
     }
     const route = routes.find(([method, pattern]) => method === request.method && pattern.test(pathname));
     const [status, value] = route ? route[2](seen) : [404, { error: "Not found" }];
@@ -93,5 +117,5 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   };
-  return { origin: `http://127.0.0.1:${server.address().port}`, requests, files, tell, message, close };
+  return { origin: `http://127.0.0.1:${server.address().port}`, requests, files, frames, streams, tell, message, converse, restore, close };
 }

@@ -6,7 +6,8 @@ import http from "node:http";
  * What the widget needs of a page's policy. Markup from strings is refused by the browser itself.
  * @param {string} chat  The chat server's origin.
  */
-export function policy(chat, { pictures = "" } = {}) {
+export function policy(chat, { pictures = "", scripts = "" } = {}) {
+  const trust = ["require-trusted-types-for 'script'", "trusted-types 'none'"];
   return [
     "default-src 'none'",
     `script-src ${chat}`,
@@ -14,14 +15,14 @@ export function policy(chat, { pictures = "" } = {}) {
     `connect-src ${chat}`,
     `img-src 'self' ${pictures}`,
     "base-uri 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    ...(scripts ? [] : trust),
   ].join("; ");
 }
 
 /**
  * Serves pages of a shop. What is in the query decides how one is: `tag` is the script tag's
- * attributes, `dir` and `lang` the page's, `pictures` what `img-src` allows besides.
+ * attributes, `dir` and `lang` the page's, `pictures` what `img-src` allows besides, and with
+ * `scripts` the page's own code may make tags.
  */
 export async function shop(chat) {
   const server = http.createServer((request, response) => {
@@ -29,7 +30,7 @@ export async function shop(chat) {
     const ask = (name, other) => searchParams.get(name) ?? other;
     response.writeHead(200, {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": policy(chat, { pictures: ask("pictures", "") }),
+      "content-security-policy": policy(chat, { pictures: ask("pictures", ""), scripts: ask("scripts", "") }),
       "cross-origin-embedder-policy": "require-corp",
     });
     response.end(`<!doctype html>

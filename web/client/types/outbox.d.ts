@@ -64,6 +64,8 @@ export declare class Outbox {
     }): void;
     /** @param {string} key */
     retry(key: string): void;
+    /** Sends again what was sent and has not come: the server may have lost it. Under its key it is there once. */
+    resend(): void;
     /** @param {string} key */
     remove(key: string): void;
     /** @param {boolean} held */

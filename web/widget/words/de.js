@@ -28,6 +28,7 @@ const words = {
   connecting: "Verbinden…",
   reconnecting: "Verbindung unterbrochen. Neuer Versuch…",
   offline: "Sie sind offline. Nachrichten gehen hinaus, sobald Sie zurück sind.",
+  ended: "Die Unterhaltung ist nicht erreichbar. Bitte laden Sie die Seite neu.",
   waiting: "Wird gesendet, sobald Sie online sind",
   sending: "Wird gesendet…",
   sent: "Gesendet",

@@ -27,6 +27,7 @@ export default {
   connecting: "Connecting…",
   reconnecting: "Connection lost. Reconnecting…",
   offline: "You are offline. Messages are sent when you are back.",
+  ended: "The conversation cannot be reached. Reload the page to try again.",
   waiting: "Will be sent when you are back online",
   sending: "Sending…",
   sent: "Sent",

@@ -28,6 +28,7 @@ const words = {
   connecting: "Conectando…",
   reconnecting: "Conexión perdida. Reconectando…",
   offline: "Está sin conexión. Los mensajes se enviarán cuando vuelva.",
+  ended: "No se puede acceder a la conversación. Recargue la página para reintentar.",
   waiting: "Se enviará cuando vuelva a tener conexión",
   sending: "Enviando…",
   sent: "Enviado",

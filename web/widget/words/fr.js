@@ -28,6 +28,7 @@ const words = {
   connecting: "Connexion…",
   reconnecting: "Connexion perdue. Reconnexion…",
   offline: "Vous êtes hors ligne. Les messages partiront à votre retour.",
+  ended: "La conversation est inaccessible. Rechargez la page pour réessayer.",
   waiting: "Sera envoyé à votre retour en ligne",
   sending: "Envoi…",
   sent: "Envoyé",

@@ -28,6 +28,7 @@ const words = {
   connecting: "Conectando…",
   reconnecting: "Conexão perdida. Reconectando…",
   offline: "Você está offline. As mensagens serão enviadas quando voltar.",
+  ended: "Não é possível aceder à conversa. Recarregue a página para tentar de novo.",
   waiting: "Será enviada quando você voltar a ficar online",
   sending: "Enviando…",
   sent: "Enviada",
