@@ -136,7 +136,7 @@ async fn a_page_of_any_origin_can_load_the_widget_and_its_modules() {
         assert_eq!(again.header("access-control-allow-origin"), "*", "{path}");
         assert!(again.text.is_empty(), "{path}");
     }
-    for path in ["/", "/web/chat.css", "/widget-demo"] {
+    for path in ["/", "/web/chat.css", "/widget-demo?site_key=site_x"] {
         let page = client.get(path).await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("access-control-allow-origin"), "", "{path} is no script");

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
 use serde_json::Value;
 
 use super::feed::Feed;
@@ -53,7 +54,8 @@ impl Client {
 
     /// One whose requests go to each of these in turn.
     pub fn over(bases: Vec<String>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+        let http = http.build().expect("a client");
         Self { bases: bases.into(), requests: Arc::default(), headers: HeaderMap::new(), http }
     }
 
