@@ -14,6 +14,7 @@ import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { memory, STORED_ENTRIES } from "./memory.js";
 import { showNotice } from "./notice.js";
+import { Offers } from "./offers.js";
 import { Scroll } from "./scroll.js";
 import { Wire } from "./wire.js";
 
@@ -208,6 +209,14 @@ class Page {
         this.chat?.outbox.remove(key);
         this.composer.focus();
       },
+      fileUrl: ({ activity_id, id }) => {
+        const { conversation_id, token } = this.chat?.session ?? { conversation_id: "", token: "" };
+        return `/live/v1/conversations/${conversation_id}/files/${activity_id}/${id}?token=${encodeURIComponent(token)}`;
+      },
+    });
+    this.offers = new Offers(byId("offers", HTMLElement), "chip", (text) => {
+      this.composer.actions.onSend(text);
+      this.composer.focus();
     });
     this.line = new Line({
       onDrop: (dropped) => {
@@ -231,6 +240,7 @@ class Page {
     memory.onOtherSession((session) => {
       if (session.token !== this.chat?.session.token) this.open(session);
     });
+    addEventListener("online", () => this.chat?.follow());
     // A browser keeps a page for the way back, but none that still has a connection or a lock.
     addEventListener("pagehide", () => {
       this.chat?.save();
@@ -304,7 +314,10 @@ class Page {
     const unsent = outbox.shown(transcript);
     const above = (transcript.begins !== this.log.begins && !shorter) || chat.anew;
     chat.anew = false;
-    this.scroll.keep(() => this.log.show({ transcript, earlier, unsent, seams, held: this.line.dropped }, above), above);
+    this.scroll.keep(() => {
+      this.log.show({ transcript, earlier, unsent, seams, held: this.line.dropped }, above);
+      this.offers.show(transcript, { free: unsent.length === 0 });
+    }, above);
     const stoppable = transcript.replies.length + transcript.waiting.length > 0 && !chat.over && !this.line.dropped;
     this.composer.show({ stoppable, fresh: transcript.entries.length + unsent.length === 0 });
     this.line.at(transcript.cursor);

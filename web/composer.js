@@ -1,5 +1,6 @@
 /**
- * Where the reader writes: Enter sends, Shift+Enter breaks the line, Escape stops a reply.
+ * Where the reader writes: Enter sends, Shift+Enter breaks the line, Escape stops a reply. While a
+ * reply is made and nothing is written, Send is Stop.
  *
  * Enter that ends a composition (Chinese, Japanese, Korean input and others) sends nothing. The
  * draft survives a reload.
@@ -8,6 +9,9 @@
 import { byId } from "./element.js";
 import { memory } from "./memory.js";
 import { Typing } from "./typing.js";
+
+/** As the server counts them: what the reader sees as one sign may be several units of a text. */
+const LONGEST = 10_000;
 
 export class Composer {
   /** @param {{onSend: (text: string) => void, onStop: () => void, onTyping: (typing: boolean) => void}} actions */
@@ -18,6 +22,8 @@ export class Composer {
     this.stop = byId("stop", HTMLButtonElement);
     this.send = byId("send", HTMLButtonElement);
     this.chips = byId("chips", HTMLElement);
+    this.fault = byId("fault", HTMLElement);
+    this.stoppable = false;
     this.typing = new Typing(actions.onTyping);
 
     this.field.value = memory.draft();
@@ -33,7 +39,7 @@ export class Composer {
       this.submit();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.isComposing && !this.stop.hidden) this.askStop();
+      if (event.key === "Escape" && !event.isComposing && this.stoppable) this.askStop();
     });
     this.stop.addEventListener("click", () => this.askStop());
     for (const chip of this.chips.querySelectorAll("button")) {
@@ -60,23 +66,50 @@ export class Composer {
    */
   show({ stoppable, fresh }) {
     this.chips.hidden = !fresh;
-    if (this.stop.hidden === !stoppable) return;
-    // A focused button that disappears would leave the keyboard nowhere.
-    if (!stoppable && document.activeElement === this.stop) this.focus();
-    this.stop.hidden = !stoppable;
+    this.stoppable = stoppable;
+    this.turn();
+  }
+
+  /**
+   * Send or Stop: whichever can be meant.
+   * @private
+   */
+  turn() {
+    const stops = this.stoppable && this.field.value.trim() === "";
+    if (this.stop.hidden !== stops) return;
+    const focused = [this.stop, this.send].some((button) => button === document.activeElement);
+    this.stop.hidden = !stops;
+    this.send.hidden = stops;
     this.stop.disabled = false;
+    // A focused button that disappears would leave the keyboard nowhere.
+    if (focused) this.focus();
   }
 
   /** @private */
   submit() {
     const text = this.field.value.trim();
-    if (!text || this.send.disabled) return;
+    if (!text || this.send.disabled || this.isTooLong(text)) return;
     this.field.value = "";
+    this.turn();
     this.fit();
     memory.setDraft("");
     this.typing.over();
     this.actions.onSend(text);
     this.focus();
+  }
+
+  /**
+   * Says so, if it is.
+   * @param {string} text
+   * @private
+   */
+  isTooLong(text) {
+    const long = text.length > LONGEST && Array.from(text).length > LONGEST;
+    this.fault.hidden = !long;
+    this.fault.textContent = long ? `At most ${LONGEST.toLocaleString()} characters, please.` : "";
+    if (long) this.field.setAttribute("aria-invalid", "true");
+    else this.field.removeAttribute("aria-invalid");
+    return long;
   }
 
   /** @private */
@@ -91,7 +124,9 @@ export class Composer {
 
   /** @private */
   written() {
+    this.turn();
     this.fit();
+    if (!this.fault.hidden) this.isTooLong(this.field.value);
     memory.setDraft(this.field.value);
     this.typing.written(this.field.value);
   }

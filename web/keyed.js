@@ -77,13 +77,22 @@ export function setNotes(holder, notes) {
 }
 
 /**
- * Brings a text up to date; one that only grew keeps its node, and with it a selection in it.
+ * Brings the text of an element up to date.
  * @param {Element | null} holder
  * @param {string} words
  */
 export function setText(holder, words) {
   const node = holder?.firstChild;
-  if (!(node instanceof Text) || node.data === words) return;
+  if (node instanceof Text) setData(node, words);
+}
+
+/**
+ * Brings a text up to date; one that only grew keeps its node, and with it a selection in it.
+ * @param {Text} node
+ * @param {string} words
+ */
+export function setData(node, words) {
+  if (node.data === words) return;
   if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
   else node.data = words;
 }

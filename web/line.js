@@ -27,6 +27,9 @@ export class Line {
     this.before = { reconnects: 0, gaps: 0, duplicates: 0 };
     this.now = { ...this.before };
     this.hadConnected = false;
+    /** What the feed says, whether or not there is a network. @type {LineState} */
+    this.state = "connecting";
+    for (const name of ["online", "offline"]) addEventListener(name, () => this.show(this.state));
 
     this.radios = Array.from(document.querySelectorAll('input[name="transport"]')).filter((each) => each instanceof HTMLInputElement);
     const chosen = memory.choice("transport");
@@ -74,8 +77,11 @@ export class Line {
     if (feed.state !== "closed") this.show(feed.state);
   }
 
-  /** @param {LineState} state */
-  show(state) {
+  /** @param {LineState} said */
+  show(said) {
+    this.state = said;
+    // Without a network the feed finds out late; the browser knows at once.
+    const state = navigator.onLine || said === "ended" ? said : "dropped";
     document.body.dataset.line = state;
     if (this.words.textContent !== WORDS[state]) this.words.textContent = WORDS[state];
   }

@@ -6,8 +6,11 @@
  * whole text. Times are the reader's own.
  */
 
+import { Attachments } from "./attachments.js";
+import { Days } from "./days.js";
 import { byId, element } from "./element.js";
 import { KeyedList, setNotes, setText } from "./keyed.js";
+import { grow, said, saying } from "./said.js";
 
 /** @typedef {import("./client/transcript.js").Transcript} Transcript */
 /** @typedef {import("./client/transcript.js").Message} Message */
@@ -17,13 +20,17 @@ import { KeyedList, setNotes, setText } from "./keyed.js";
 /** @typedef {import("./memory.js").Seam} Seam */
 /** @typedef {{transcript: Transcript, earlier: import("./earlier.js").Reader["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
 /** @typedef {import("./keyed.js").Item} Item */
+/** @typedef {import("./client/frame.js").FileData} FileData */
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const COPYING = { copy: "Copy", copied: "Copied" };
+const days = new Days();
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 
 export class Log {
-  /** @param {{onEarlier: () => void, onRetry: (key: string) => void, onDelete: (key: string) => void}} actions */
+  /** @param {{onEarlier: () => void, onRetry: (key: string) => void, onDelete: (key: string) => void, fileUrl: (file: FileData) => string}} actions */
   constructor(actions) {
     this.actions = actions;
+    this.attachments = new Attachments(actions.fileUrl);
     this.keyed = new KeyedList(byId("entries", HTMLElement));
     this.region = byId("log", HTMLElement);
     /** Where the list began when it was last shown. */
@@ -63,7 +70,15 @@ export class Log {
     const seen = transcript.entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = transcript.entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
     let speaker = "";
+    /** @type {string | null} */
+    let before = null;
     transcript.entries.forEach((entry, at) => {
+      const day = days.above(before, entry.at);
+      before = entry.at;
+      if (day) {
+        speaker = "";
+        items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
+      }
       if (entry.kind === "notice") {
         speaker = "";
         items.push({ key: `notice:${entry.id}`, print: "", make: () => notice(entry) });
@@ -76,8 +91,8 @@ export class Log {
         ...(entry.partial ? ["Stopped"] : []),
         ...(at === lastMine && seen >= at ? ["Seen"] : []),
       ];
-      const grow = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".entry__meta"), notes);
-      items.push({ key: `message:${entry.id}`, print: String(first), make: () => message(entry, first), grow });
+      const update = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".entry__meta"), notes);
+      items.push({ key: `message:${entry.id}`, print: String(first), make: () => this.message(entry, first), grow: update });
     });
     for (const reply of transcript.replies) {
       const notes = (seams[reply.id] ?? []).map(seamWords);
@@ -85,8 +100,8 @@ export class Log {
       const first = speakerOf(reply.author) !== speaker;
       speaker = speakerOf(reply.author);
       const print = JSON.stringify([first, notes]);
-      const grow = (/** @type {HTMLElement} */ item) => setText(item.querySelector(".entry__text"), reply.text);
-      items.push({ key: `reply:${reply.id}`, print, make: () => underWay(reply, first, notes), grow });
+      const update = (/** @type {HTMLElement} */ item) => grow(item.querySelector(".entry__text"), reply.text, COPYING);
+      items.push({ key: `reply:${reply.id}`, print, make: () => underWay(reply, first, notes), grow: update });
     }
     for (const entry of unsent) {
       const print = JSON.stringify([entry.state, entry.reason, held]);
@@ -94,8 +109,8 @@ export class Log {
     }
     const typist = transcript.typing.find((author) => author.type !== "customer");
     if (typist) {
-      const words = `${nameOf(typist)} is typing`;
-      items.push({ key: "typing", print: words, make: () => beads(words) });
+      const name = nameOf(typist);
+      items.push({ key: "typing", print: name, make: () => beads(element("bdi", "", name), " is typing") });
     } else if (transcript.waiting.length > 0 && transcript.replies.length === 0) {
       items.push({ key: "thinking", print: "", make: () => beads("An answer is on its way") });
     }
@@ -139,24 +154,28 @@ export class Log {
       drop.onclick = () => this.actions.onDelete(entry.key);
       meta.append(again, drop);
     }
-    const item = element("li", `entry entry--customer entry--unsent entry--${entry.state}`, whose("You", false), text(entry.text), meta);
+    const item = element("li", `entry entry--customer entry--unsent entry--${entry.state}`, whose("You", false), said("entry__text", { author: { type: "customer" }, text: entry.text }, COPYING), meta);
     item.setAttribute("aria-live", "off");
     return item;
   }
-}
 
-/**
- * @param {Message} entry
- * @param {boolean} first  Of this speaker's in a row.
- */
-function message(entry, first) {
-  const at = new Date(entry.at);
-  const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : clock.format(at));
-  time.dateTime = entry.at;
-  const meta = element("p", "entry__meta", time);
-  const words = text(entry.text);
-  if (entry.language) words.lang = entry.language;
-  return element("li", `entry entry--${entry.author.type}`, whose(nameOf(entry.author), first, entry.author.type), words, meta);
+  /**
+   * @param {Message} entry
+   * @param {boolean} first  Of this speaker's in a row.
+   * @private
+   */
+  message(entry, first) {
+    const at = new Date(entry.at);
+    const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : clock.format(at));
+    time.dateTime = entry.at;
+    const meta = element("p", "entry__meta", time);
+    // A file that came without words has its name for a text.
+    const files = entry.files ?? [];
+    const named = files.some((file) => file.filename === entry.text);
+    const text = named ? null : said("entry__text", entry, COPYING);
+    const list = files.length > 0 ? this.attachments.list(files) : null;
+    return element("li", `entry entry--${entry.author.type}`, whose(nameOf(entry.author), first, entry.author.type), text, list, meta);
+  }
 }
 
 /**
@@ -166,7 +185,7 @@ function message(entry, first) {
  */
 function underWay(reply, first, notes) {
   const meta = notes.length > 0 ? element("p", "entry__meta", ...notes.map((note) => element("span", "", note))) : null;
-  const words = text(reply.text);
+  const words = saying("entry__text", reply.author);
   const item = element("li", "entry entry--bot entry--growing", whose(nameOf(reply.author), first, "bot"), words, meta);
   item.setAttribute("aria-live", "off");
   item.setAttribute("aria-busy", "true");
@@ -175,20 +194,30 @@ function underWay(reply, first, notes) {
 
 /** @param {Notice} entry */
 function notice(entry) {
+  const who = element("bdi", "", entry.agent ?? "");
+  /** @type {string | (Node | string)[]} */
   const words = {
-    escalated: entry.agent ? `${entry.agent} is taking over` : "A person is taking over. The assistant stays silent from here",
-    assigned: entry.agent ? `${entry.agent} joined the conversation` : "A person joined the conversation",
+    escalated: entry.agent ? [who, " is taking over"] : "A person is taking over. The assistant stays silent from here",
+    assigned: entry.agent ? [who, " joined the conversation"] : "A person joined the conversation",
     resolved: "This conversation was closed. Write to open it again",
     reopened: "The conversation is open again",
     stopped: "You stopped the reply before it began",
     failed: "The assistant could not answer. Please ask again",
   }[entry.what];
-  return element("li", `event event--${entry.what}`, element("span", "", words));
+  return event(entry.what, [words].flat());
 }
 
-/** @param {string} words */
-function beads(words) {
-  const item = element("li", "beads", element("span", "beads__words", words), element("i", ""), element("i", ""), element("i", ""));
+/**
+ * @param {string} what
+ * @param {(Node | string)[]} words
+ */
+function event(what, words) {
+  return element("li", `event event--${what}`, element("span", "", ...words));
+}
+
+/** @param {(Node | string)[]} words */
+function beads(...words) {
+  const item = element("li", "beads", element("span", "beads__words", ...words), element("i", ""), element("i", ""), element("i", ""));
   item.setAttribute("aria-live", "off");
   return item;
 }
@@ -204,14 +233,6 @@ function whose(name, shown, type) {
   if (type === "bot") who.append(" ", element("span", "entry__kind", "assistant"));
   if (type === "agent") who.append(" ", element("span", "entry__kind entry__kind--person", "person"));
   return who;
-}
-
-/** @param {string} words */
-function text(words) {
-  const made = element("div", "entry__text");
-  made.dir = "auto";
-  made.append(document.createTextNode(words));
-  return made;
 }
 
 /** @param {Seam} seam */

@@ -24,7 +24,9 @@ export class Scroll {
     this.latest = byId("latest", HTMLButtonElement);
     this.sticking = true;
     this.box.addEventListener("scroll", () => this.look(), { passive: true });
-    new ResizeObserver(() => this.sticking && this.toEnd()).observe(this.box);
+    // The place may grow and shrink, and so may what is in it: a picture comes late.
+    const sizes = new ResizeObserver(() => this.sticking && this.toEnd());
+    for (const watched of [this.box, byId("entries", HTMLElement)]) sizes.observe(watched);
     this.latest.addEventListener("click", () => {
       this.stick();
       this.toEnd();

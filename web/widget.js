@@ -10,9 +10,9 @@
 {
   const own = document.currentScript ?? document.querySelector('script[data-site-key][src*="widget.js"]');
   if (own instanceof HTMLScriptElement && own.src) {
-    const { href } = new URL("web/widget/main.js", own.src);
+    const { href } = new URL("web/widget/launcher.js", own.src);
     import(href)
-      .then((widget) => widget.mount(widget.optionsOf(own)))
+      .then((widget) => widget.launch(own))
       .catch((error) => console.error("The chat widget could not be started.", error));
   } else {
     console.error("The chat widget found no script tag with data-site-key.");

@@ -1,5 +1,6 @@
 /**
  * "What's on the wire": the last frames as they came, with their cursors, for who builds on the feed.
+ * It is there where the page was asked for with `?wire`.
  */
 
 import { byId, element } from "./element.js";
@@ -22,8 +23,10 @@ export class Wire {
       memory.setChoice("wire", open);
       this.open(open);
     });
+    this.wanted = new URLSearchParams(location.search).has("wire");
+    this.toggle.hidden = !this.wanted;
     const chosen = memory.choice("wire");
-    this.open(typeof chosen === "boolean" ? chosen : matchMedia(ROOMY).matches);
+    this.open(this.wanted && (typeof chosen === "boolean" ? chosen : matchMedia(ROOMY).matches));
   }
 
   /** @param {boolean} open */
@@ -39,6 +42,7 @@ export class Wire {
 
   /** @param {Frame} frame */
   add(frame) {
+    if (!this.wanted) return;
     this.none.hidden = true;
     const offset = frame.type === "reply.chunk" ? `@${frame.data.offset}` : "";
     const summary = element(

@@ -17,6 +17,11 @@ use crate::domain::event::{
 use crate::domain::ids::{AccountId, BotId, Id as _, KeyId, StreamKey};
 use crate::domain::{Error, Result};
 
+/// More first questions than these are a list and no offer.
+const STARTERS_MAX: usize = 6;
+/// What fits on a button.
+const STARTER_MAX_CHARS: usize = 80;
+
 /// An account to make: with its bots, the person it hands over to, and its settings.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
@@ -234,7 +239,37 @@ fn check_settings(settings: &Settings) -> Result<()> {
             faults.push(Fault { field, problem: "must be a colour such as #7a2e8e".to_owned() });
         }
     }
+    let own = ("starters", &settings.starters);
+    let others = settings.translations.values();
+    for (field, starters) in
+        [own].into_iter().chain(others.map(|other| ("translations", &other.starters)))
+    {
+        let fits = |starter: &String| {
+            let length = starter.trim().chars().count();
+            (1..=STARTER_MAX_CHARS).contains(&length)
+        };
+        if starters.len() > STARTERS_MAX || !starters.iter().all(fits) {
+            let problem = format!(
+                "must be at most {STARTERS_MAX} questions of 1 to {STARTER_MAX_CHARS} characters"
+            );
+            faults.push(Fault { field, problem });
+        }
+    }
     if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+}
+
+/// Makes a key that the caller has chosen, unless the account has that one already.
+pub(super) async fn adopt_key(
+    app: &App,
+    account: &Account,
+    id: KeyId,
+    (kind, key): (KeyKind, &str),
+    label: &str,
+) -> Result<()> {
+    if account.keys.iter().any(|known| known.id == id) {
+        return Ok(());
+    }
+    record(app, account.id, issued(id, kind, key, label)).await
 }
 
 fn issued(key_id: KeyId, kind: KeyKind, key: &str, label: &str) -> Body {
@@ -255,7 +290,7 @@ fn deployed(bot_id: BotId, version: u32, definition: Arc<Definition>) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::account::Look;
+    use crate::domain::account::{Look, Welcome};
 
     #[test]
     fn settings_that_could_never_work_are_refused_by_name() {
@@ -277,6 +312,22 @@ mod tests {
             let look = Look { color: Some(color.to_owned()), text_color: None };
             let settings = Settings { look, ..Settings::default() };
             assert_eq!(fields(&settings).is_empty(), good, "{color}");
+        }
+        let offers = |starters: &[&str]| starters.iter().map(ToString::to_string).collect();
+        let long = "x".repeat(81);
+        for (starters, good) in [
+            (vec!["Where is my order?"], true),
+            (vec!["x"; 6], true),
+            (vec!["x"; 7], false),
+            (vec![" "], false),
+            (vec![long.as_str()], false),
+        ] {
+            let own = Settings { starters: offers(&starters), ..Settings::default() };
+            assert_eq!(fields(&own).is_empty(), good, "{starters:?}");
+            let welcome = Welcome { starters: offers(&starters), ..Welcome::default() };
+            let translations = [("es".parse().expect("a language"), welcome)].into();
+            let other = Settings { translations, ..Settings::default() };
+            assert_eq!(fields(&other).is_empty(), good, "{starters:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::bot::Definition;
 use super::event::{Body, BotVersion, Event};
 use super::ids::{AccountId, AgentId, BotId, KeyId};
+use super::language::Language;
 use super::text::PersonName;
 use super::time::Timestamp;
 
@@ -65,6 +66,59 @@ pub struct Settings {
     pub limits: Limits,
     #[serde(skip_serializing_if = "Look::is_default")]
     pub look: Look,
+    /// When the widget asks a visitor for name and e-mail.
+    #[serde(skip_serializing_if = "RequireDetails::is_default")]
+    pub require_details: RequireDetails,
+    /// First questions that the widget offers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub starters: Vec<String>,
+    /// Greeting and first questions in other languages; who reads none of them gets those above.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub translations: BTreeMap<Language, Welcome>,
+    /// How soon an answer usually comes, as the widget says it; nothing is said where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_time: Option<ReplyTime>,
+}
+
+/// When a visitor is asked for name and e-mail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RequireDetails {
+    /// Before the first message.
+    Before,
+    /// With the message that follows the first answer.
+    AfterFirstAnswer,
+    #[default]
+    Never,
+}
+
+impl RequireDetails {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How soon an answer usually comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum ReplyTime {
+    AtOnce,
+    Minutes,
+    Hours,
+    Day,
+}
+
+/// What a visitor sees before any message, in one language.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(inline)]
+pub struct Welcome {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub greeting: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub starters: Vec<String>,
 }
 
 /// Requests per minute, where they are not the documented ones; 0 is none at all.

@@ -9,6 +9,7 @@ pub mod aloochat;
 mod chat;
 pub mod chataibot;
 mod client;
+mod coding;
 mod direct;
 mod docs;
 pub mod download;

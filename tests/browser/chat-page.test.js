@@ -7,7 +7,7 @@ import { Tab } from "./harness/page.js";
 import { Server } from "./harness/parlor.js";
 
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 describe("the page", () => {
   scenario("opens without an error, a violation or a foreign request", async (context) => {

@@ -225,7 +225,7 @@ scenario("a flow is walked through by the buttons that it offers", async (contex
   const store = await shop(server.origin);
   try {
     const keys = await server.credentials();
-    await server.set({ default_bot: keys.chataibot_bot_key });
+    await server.set({ default_bot: keys.chataibot_bot_key, require_details: "before" });
     const widget = await Widget.open(context, { shop: store, siteKey: keys.widget_site_key });
     await widget.begin("Hello");
     const offers = widget.page.locator(".offer");
@@ -250,6 +250,9 @@ scenario("it can be tried on a page of the server's own", async (context) => {
   const faults = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && faults.push(message.text()));
   await page.goto(`${stage.server.origin}/widget-demo`);
+  await page.getByRole("dialog").waitFor();
+  assert.match(await page.getByLabel("Site key").inputValue(), /^site_\w+$/, "the demo's widget is there at once");
+  await page.locator(".close").click();
   await page.getByLabel("Site key").fill(stage.siteKey);
   await page.getByLabel("Language").selectOption("de");
   await page.getByRole("button", { name: "Show the widget" }).click();

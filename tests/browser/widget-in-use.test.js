@@ -58,6 +58,7 @@ scenario("everything can be done with the keyboard, and its place is visible", D
   await keyboard.press("Tab");
   assert.equal(await focused(widget), "Open chat");
   await keyboard.press("Enter");
+  await widget.panel.waitFor();
   assert.equal(await focused(widget), "Your name", "one can write at once");
   await keyboard.press("Enter");
   await eventually("what is missing is said", async () => (await widget.page.locator(".fault:visible").count()) === 3);
@@ -119,7 +120,7 @@ scenario("a screen reader hears each finished message once, and no chunk", DESKT
   for (let at = 0; at < words.length; at++) {
     chat.tell("reply.chunk", { reply_id, offset: words.slice(0, at).join("").length, text: words[at] });
     const soFar = words.slice(0, at + 1).join("");
-    await eventually(`"${soFar}" is shown`, async () => (await widget.page.locator(".entry--growing .text").allTextContents()).join() === soFar);
+    await eventually(`"${soFar}" is shown`, async () => (await widget.page.locator(".entry--growing .text").allTextContents()).join() === soFar.trim());
   }
   chat.tell("message.outbound", { message_id: reply_id, conversation_id: "cv_1", author: BOT, text: words.join(""), created_at: new Date().toISOString() });
   await widget.page.locator(".entry--bot").waitFor();

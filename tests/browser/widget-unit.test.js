@@ -1,10 +1,12 @@
 // The parts of the widget that need no page: words, colours, attributes, and what one tag may hold.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import vm from "node:vm";
-import { accent, coloursOf, contrast } from "../../web/widget/colours.js";
+import { graph, WEB } from "./harness/modules.js";
+import { accent, coloursOf, contrast, LABELS, MODULES } from "../../web/widget/launcher.js";
 import { chosen, fill, LANGUAGES, wordsOf } from "../../web/widget/words.js";
 
 const HERE = new URL("../../web/", import.meta.url);
@@ -69,4 +71,34 @@ test("no markup is made from strings, and nothing is evaluated", async () => {
       assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser/, folder + name);
     }
   }
+});
+
+test("what is fetched ahead is what the panel imports, no more and no less", async () => {
+  const at = (name) => new URL(`widget/${name}.js`, WEB);
+  const before = await graph(at("launcher"));
+  const needed = [...(await graph(at("main")))].filter((href) => !before.has(href));
+  assert.deepEqual(MODULES.map((name) => at(name).href).sort(), needed.sort());
+  assert.ok(before.size <= 2, `the launcher brings ${[...before]}`);
+});
+
+test("the chat page names what it imports, so that all is fetched at once", async () => {
+  const page = await readFile(new URL("index.html", WEB), "utf8");
+  const ahead = [...page.matchAll(/rel="modulepreload" href="\/web\/([^"]+)"/g)].map(([, path]) => new URL(path, WEB).href);
+  const needed = [...(await graph(new URL("chat.js", WEB)))].filter((href) => !href.endsWith("/chat.js"));
+  assert.deepEqual(ahead.sort(), needed.sort());
+});
+
+test("the launcher's button is called as the widget's words say", async () => {
+  for (const language of LANGUAGES) assert.equal(LABELS[language], (await wordsOf(language)).open, language);
+});
+
+test("what others wrote is as it was published", async () => {
+  const list = await readFile(new URL("vendor/README.md", WEB), "utf8");
+  const named = [...list.matchAll(/^\| `([^`]+)` .* `([0-9a-f]{64})` \|$/gm)];
+  for (const [, name, digest] of named) {
+    const bytes = await readFile(new URL(`vendor/${name}`, WEB));
+    assert.equal(createHash("sha256").update(bytes).digest("hex"), digest, name);
+  }
+  const there = (await readdir(new URL("vendor/", WEB))).filter((name) => name.endsWith(".js"));
+  assert.deepEqual(there.sort(), named.map(([, name]) => name).sort());
 });

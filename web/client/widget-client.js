@@ -9,10 +9,20 @@ import { newKey, query } from "./conversation.js";
 import { Parlor } from "./parlor-client.js";
 import { persist } from "./retry.js";
 
-/** @typedef {{greeting: string, brand?: string, look?: {color?: string, text_color?: string}}} WidgetConfig */
+/** @typedef {{greeting?: string, starters?: string[]}} Welcome */
+/**
+ * @typedef {object} WidgetConfig
+ * @property {string} greeting
+ * @property {string} [brand]
+ * @property {{color?: string, text_color?: string}} [look]
+ * @property {"before" | "after_first_answer" | "never"} [require_details]
+ * @property {string[]} [starters]
+ * @property {Record<string, Welcome>} [translations]
+ * @property {"at_once" | "minutes" | "hours" | "day"} [reply_time]
+ */
 /** @typedef {import("./frame.js").FileData} WidgetFile */
 /** @typedef {{direction: "inbound" | "outbound", body: string, timestamp: string, author: string, attachments?: WidgetFile[]}} WidgetMessage */
-/** @typedef {{name: string, email: string, message: string, visitorToken: string}} Opening */
+/** @typedef {{name?: string, email?: string, anonymous?: boolean, message: string, visitorToken: string}} Opening */
 /** @typedef {{idempotencyKey?: string, retries?: number, signal?: AbortSignal}} WriteOptions */
 
 const RETRIES = 3;
@@ -65,11 +75,12 @@ export class WidgetClient {
   /**
    * @param {string} visitorToken
    * @param {string} message
-   * @param {WriteOptions} [options]
+   * @param {WriteOptions & {name?: string, email?: string}} [options]  Who writes, where it was not told before.
    * @returns {Promise<void>}
    */
   async reply(visitorToken, message, options = {}) {
-    await this.write(`${at(visitorToken)}/messages`, { message }, options);
+    const { name, email } = options;
+    await this.write(`${at(visitorToken)}/messages`, { message, name, email }, options);
   }
 
   /**

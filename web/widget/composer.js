@@ -1,6 +1,6 @@
 /**
- * Where the visitor writes: Enter sends, Shift+Enter breaks the line. Before the first message it
- * also asks who writes. Files come by the button, by dropping and by pasting.
+ * Where the visitor writes: Enter sends, Shift+Enter breaks the line. It also asks who writes, where
+ * the account wants that. While a reply is made and nothing is written, Send is Stop. Files come by the button, by dropping and by pasting.
  *
  * Enter that ends a composition (Chinese, Japanese, Korean input and others) sends nothing. The
  * draft survives a reload; files do not, no storage may keep them.
@@ -46,7 +46,8 @@ export class Composer {
 
     this.name = field(words.name, element("input", "input"), { autocomplete: "name", required: true });
     this.email = field(words.email, element("input", "input"), { autocomplete: "email", type: "email", inputMode: "email", required: true });
-    this.about = element("fieldset", "about", element("legend", "", words.intro), this.name.box, this.email.box);
+    this.intro = element("legend", "", words.intro);
+    this.about = element("fieldset", "about", this.intro, this.name.box, this.email.box);
     this.about.hidden = true;
 
     this.message = field(words.message, element("textarea", "input input--message"), {
@@ -57,9 +58,11 @@ export class Composer {
     Object.assign(this.picker, { type: "file", multiple: true, tabIndex: -1 });
     this.picker.setAttribute("aria-hidden", "true");
     this.attach = this.button("attach", words.attach, icon("clip"), () => this.picker.click());
+    this.stoppable = false;
     this.stop = this.button("stop", words.stop, icon("stop"), () => this.askStop());
+    this.stop.classList.replace("tool", "round");
     this.stop.hidden = true;
-    this.send = element("button", "send", icon("send"));
+    this.send = element("button", "round send", icon("send"));
     this.send.type = "submit";
     this.send.setAttribute("aria-label", words.send);
     this.send.title = words.send;
@@ -128,18 +131,43 @@ export class Composer {
     if (asking !== this.asking) {
       this.asking = asking;
       this.about.hidden = !asking;
+      this.intro.textContent = begun ? this.words.afterIntro : this.words.intro;
       this.name.input.value ||= visitor.name;
       this.email.input.value ||= visitor.email;
     }
     // Files need a conversation to lie in, and a text opens it.
     this.begun = begun;
     this.attach.hidden = !begun;
-    if (this.stop.hidden !== !stoppable) {
-      if (!stoppable && this.stop.matches(":focus")) this.focus();
-      this.stop.hidden = !stoppable;
-      this.stop.disabled = false;
-    }
+    this.stoppable = stoppable;
+    this.turn();
     this.fit();
+  }
+
+  /**
+   * Send or Stop: whichever can be meant.
+   * @private
+   */
+  turn() {
+    const stops = this.stoppable && this.files.length === 0 && this.message.input.value.trim() === "";
+    if (this.stop.hidden !== stops) return;
+    const focused = this.stop.matches(":focus") || this.send.matches(":focus");
+    this.stop.hidden = !stops;
+    this.send.hidden = stops;
+    this.stop.disabled = false;
+    // A focused button that disappears would leave the keyboard nowhere.
+    if (focused) this.message.input.focus();
+  }
+
+  /**
+   * Says this, as if the visitor had written it; where who writes is still asked it waits for that.
+   * @param {string} text
+   */
+  offer(text) {
+    this.message.input.value = text;
+    if (this.asking && !(this.name.input.value && this.email.input.value)) {
+      this.written();
+      this.focus();
+    } else this.submit();
   }
 
   /** @param {File[]} files */
@@ -162,6 +190,7 @@ export class Composer {
     });
     this.tray.replaceChildren(...chips);
     this.tray.hidden = chips.length === 0;
+    this.turn();
   }
 
   /** Who writes, where that is asked; says what is wrong with it. */
@@ -186,6 +215,7 @@ export class Composer {
     const files = this.files.splice(0);
     this.showTray();
     message.input.value = "";
+    this.turn();
     this.fit();
     this.actions.onDraft("");
     this.typing.over();
@@ -205,6 +235,7 @@ export class Composer {
   /** @private */
   written() {
     this.fit();
+    this.turn();
     const { value } = this.message.input;
     say(this.message, "");
     this.actions.onDraft(value);

@@ -27,6 +27,12 @@ export async function deliver(session, entry) {
     return null;
   }
   if (!session.conversation && (await start(session, entry))) return null;
+  const { token, name, email, anonymous } = session.visitor;
+  if (anonymous && name && email) {
+    await session.client.reply(token, entry.text, { ...options, name, email });
+    session.told();
+    return null;
+  }
   const sent = await session.conversation?.send(entry.text, options);
   return sent?.message_id ?? null;
 }
@@ -79,7 +85,9 @@ async function start(session, entry) {
   const { client, store, visitor } = session;
   // Kept before anything is sent: after a reload the same attempt goes on under the same name.
   store.visitor = visitor;
-  const opening = { name: visitor.name, email: visitor.email, message: entry.text, visitorToken: visitor.token };
+  const { name, email } = visitor;
+  const who = name && email ? { name, email } : { anonymous: true };
+  const opening = { ...who, message: entry.text, visitorToken: visitor.token };
   try {
     const { conversationToken } = await client.start(opening, { idempotencyKey: entry.key, retries: 0, wait: false });
     session.begun(conversationToken);

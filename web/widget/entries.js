@@ -3,12 +3,15 @@
  *
  * Screen readers hear finished messages: an item that grows or may still change says
  * `aria-live="off"`, and a reply that ends is put in anew, which is one addition to the log with its
- * whole text. Times are the visitor's own. Text is text: nothing is ever parsed as markup.
+ * whole text. Times are the visitor's own. Names stand apart (`bdi`), so that one in another
+ * direction turns nothing around.
  */
 
+import { Days } from "../days.js";
 import { element } from "../element.js";
 import { setNotes, setText } from "../keyed.js";
-import { fill } from "./words.js";
+import { grow, said, saying } from "../said.js";
+import { filled } from "./words.js";
 
 /** @typedef {import("../client/transcript.js").Transcript} Transcript */
 /** @typedef {import("../client/transcript.js").Message} Message */
@@ -39,7 +42,8 @@ export class Entries {
     this.words = words;
     this.files = files;
     this.actions = actions;
-    this.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+    this.days = new Days(language);
+    this.clock = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" });
   }
 
   /**
@@ -51,12 +55,20 @@ export class Entries {
     /** @type {Item[]} */
     const items = [];
     if (transcript.begins !== "0") items.push(this.earlier(earlier));
-    if (gone) items.push({ key: "gone", print: "", make: () => event("gone", words.gone) });
+    if (gone) items.push({ key: "gone", print: "", make: () => event("gone", [words.gone]) });
     const { entries, read } = transcript;
     const seen = entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
     let speaker = "";
+    /** @type {string | null} */
+    let before = null;
     entries.forEach((entry, at) => {
+      const day = this.days.above(before, entry.at);
+      before = entry.at;
+      if (day) {
+        speaker = "";
+        items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
+      }
       if (entry.kind === "notice") {
         speaker = "";
         items.push({ key: `notice:${entry.id}`, print: "", make: () => event(entry.what, this.notice(entry)) });
@@ -73,21 +85,21 @@ export class Entries {
       speaker = speakerOf(reply.author);
       const make = () => {
         const notes = reply.broken ? [element("p", "meta", words.broken)] : [];
-        const item = element("li", "entry entry--theirs entry--growing", this.who(reply.author, first), text(reply.text), ...notes);
+        const item = element("li", "entry entry--theirs entry--growing", this.who(reply.author, first), saying("text", reply.author), ...notes);
         item.setAttribute("aria-live", "off");
         item.setAttribute("aria-busy", "true");
         return item;
       };
-      const grow = (/** @type {HTMLElement} */ item) => setText(item.querySelector(".text"), reply.text);
-      items.push({ key: `reply:${reply.id}`, print: JSON.stringify([first, reply.broken]), make, grow });
+      const update = (/** @type {HTMLElement} */ item) => grow(item.querySelector(".text"), reply.text, words);
+      items.push({ key: `reply:${reply.id}`, print: JSON.stringify([first, reply.broken]), make, grow: update });
     }
     for (const entry of unsent) {
       items.push({ key: `unsent:${entry.key}`, print: JSON.stringify([entry.state, entry.reason, offline]), make: () => this.unsent(entry, offline) });
     }
     const typist = transcript.typing.find((author) => author.type !== "customer");
-    const typing = typist && fill(words.typing, { name: this.name(typist) });
+    const typing = typist && filled(words.typing, this.name(typist));
     const thinking = transcript.waiting.length > 0 && transcript.replies.length === 0;
-    if (typing || thinking) items.push({ key: "beads", print: typing ?? "", make: () => beads(typing ?? words.thinking) });
+    if (typing || thinking) items.push({ key: "beads", print: typist ? this.name(typist) : "", make: () => beads(typing ?? [words.thinking]) });
     return items;
   }
 
@@ -112,14 +124,14 @@ export class Entries {
     const at = new Date(entry.at);
     const time = element("time", "", Number.isNaN(at.valueOf()) ? "" : this.clock.format(at));
     time.dateTime = entry.at;
+    const { words } = this;
     const meta = element("p", "meta", time);
     // A file that came without words has its name for a text.
     const named = entry.files?.some((file) => file.filename === entry.text);
-    const said = entry.text && !named ? [text(entry.text, true)] : [];
-    if (entry.language && said[0]) said[0].lang = entry.language;
+    const text = entry.text && !named ? [said("text", entry, words)] : [];
     const files = entry.files?.length > 0 ? [this.files.list(entry.files)] : [];
     const side = entry.author.type === "customer" ? "mine" : "theirs";
-    return element("li", `entry entry--${side} entry--${entry.author.type}`, this.who(entry.author, first), ...said, ...files, meta);
+    return element("li", `entry entry--${side} entry--${entry.author.type}`, this.who(entry.author, first), ...text, ...files, meta);
   }
 
   /**
@@ -142,8 +154,9 @@ export class Entries {
       if (entry.reason !== "lost") meta.append(button(words.again, () => this.actions.onRetry(entry.key)));
       meta.append(button(words.discard, () => this.actions.onDiscard(entry.key)));
     }
-    const said = entry.file ? this.files.pending(entry.file) : text(entry.text);
-    const item = element("li", `entry entry--mine entry--unsent entry--${entry.state}`, this.who({ type: "customer" }, false), said, meta);
+    const author = { type: /** @type {const} */ ("customer") };
+    const content = entry.file ? this.files.pending(entry.file) : said("text", { author, text: entry.text }, words);
+    const item = element("li", `entry entry--mine entry--unsent entry--${entry.state}`, this.who(author, false), content, meta);
     item.setAttribute("aria-live", "off");
     return item;
   }
@@ -176,26 +189,26 @@ export class Entries {
     const { words } = this;
     switch (what) {
       case "escalated":
-        return agent ? fill(words.takingOver, { name: agent }) : words.escalated;
+        return agent ? filled(words.takingOver, agent) : [words.escalated];
       case "assigned":
-        return agent ? fill(words.joined, { name: agent }) : words.someoneJoined;
+        return agent ? filled(words.joined, agent) : [words.someoneJoined];
       default:
-        return words[what];
+        return [words[what]];
     }
   }
 }
 
 /**
  * @param {string} what
- * @param {string} words
+ * @param {(Node | string)[]} words
  */
 function event(what, words) {
-  return element("li", `event event--${what}`, element("span", "", words));
+  return element("li", `event event--${what}`, element("span", "", ...words));
 }
 
-/** @param {string} words */
+/** @param {(Node | string)[]} words */
 function beads(words) {
-  const item = element("li", "beads", element("span", "hidden", words), element("i", ""), element("i", ""), element("i", ""));
+  const item = element("li", "beads", element("span", "hidden", ...words), element("i", ""), element("i", ""), element("i", ""));
   item.setAttribute("aria-live", "off");
   return item;
 }
@@ -208,29 +221,6 @@ function button(words, run) {
   const made = element("button", "plain", words);
   made.type = "button";
   made.onclick = run;
-  return made;
-}
-
-/** What in a finished text is shown as a link; a full stop behind it is not part of it. */
-const ADDRESS = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
-
-/**
- * @param {string} words
- * @param {boolean} [links]  A text that still grows has none: its end is not known.
- */
-function text(words, links = false) {
-  const made = element("div", "text");
-  made.dir = "auto";
-  let at = 0;
-  for (const match of links ? words.matchAll(ADDRESS) : []) {
-    const link = element("a", "", match[0]);
-    link.href = match[0];
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-    made.append(words.slice(at, match.index), link);
-    at = match.index + match[0].length;
-  }
-  made.append(document.createTextNode(words.slice(at)));
   return made;
 }
 

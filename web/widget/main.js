@@ -8,19 +8,20 @@
 
 import { WidgetClient } from "../client/widget-client.js";
 import { ParlorError } from "../client/parlor-error.js";
-import { coloursOf } from "./colours.js";
+import { coloursSheet, dress, languageOf } from "./launcher.js";
 import { optionsOf } from "./options.js";
 import { Panel } from "./panel.js";
 import { only, settle, vacate } from "./place.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
-import { coloursSheet, sheet } from "./style.js";
+import { sheet } from "./style.js";
 import { followViewport } from "./viewport.js";
-import { chosen, wordsOf } from "./words.js";
+import { wordsOf } from "./words.js";
 
 export { optionsOf };
 
 /** @typedef {import("./options.js").Options} Options */
+/** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
 /** @typedef {{name?: string, email?: string, visitorToken?: string}} Identity */
 
 /**
@@ -37,49 +38,46 @@ export { optionsOf };
  * Puts the widget into the page, and answers the one that is there already. Null where the server
  * does not want it there.
  * @param {Options} options
+ * @param {{config?: WidgetConfig, host?: HTMLElement}} [launched]  By the launcher, whose place it takes.
  * @returns {Promise<Api | null>}
  */
-export async function mount(options) {
+export async function mount(options, launched = {}) {
   if (!options.siteKey) throw new TypeError("The chat widget needs data-site-key.");
-  return only(() => made(options));
+  return launched.host ? made(options, launched) : only(() => made(options, launched));
 }
 
 /**
  * @param {Options} options
+ * @param {{config?: WidgetConfig, host?: HTMLElement}} launched
  * @returns {Promise<Api | null>}
  */
-async function made(options) {
+async function made(options, launched) {
   const { siteKey, origin = location.origin } = options;
   const store = new Store(siteKey);
   const client = new WidgetClient({ origin, siteKey });
-  const language = chosen(options.lang ? [options.lang] : navigator.languages);
-  const [words, config] = await Promise.all([wordsOf(language), configOf(client, store), document.body ?? loaded()]);
+  const language = languageOf(options);
+  const [words, config] = await Promise.all([wordsOf(language), launched.config ?? configOf(client, store)]);
   if (!config) return null;
 
   const panel = new Panel({
     words, language, store, client,
+    alerts: { sound: options.sound ?? true, badge: options.badge ?? true },
     onOpen: (open) => tell(open ? "open" : "close", {}),
     onUnread: (unread) => tell("unread", { unread }),
   });
   const { root } = panel;
-  root.lang = language;
-  root.dir = words.dir === "rtl" || getComputedStyle(document.documentElement).direction === "rtl" ? "rtl" : "ltr";
-  root.dataset.position = options.position ?? "end";
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const theme = () => (root.dataset.theme = !options.theme || options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
-  theme();
-  dark.addEventListener("change", theme);
-
+  dress(root, options);
   followViewport(root);
 
-  const host = document.createElement("parlor-widget");
-  const shadow = host.attachShadow({ mode: "open" });
-  shadow.adoptedStyleSheets = [sheet(), coloursSheet(coloursOf(config.look))];
-  shadow.append(root);
+  const host = launched.host ?? document.createElement("parlor-widget");
+  const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [sheet(), coloursSheet(config.look)];
+  shadow.replaceChildren(root);
   const life = new AbortController();
   settle(host, () => api.remove(), life.signal);
-  panel.greet(config);
+  panel.greet(config, options.lang ?? navigator.language);
   const session = new Session(client, store, () => panel.draw());
+  session.requires = config.require_details ?? "before";
   panel.session = session;
   panel.show(store.open ?? options.open ?? false, { focus: false });
   panel.draw();
@@ -93,12 +91,13 @@ async function made(options) {
     remove: () => {
       life.abort();
       session.close();
+      panel.alerts.close();
       host.remove();
       vacate();
     },
   };
   Object.assign(window, { ParlorWidget: api });
-  tell("ready", {});
+  if (!launched.host) tell("ready", {});
   return api;
 }
 
@@ -120,11 +119,6 @@ async function configOf(client, store) {
     }
     return store.config ?? { greeting: "" };
   }
-}
-
-/** @returns {Promise<unknown>} */
-function loaded() {
-  return new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
 }
 
 /**

@@ -12,20 +12,8 @@
  * @property {"light" | "dark" | "auto"} [theme]  `data-theme`; the system's choice when left out.
  * @property {boolean} [open]   `data-open`: the panel is open at first.
  * @property {Position} [position]  `data-position`; the end of a line when left out.
+ * @property {boolean} [sound]  `data-sound="off"`: no sound when an answer comes.
+ * @property {boolean} [badge]  `data-badge="off"`: no count in the page's title.
  */
 
-/**
- * @param {HTMLScriptElement} script
- * @returns {Options}
- */
-export function optionsOf(script) {
-  const { siteKey = "", lang, theme, open, position } = script.dataset;
-  return {
-    siteKey,
-    origin: new URL(script.src).origin,
-    lang,
-    theme: theme === "light" || theme === "dark" ? theme : "auto",
-    open: open !== undefined && open !== "false",
-    position: position === "start" || position === "left" || position === "right" ? position : "end",
-  };
-}
+export { optionsOf } from "./launcher.js";

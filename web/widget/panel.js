@@ -8,7 +8,9 @@
 import { element } from "../element.js";
 import { showEarlier } from "../earlier.js";
 import { KeyedList } from "../keyed.js";
+import { Offers } from "../offers.js";
 import { held } from "../scroll.js";
+import { Alerts } from "./alerts.js";
 import { Composer } from "./composer.js";
 import { acceptDrops } from "./dropping.js";
 import { Entries } from "./entries.js";
@@ -30,9 +32,9 @@ const QUIET_MS = 500;
 
 export class Panel {
   /**
-   * @param {{words: Words, language: string, store: Store, client: import("../client/parlor-client.js").WidgetClient, onOpen: (open: boolean) => void, onUnread: (unread: number) => void}} about
+   * @param {{words: Words, language: string, store: Store, alerts: {sound: boolean, badge: boolean}, client: import("../client/parlor-client.js").WidgetClient, onOpen: (open: boolean) => void, onUnread: (unread: number) => void}} about
    */
-  constructor({ words, language, store, client, onOpen, onUnread }) {
+  constructor({ words, language, store, alerts, client, onOpen, onUnread }) {
     this.words = words;
     this.store = store;
     this.onOpen = onOpen;
@@ -41,6 +43,9 @@ export class Panel {
     this.session = null;
     this.opened = false;
     this.unread = 0;
+    this.alerts = new Alerts({ ...alerts, sound: store.sound ?? alerts.sound });
+    /** @type {string[]} */
+    this.starters = [];
     this.sticking = true;
     this.drawing = false;
     this.troubledAt = 0;
@@ -84,6 +89,10 @@ export class Panel {
     this.brand = element("bdi", "", words.chat);
     this.title = element("h2", "title", this.brand);
     this.title.id = "title";
+    this.soon = element("p", "soon");
+    this.soon.hidden = true;
+    this.bell = this.button("tool", "");
+    this.ring(this.alerts.sound);
     this.close = this.button("tool close", words.close, icon("close"));
     this.line = element("p", "line");
     this.line.setAttribute("role", "status");
@@ -94,17 +103,17 @@ export class Panel {
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-label", words.conversation);
     this.log.setAttribute("aria-live", "off");
-    this.quick = new KeyedList(element("div", "quick"));
-    this.quick.list.setAttribute("role", "group");
-    this.quick.list.setAttribute("aria-label", words.suggestions);
-    this.scroll = element("div", "scroll", this.greeting, this.log, this.quick.list);
+    const quick = element("div", "quick");
+    quick.setAttribute("role", "group");
+    this.quick = new Offers(quick, "offer", (text) => this.composer.offer(text));
+    this.scroll = element("div", "scroll", this.greeting, this.log, quick);
     this.scroll.tabIndex = 0;
     this.scroll.setAttribute("role", "region");
     this.scroll.setAttribute("aria-label", words.messages);
     this.latest = element("button", "latest", icon("down"), words.latest);
     this.latest.type = "button";
     this.drop = element("div", "drop", words.drop);
-    const head = element("header", "head", this.title, this.close);
+    const head = element("header", "head", element("div", "names", this.title, this.soon), this.bell, this.close);
     this.panel = element("section", "panel", head, this.line, this.scroll, element("div", "foot", this.latest, this.composer.form), this.drop);
     this.panel.id = "panel";
     this.panel.tabIndex = -1;
@@ -119,19 +128,23 @@ export class Panel {
   listen() {
     this.launcher.onclick = () => this.show(!this.opened);
     this.close.onclick = () => this.show(false);
+    this.bell.onclick = () => this.ring((this.store.sound = !this.alerts.sound));
     this.panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.isComposing) return;
       event.stopPropagation();
       this.show(false);
     });
     this.scroll.addEventListener("scroll", () => this.look(), { passive: true });
-    new ResizeObserver(() => this.sticking && this.toEnd()).observe(this.scroll);
+    // The place may grow and shrink, and so may what is in it: a picture comes late.
+    const sizes = new ResizeObserver(() => this.sticking && this.toEnd());
+    for (const watched of [this.scroll, this.log]) sizes.observe(watched);
     this.latest.onclick = () => {
       this.toEnd();
       this.scroll.focus({ preventScroll: true });
     };
     acceptDrops(this.panel, this.drop, () => this.composer.begun, (files) => this.composer.take(files));
     for (const name of ["online", "offline"]) addEventListener(name, () => this.draw());
+    document.addEventListener("visibilitychange", () => this.alerts.title());
   }
 
   /**
@@ -147,10 +160,30 @@ export class Panel {
     return made;
   }
 
-  /** @param {WidgetConfig} config */
-  greet({ greeting, brand }) {
-    this.greeting.textContent = greeting;
+  /**
+   * @param {WidgetConfig} config
+   * @param {string} wanted  The language that the visitor wants first.
+   */
+  greet({ greeting, brand, starters = [], translations = {}, reply_time: time }, wanted) {
+    const own = translations[wanted.toLowerCase().split("-")[0]];
+    this.greeting.textContent = own?.greeting || greeting;
+    this.starters = own?.starters?.length ? own.starters : starters;
     this.brand.textContent = brand || this.words.chat;
+    this.soon.hidden = !time;
+    this.soon.textContent = time ? (this.words[time] ?? "") : "";
+  }
+
+  /**
+   * Switches the sound, and says what another press would do.
+   * @param {boolean} on
+   * @private
+   */
+  ring(on) {
+    this.alerts.sound = on;
+    const label = on ? this.words.quiet : this.words.loud;
+    this.bell.setAttribute("aria-label", label);
+    this.bell.title = label;
+    this.bell.replaceChildren(icon(on ? "bell" : "mute"));
   }
 
   /**
@@ -201,7 +234,7 @@ export class Panel {
 
   /** @private */
   drawNow() {
-    const { session } = this;
+    const { session, words } = this;
     if (!session) return;
     const shorter = (!this.opened || this.sticking) && session.trim();
     const { transcript, outbox, earlier, gone } = session;
@@ -216,7 +249,9 @@ export class Panel {
       const show = () => this.list.show(this.entries.items({ transcript, earlier, unsent, offline, gone }));
       if (above && !this.sticking) held(this.scroll, show);
       else show();
-      this.suggest(session, unsent.length === 0);
+      const fresh = transcript.entries.length === 0;
+      this.quick.group.setAttribute("aria-label", fresh ? words.starters : words.suggestions);
+      this.quick.show(transcript, { free: unsent.length === 0, starters: session.visitor.started ? [] : this.starters });
       const stoppable = transcript.replies.length > 0 && session.line === "connected";
       const begun = session.visitor.started || outbox.entries.length > 0;
       this.composer.show({ asking: session.asking, begun, stoppable, visitor: session.visitor });
@@ -228,31 +263,6 @@ export class Panel {
     if (above) setTimeout(() => this.draw(), QUIET_MS);
     else if (session.line === "connected" || !session.visitor.started) this.log.setAttribute("aria-live", "polite");
     this.count(this.opened && !document.hidden ? 0 : session.unread);
-  }
-
-  /**
-   * The answers that a bot offers, as long as nothing was said after them.
-   * @param {Session} session
-   * @param {boolean} free
-   * @private
-   */
-  suggest(session, free) {
-    const last = session.transcript.entries.at(-1);
-    const offered = free && last?.kind === "message" && last.author.type === "bot" ? (last.buttons ?? []) : [];
-    const make = (/** @type {string} */ words) => {
-      const made = element("button", "offer", words);
-      made.type = "button";
-      made.dir = "auto";
-      made.onclick = () => {
-        this.sticking = true;
-        session.say(words, [], null);
-        this.composer.message.input.focus();
-      };
-      return made;
-    };
-    const items = offered.map((words, at) => ({ key: `${last?.id}:${at}`, print: words, make: () => make(words) }));
-    this.quick.list.hidden = items.length === 0;
-    this.quick.show(items);
   }
 
   /**
@@ -290,6 +300,7 @@ export class Panel {
     this.badge.hidden = unread === 0;
     this.badge.textContent = unread > 9 ? "9+" : String(unread);
     this.news.textContent = news;
+    this.alerts.count(unread);
     this.onUnread(unread);
   }
 

@@ -36,6 +36,8 @@ export class Session {
     this.line = "idle";
     /** The conversation that was here can no longer be reached. */
     this.gone = false;
+    /** When the account wants to know who writes. @type {"before" | "after_first_answer" | "never"} */
+    this.requires = "before";
     /** What becomes of older entries that the visitor asked for. @type {"idle" | "loading" | "failed"} */
     this.earlier = "idle";
     /** The feed began again: what comes now is no news. */
@@ -129,10 +131,13 @@ export class Session {
     this.open({ ...other, started: there });
   }
 
-  /** Whether who writes has to be asked: before the first message, and when it was refused. */
+  /** Whether who writes has to be asked: when the account wants it, and when it was refused. */
   get asking() {
     const { started, name, email } = this.visitor;
-    return !started && (!name || !email || this.outbox.entries.some((entry) => entry.state === "refused"));
+    const known = Boolean(name && email);
+    if (!started && (name || email) && this.outbox.entries.some((entry) => entry.state === "refused")) return true;
+    if (this.requires === "after_first_answer") return started && !known && this.transcript.entries.some(isTheirs);
+    return this.requires === "before" && !started && !known;
   }
 
   /**
@@ -158,9 +163,15 @@ export class Session {
   begun(conversationToken) {
     const other = this.store.visitor;
     const known = other?.token === this.visitor.token ? other.conversationToken : null;
-    this.visitor = { ...this.visitor, started: true, conversationToken: conversationToken ?? known };
+    const anonymous = !this.visitor.name || !this.visitor.email;
+    this.visitor = { ...this.visitor, started: true, anonymous, conversationToken: conversationToken ?? known };
     this.store.visitor = this.visitor;
     this.open(this.visitor);
+  }
+
+  /** The server knows now who writes. */
+  told() {
+    this.visitor = this.store.visitor = { ...this.visitor, anonymous: false };
   }
 
   /** Follows the feed from where the transcript stands. */

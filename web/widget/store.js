@@ -6,7 +6,7 @@
  * storage is refused or full, the same is kept in memory for as long as the page lives; see shelf.js.
  */
 
-import { isFlag, isText, isTranscript, isUnsent, orNone, shaped } from "../client/checked.js";
+import { isFlag, isText, isTranscript, isUnsent, listOf, mapOf, orNone, shaped } from "../client/checked.js";
 import { newKey } from "../client/conversation.js";
 import { trimmed } from "../client/transcript.js";
 import { Shelf } from "../shelf.js";
@@ -20,6 +20,7 @@ import { Shelf } from "../shelf.js";
  * @property {string} token  Opens the conversation for as long as it exists: a secret.
  * @property {string | null} conversationToken  Opens it until it expires.
  * @property {boolean} started  There is a conversation.
+ * @property {boolean} [anonymous]  It was begun without a name, and none was told since.
  * @property {string} name
  * @property {string} email
  */
@@ -32,7 +33,15 @@ export function someone() {
 /** Entries that are stored; older ones are fetched when they are asked for. */
 export const STORED_ENTRIES = 200;
 
-const isConfig = shaped({ greeting: isText, brand: orNone(isText) });
+const isWelcome = shaped({ greeting: orNone(isText), starters: orNone(listOf(isText)) });
+const isConfig = shaped({
+  greeting: isText,
+  brand: orNone(isText),
+  require_details: orNone(isText),
+  starters: orNone(listOf(isText)),
+  translations: orNone(mapOf(isWelcome)),
+  reply_time: orNone(isText),
+});
 
 export class Store {
   /** @param {string} siteKey */
@@ -52,6 +61,7 @@ export class Store {
       token: kept.token,
       conversationToken: textOf(kept.conversationToken) || null,
       started: kept.started !== false,
+      anonymous: kept.anonymous === true,
       name: textOf(kept.name),
       email: textOf(kept.email),
     };
@@ -127,6 +137,15 @@ export class Store {
   /** Puts back what is gone from the browser's storage. */
   restore() {
     this.shelf.restore();
+  }
+
+  /** @returns {boolean | null} null where the visitor has not chosen. */
+  get sound() {
+    return this.shelf.read("localStorage", "sound", isFlag);
+  }
+
+  set sound(sound) {
+    this.shelf.write("localStorage", "sound", sound);
   }
 
   /**

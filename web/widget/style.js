@@ -3,44 +3,13 @@
  * logical, so right-to-left is the same sheet.
  */
 
-import { accent } from "./colours.js";
-
-const GROUND = { light: "#ffffff", dark: "#1a1d23" };
-const INK = { light: "#1b1f27", dark: "#eceef2" };
+import { CSS as LAUNCHER, sheetOf } from "./launcher.js";
 
 const CSS = `
-:host { all: initial; }
-* { box-sizing: border-box; margin: 0; }
-[hidden] { display: none !important; }
-.root {
-  --ground: ${GROUND.light}; --ink: ${INK.light}; --soft: #5a6270; --edge: #dadee6; --field: #7b8494; --bubble: #f0f2f6; --bad: #b3261e; --warn: #fff4d6; --warn-ink: #5c4400;
-  position: fixed; z-index: 2147483000; inset-block-end: 20px; inset-inline-end: 20px;
-  display: flex; flex-direction: column; align-items: flex-end; gap: 14px;
-  color: var(--ink); font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; text-align: start;
-  -webkit-text-size-adjust: 100%; pointer-events: none;
-}
-.root[data-theme="dark"] {
-  --ground: ${GROUND.dark}; --ink: ${INK.dark}; --soft: #a9b1bf; --edge: #343a45; --field: #7f8896; --bubble: #282d36; --bad: #ff9a90; --warn: #3d3111; --warn-ink: #ffe3a0;
-  color-scheme: dark;
-}
-.root[data-position="start"] { inset-inline: 20px auto; align-items: flex-start; }
-.root[data-position="left"] { left: 20px; right: auto; align-items: flex-start; }
-.root[data-position="right"] { right: 20px; left: auto; }
-.root[data-position="left"][dir="rtl"] { align-items: flex-end; }
-.root[data-position="right"][dir="rtl"] { align-items: flex-start; }
-.launcher, .panel { pointer-events: auto; }
-button, input, textarea { font: inherit; color: inherit; }
-button { cursor: pointer; border: 0; background: none; padding: 0; }
+.panel { pointer-events: auto; }
+input, textarea { font: inherit; color: inherit; }
 button:disabled { cursor: default; opacity: .5; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .hidden { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.icon { inline-size: 22px; block-size: 22px; display: block; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; flex: none; }
-.launcher {
-  order: 2; position: relative; inline-size: 58px; block-size: 58px; border-radius: 50%;
-  background: var(--brand); color: var(--on-brand); display: grid; place-items: center;
-  box-shadow: 0 4px 16px rgb(0 0 0 / .22), 0 0 0 1px rgb(255 255 255 / .12);
-}
-.launcher .icon { inline-size: 27px; block-size: 27px; grid-area: 1 / 1; transition: transform .18s, opacity .18s; }
 .root:not([data-open="true"]) .icon--down, .root[data-open="true"] .launcher .icon--chat { opacity: 0; transform: rotate(-60deg); }
 .badge {
   position: absolute; inset-block-start: -3px; inset-inline-end: -3px; min-inline-size: 22px; padding: 0 6px; border-radius: 11px;
@@ -53,23 +22,53 @@ button:disabled { cursor: default; opacity: .5; }
 }
 @keyframes rise { from { opacity: 0; transform: translateY(12px); } }
 .head { display: flex; align-items: center; gap: 10px; padding-block: 14px; padding-inline: 18px 10px; background: var(--brand); color: var(--on-brand); }
-.title { flex: 1; min-inline-size: 0; font-size: 17px; font-weight: 650; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.names { flex: 1; min-inline-size: 0; }
+.soon { font-size: 13px; line-height: 1.35; }
+.title { font-size: 17px; font-weight: 650; line-height: 1.3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .tool { inline-size: 40px; block-size: 40px; border-radius: 10px; display: grid; place-items: center; flex: none; color: var(--soft); }
 .tool:hover { background: color-mix(in srgb, currentColor 12%, transparent); }
-.close { color: inherit; }
+.head .tool { color: inherit; }
 .head :focus-visible { outline-color: currentColor; outline-offset: -2px; }
 .line { padding: 8px 18px; background: var(--warn); color: var(--warn-ink); font-size: 13.5px; }
 .scroll { flex: 1; min-block-size: 0; overflow-y: auto; overscroll-behavior: contain; padding: 18px; outline-offset: -3px; }
-.greeting { padding-block-end: 12px; white-space: pre-line; }
+.greeting { padding-block-end: 12px; font-size: 16.5px; line-height: 1.4; white-space: pre-line; }
 .greeting:empty { display: none; }
 .entries { list-style: none; padding: 0; display: flex; flex-direction: column; gap: 6px; }
-.entry { max-inline-size: 85%; display: flex; flex-direction: column; align-items: flex-start; align-self: flex-start; }
+.entry { max-inline-size: 85%; min-inline-size: 0; display: flex; flex-direction: column; align-items: flex-start; align-self: flex-start; }
 .entry--mine { align-self: flex-end; align-items: flex-end; }
 .who { margin-block-start: 8px; margin-inline-start: 2px; font-size: 12.5px; font-weight: 600; color: var(--soft); }
 .text { padding: 9px 13px; border-radius: 14px; background: var(--bubble); white-space: pre-wrap; overflow-wrap: anywhere; border-end-start-radius: 4px; max-inline-size: 100%; }
 .text:empty { display: none; }
 .entry--mine .text { background: var(--brand); color: var(--on-brand); border-end-start-radius: 14px; border-end-end-radius: 4px; }
 .entry--unsent .text { background: var(--ground); color: var(--ink); box-shadow: inset 0 0 0 1px var(--field); }
+.entry--growing .text:empty { display: block; min-block-size: 40px; min-inline-size: 44px; }
+.text.markdown { white-space: normal; }
+.text :is(p, li, .link) { white-space: pre-wrap; }
+.text > * + *, .text li > :is(p, ul, ol) { margin-block-start: 8px; }
+.text > :is(ul, ol), .text li > :is(ul, ol) { padding-inline-start: 22px; }
+.text li + li { margin-block-start: 3px; }
+.heading { font-weight: 650; }
+.text :is(strong, th) { font-weight: 650; }
+.text code { font: .92em/1.4 ui-monospace, "SF Mono", "Cascadia Mono", "Noto Sans Mono", Menlo, Consolas, monospace; }
+.text :not(pre) > code { padding: 1px 5px; border-radius: 5px; background: color-mix(in srgb, currentColor 10%, transparent); }
+.code { border: 1px solid var(--edge); border-radius: 10px; background: var(--ground); overflow: hidden; }
+.code__head { display: flex; align-items: center; justify-content: space-between; gap: 8px; padding-block: 3px; padding-inline: 11px 5px; border-block-end: 1px solid var(--edge); font-size: 12px; color: var(--soft); }
+.copy { min-block-size: 26px; padding-inline: 7px; border-radius: 6px; font-size: 12px; font-weight: 600; color: var(--ink); }
+.copy:hover { background: var(--bubble); }
+.text pre { padding: 9px 11px; overflow-x: auto; direction: ltr; text-align: left; white-space: pre; overflow-wrap: normal; outline-offset: -2px; }
+.text blockquote { padding-inline-start: 11px; border-inline-start: 3px solid var(--edge); color: var(--soft); }
+.text hr { border: 0; border-block-start: 1px solid var(--field); }
+.table { overflow-x: auto; outline-offset: -2px; }
+.table table { border-collapse: collapse; font-size: 14px; }
+.table :is(th, td) { padding: 4px 9px; border: 1px solid var(--edge); text-align: start; overflow-wrap: normal; }
+.align-center { text-align: center !important; }
+.align-right { text-align: right !important; }
+.link { text-decoration: underline; text-underline-offset: 2px; }
+.entry--growing .text:not(.markdown)::after, .entry--growing .text.markdown:empty::after, .entry--growing .text > :is(p, .heading):last-child::after, .entry--growing .text > :is(ul, ol):last-child > li:last-child::after {
+  content: ""; display: inline-block; inline-size: 2px; block-size: 1.05em; margin-inline-start: 2px; background: currentColor; vertical-align: -.16em; animation: caret 1s steps(2, jump-none) infinite;
+}
+@keyframes caret { to { opacity: 0; } }
+.event--day { padding-block: 12px 2px; font-size: 12.5px; font-weight: 600; }
 .text a { color: inherit; text-decoration: underline; text-underline-offset: 2px; }
 .meta { display: flex; flex-wrap: wrap; gap: 0 8px; padding: 2px 4px; font-size: 12px; color: var(--soft); }
 .entry--mine .meta { justify-content: flex-end; }
@@ -92,6 +91,7 @@ a.file:hover .file__name { text-decoration: underline; }
 .quick { display: flex; flex-wrap: wrap; gap: 8px; padding-block-start: 12px; }
 .offer { padding: 7px 14px; border: 1px solid var(--accent); border-radius: 18px; color: var(--ink); background: var(--ground); overflow-wrap: anywhere; min-block-size: 36px; }
 .offer:hover { background: var(--bubble); }
+.offer { text-align: start; transition: background .15s; }
 .foot { position: relative; border-block-start: 1px solid var(--edge); }
 .latest { position: absolute; inset-block-end: calc(100% + 10px); inset-inline: 0; margin-inline: auto; inline-size: fit-content; display: flex; align-items: center; gap: 6px; padding: 7px 14px; border: 1px solid var(--edge); border-radius: 18px; background: var(--ground); font-size: 13.5px; box-shadow: 0 3px 12px rgb(0 0 0 / .16); }
 .latest .icon { inline-size: 16px; block-size: 16px; }
@@ -107,8 +107,8 @@ a.file:hover .file__name { text-decoration: underline; }
 .fault { padding-block-start: 4px; font-size: 13px; color: var(--bad); }
 .row { display: flex; align-items: flex-end; gap: 6px; }
 .row .field { flex: 1; min-inline-size: 0; }
-.send { inline-size: 44px; block-size: 44px; border-radius: 50%; display: grid; place-items: center; flex: none; background: var(--brand); color: var(--on-brand); }
-.attach, .stop { block-size: 44px; }
+.round { inline-size: 44px; block-size: 44px; border-radius: 50%; display: grid; place-items: center; flex: none; background: var(--brand); color: var(--on-brand); }
+.attach { block-size: 44px; }
 .stop .icon { fill: currentColor; }
 .tray { padding-block-end: 8px; max-block-size: 132px; overflow-y: auto; }
 .tray li { display: flex; align-items: center; gap: 4px; }
@@ -119,28 +119,12 @@ a.file:hover .file__name { text-decoration: underline; }
   .root[data-open="true"] .launcher { display: none; }
   .panel { inline-size: 100%; block-size: 100%; border: 0; border-radius: 0; }
 }
-@media (prefers-reduced-motion: reduce) {
-  *, *::before, *::after { animation: none !important; transition: none !important; }
-}
 @media (forced-colors: active) {
-  .text, .launcher, .send, .badge, .offer, .beads { border: 1px solid; }
+  .text, .round, .badge, .offer, .beads { border: 1px solid; }
 }
-@media print { .root { display: none; } }
 `;
 
 /** What is the same for every shop. */
 export function sheet() {
-  const made = new CSSStyleSheet();
-  made.replaceSync(CSS);
-  return made;
-}
-
-/** @param {import("./colours.js").Colours} colours  Checked ones: they stand in a style. */
-export function coloursSheet({ brand, onBrand }) {
-  const made = new CSSStyleSheet();
-  const on = (/** @type {"light" | "dark"} */ theme) => accent(brand, GROUND[theme], INK[theme]);
-  made.replaceSync(`
-.root { --brand: ${brand}; --on-brand: ${onBrand}; --accent: ${on("light")}; }
-.root[data-theme="dark"] { --accent: ${on("dark")}; }`);
-  return made;
+  return sheetOf(LAUNCHER + CSS);
 }

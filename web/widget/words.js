@@ -2,18 +2,14 @@
  * What the widget says, in the visitor's language.
  */
 
+import { element } from "../element.js";
+import { chosen, LABELS } from "./launcher.js";
+
+export { chosen };
+
 /** @typedef {typeof import("./words/en.js").default} Words */
 
-export const LANGUAGES = ["en", "es", "fr", "de", "pt", "ar", "hi"];
-
-/**
- * The first language wanted that there is, else English.
- * @param {readonly string[]} wanted  BCP 47.
- */
-export function chosen(wanted) {
-  const plain = wanted.map((tag) => tag.toLowerCase().split("-")[0]);
-  return plain.find((tag) => LANGUAGES.includes(tag)) ?? "en";
-}
+export const LANGUAGES = Object.keys(LABELS);
 
 /**
  * Only the chosen language is fetched.
@@ -23,6 +19,17 @@ export function chosen(wanted) {
 export async function wordsOf(language) {
   const table = await import(`./words/${language}.js`);
   return table.default;
+}
+
+/**
+ * A text with a name in it, which stands apart: its direction is its own.
+ * @param {string} text
+ * @param {string} name
+ * @returns {(Node | string)[]}
+ */
+export function filled(text, name) {
+  const [before, after = ""] = text.split("{name}");
+  return [before, element("bdi", "", name), after].filter((piece) => piece !== "");
 }
 
 /**

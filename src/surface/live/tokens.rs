@@ -92,9 +92,7 @@ impl Tokens {
         app: Data<&Arc<App>>,
         address: Data<&Address>,
     ) -> Answer<DemoStarted> {
-        let tenants = app.accounts.all();
-        let tenant = tenants.iter().find(|tenant| tenant.account.name == demo::NAME);
-        let tenant = tenant.ok_or(Error::NotFound("demo account"))?;
+        let tenant = demo::tenant(&app).ok_or(Error::NotFound("demo account"))?;
         let from = address.0.0.map(|ip| ip.to_string()).unwrap_or_default();
         let caller = Limited(format!("demo {from}"));
         let allowance = app.limits.check(&*app.engine, &caller, DEMO_PER_MINUTE).await;
@@ -102,8 +100,8 @@ impl Tokens {
             return Err(Error::RateLimited { retry_after_s }.into());
         }
         let begun =
-            manage_conversation::start(&app, tenant, Channel::Web, Beginning::default()).await?;
-        let (token, expires_at) = live_feed::sign_token(tenant, begun.conversation, DEMO_VALID);
+            manage_conversation::start(&app, &tenant, Channel::Web, Beginning::default()).await?;
+        let (token, expires_at) = live_feed::sign_token(&tenant, begun.conversation, DEMO_VALID);
         Ok(DemoStarted::Demo(Json(DemoOut {
             conversation_id: begun.conversation.to_string(),
             contact_id: begun.contact.to_string(),

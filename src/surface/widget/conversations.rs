@@ -11,15 +11,12 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::error::Failure;
 use super::history::{self, Since};
 use super::visitor::Key;
-use super::wire::{
-    ConfigOut, CreateIn, Created, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence,
-};
+use super::wire::{ConfigOut, CreateIn, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence};
 use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::visitors::{self, Visitor};
 use crate::app::{App, live_feed, read_conversation};
 use crate::domain::message::Channel;
-use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
 use crate::surface::fields::Moment;
 use crate::surface::json_array::JsonArray;
@@ -89,7 +86,7 @@ impl Conversations {
         body: Json<CreateIn>,
     ) -> Answer<Begun> {
         let tenant = key.tenant();
-        let asked = Created::try_from(body.0)?;
+        let asked = body.0.checked(tenant.account.settings.require_details)?;
         let idempotency = idempotency.given_to("widget")?;
         if visitors::live(tenant, &asked.visitor_token).is_some() {
             return Err(Error::AlreadyExists("conversation").into());
@@ -165,10 +162,11 @@ impl Conversations {
         idempotency: IdempotencyKey,
         body: Json<ReplyIn>,
     ) -> Answer<Replied> {
-        let text = MessageText::try_from(body.0)?;
+        let (text, contact) = body.0.checked()?;
         let idempotency = idempotency.given_to("widget")?;
         let id = visitors::conversation_of(key.tenant(), &visitor_token.0);
         let command = SendMessage {
+            contact,
             idempotency_key: idempotency,
             streaming: true,
             ..SendMessage::new(To::Conversation(id), text, Channel::Web)

@@ -5,7 +5,8 @@
 //! `activity_id` is its place in the log; malformed JSON is 400; an unlisted page gets 403 `Origin
 //! not allowed`; with `Prefer: respond-async` (RFC 7240) a conversation is answered before its
 //! bot is, and `auto_reply` is null, as it is when the bot takes longer than ten seconds; a live
-//! token is taken as the visitor token of its conversation; `Idempotency-Key` as elsewhere.
+//! token is taken as the visitor token of its conversation; `Idempotency-Key` as elsewhere; a visitor
+//! who was not asked for name and e-mail is `anonymous`, and may tell them with a later reply.
 
 mod conversations;
 mod error;

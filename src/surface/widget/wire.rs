@@ -1,11 +1,13 @@
 //! The widget's words (seed 003), and nothing else.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::error::WHOLE;
 use crate::app::visitors::TOKEN_MAX;
-use crate::domain::account::Account;
+use crate::domain::account::{Account, ReplyTime, RequireDetails, Welcome};
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::event::Body;
@@ -35,6 +37,63 @@ pub(super) struct ConfigOut {
     greeting: String,
     brand: String,
     look: LookOut,
+    /// When a visitor is asked for name and e-mail.
+    require_details: RequireDetailsOut,
+    /// First questions to offer.
+    starters: Vec<String>,
+    /// Greeting and first questions by language, for visitors who read another than `greeting`'s.
+    translations: BTreeMap<String, WelcomeOut>,
+    /// How soon an answer usually comes.
+    #[oai(skip_serializing_if_is_none)]
+    reply_time: Option<ReplyTimeOut>,
+}
+
+/// When a visitor is asked for name and e-mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case", rename = "RequireDetails")]
+pub(super) enum RequireDetailsOut {
+    Before,
+    AfterFirstAnswer,
+    Never,
+}
+
+impl From<RequireDetails> for RequireDetailsOut {
+    fn from(when: RequireDetails) -> Self {
+        match when {
+            RequireDetails::Before => Self::Before,
+            RequireDetails::AfterFirstAnswer => Self::AfterFirstAnswer,
+            RequireDetails::Never => Self::Never,
+        }
+    }
+}
+
+/// How soon an answer usually comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case", rename = "ReplyTime")]
+pub(super) enum ReplyTimeOut {
+    AtOnce,
+    Minutes,
+    Hours,
+    Day,
+}
+
+impl From<ReplyTime> for ReplyTimeOut {
+    fn from(time: ReplyTime) -> Self {
+        match time {
+            ReplyTime::AtOnce => Self::AtOnce,
+            ReplyTime::Minutes => Self::Minutes,
+            ReplyTime::Hours => Self::Hours,
+            ReplyTime::Day => Self::Day,
+        }
+    }
+}
+
+/// What a visitor sees before any message, in one language.
+#[derive(Debug, Object)]
+#[oai(rename = "WidgetWelcome")]
+pub(super) struct WelcomeOut {
+    greeting: String,
+    starters: Vec<String>,
 }
 
 impl ConfigOut {
@@ -47,6 +106,18 @@ impl ConfigOut {
                 color: settings.look.color.clone(),
                 text_color: settings.look.text_color.clone(),
             },
+            require_details: settings.require_details.into(),
+            starters: settings.starters.clone(),
+            translations: settings
+                .translations
+                .iter()
+                .map(|(language, Welcome { greeting, starters })| {
+                    let welcome =
+                        WelcomeOut { greeting: greeting.clone(), starters: starters.clone() };
+                    (language.to_string(), welcome)
+                })
+                .collect(),
+            reply_time: settings.reply_time.map(Into::into),
         }
     }
 }
@@ -63,6 +134,9 @@ pub(super) struct CreateIn {
     message: Field<Words<1, 10_000>>,
     /// Unique visitor identifier, of the visitor's own making; a secret.
     visitor_token: Field<Words<1, 255>>,
+    /// The visitor was not asked who they are: `name` and `email` may be left out, where the
+    /// account's `require_details` is not `before`.
+    anonymous: Field<Option<bool>>,
 }
 
 /// A checked request.
@@ -72,29 +146,40 @@ pub(super) struct Created {
     pub(super) visitor_token: String,
 }
 
-impl TryFrom<CreateIn> for Created {
-    type Error = Error;
-
+impl CreateIn {
     /// Checks in the documented order, and names the first fault in the documented words.
-    fn try_from(body: CreateIn) -> Result<Self> {
-        let fields =
-            [body.name.text(), body.email.text(), body.message.text(), body.visitor_token.text()];
-        let [Some(name), Some(email), Some(message), Some(visitor_token)] = fields else {
-            return Err(sentence("Name, email, message, and visitor_token are required"));
+    pub(super) fn checked(self, require: RequireDetails) -> Result<Created> {
+        let may_be_nobody =
+            matches!(self.anonymous, Field::Given(Some(true))) && require != RequireDetails::Before;
+        let (name, email) = (self.name.text(), self.email.text());
+        let required = || sentence("Name, email, message, and visitor_token are required");
+        let (Some(message), Some(visitor_token)) = (self.message.text(), self.visitor_token.text())
+        else {
+            return Err(required());
         };
-        let email: Email = email.parse().map_err(|_| sentence("Invalid email address"))?;
+        if !may_be_nobody && (name.is_none() || email.is_none()) {
+            return Err(required());
+        }
+        let email = email.map(|email| address(&email)).transpose()?;
         let text = message_text(&message)?;
-        let name: PersonName = name.parse().map_err(|fault| match fault {
-            TextFault::TooLong { max, actual } => Error::TooLong { field: "name", max, actual },
-            other => sentence(&format!("Name {other}")),
-        })?;
+        let name = name.map(|name| person(&name)).transpose()?;
         let actual = visitor_token.chars().count();
         if actual > TOKEN_MAX {
             return Err(Error::TooLong { field: "visitor_token", max: TOKEN_MAX, actual });
         }
-        let contact = Details { name: Some(name), email: Some(email), phone: None };
-        Ok(Self { contact, text, visitor_token })
+        Ok(Created { contact: Details { name, email, phone: None }, text, visitor_token })
     }
+}
+
+fn address(text: &str) -> Result<Email> {
+    text.parse().map_err(|_| sentence("Invalid email address"))
+}
+
+fn person(text: &str) -> Result<PersonName> {
+    text.parse().map_err(|fault| match fault {
+        TextFault::TooLong { max, actual } => Error::TooLong { field: "name", max, actual },
+        other => sentence(&format!("Name {other}")),
+    })
 }
 
 /// Seed 003, *Send Reply*, parameters.
@@ -103,13 +188,26 @@ impl TryFrom<CreateIn> for Created {
 pub(super) struct ReplyIn {
     /// Reply text, at most 10,000 characters.
     message: Field<Words<1, 10_000>>,
+    /// Contact name, where it was not told before.
+    name: Field<Option<Name<1, 200>>>,
+    /// Email address, where it was not told before.
+    email: Field<Option<Address<1, 254>>>,
 }
 
-impl TryFrom<ReplyIn> for MessageText {
-    type Error = Error;
+impl ReplyIn {
+    pub(super) fn checked(self) -> Result<(MessageText, Details)> {
+        let message = self.message.text().ok_or_else(|| sentence("Message is required"))?;
+        let email = optional(self.email).map(|email| address(&email)).transpose()?;
+        let text = message_text(&message)?;
+        let name = optional(self.name).map(|name| person(&name)).transpose()?;
+        Ok((text, Details { name, email, phone: None }))
+    }
+}
 
-    fn try_from(body: ReplyIn) -> Result<Self> {
-        message_text(&body.message.text().ok_or_else(|| sentence("Message is required"))?)
+fn optional<T: Into<String>>(field: Field<Option<T>>) -> Option<String> {
+    match field {
+        Field::Given(Some(text)) => Field::Given(text).text(),
+        _ => None,
     }
 }
 

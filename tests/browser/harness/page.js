@@ -15,7 +15,7 @@ export function browser() {
 
 /** One tab. Everything that it should never do is noted in `faults`. */
 export class Tab {
-  static async open(context, origin, { ready = true } = {}) {
+  static async open(context, origin, { ready = true, query = "?wire" } = {}) {
     const tab = new Tab();
     tab.origin = origin;
     tab.faults = [];
@@ -43,7 +43,7 @@ export class Tab {
         window.noteViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
       });
     });
-    tab.response = await tab.page.goto(origin);
+    tab.response = await tab.page.goto(`${origin}/${query}`);
     if (ready) await tab.line("connected");
     return tab;
   }

@@ -61,6 +61,10 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
       return [201, { conversation_token: "lt_1", auto_reply: "" }];
     }],
     ["POST", /\/current\/messages$/, (seen) => [201, { message_id: message({ type: "customer" }, JSON.parse(seen.body).text), conversation_id: "cv_1", cursor: "0", created_at: "t" }]],
+    ["POST", /\/conversations\/[^/]{20,}\/messages$/, (seen) => {
+      message({ type: "customer" }, JSON.parse(seen.body).message);
+      return [201, { status: "ok" }];
+    }],
     ["POST", /\/current\/(typing|read)$/, () => [204]],
     ["GET", /\/current\/events$/, ({ query: { after, before, limit = 100 } }) => {
       if (isUnknown(after)) return UNKNOWN;

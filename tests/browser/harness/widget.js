@@ -32,7 +32,7 @@ export async function siteKeyOf(server) {
 export function useStage() {
   before(async () => {
     stage.server = await Server.start();
-    await stage.server.set({ limits: PLENTY });
+    await stage.server.set({ limits: PLENTY, require_details: "before" });
     stage.siteKey = await siteKeyOf(stage.server);
     stage.shop = await shop(stage.server.origin);
     stage.chromium = await browser();

@@ -136,7 +136,7 @@ async fn a_page_of_any_origin_can_load_the_widget_and_its_modules() {
         assert_eq!(again.header("access-control-allow-origin"), "*", "{path}");
         assert!(again.text.is_empty(), "{path}");
     }
-    for path in ["/", "/web/chat.css", "/widget-demo"] {
+    for path in ["/", "/web/chat.css", "/widget-demo?site_key=site_x"] {
         let page = client.get(path).await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("access-control-allow-origin"), "", "{path} is no script");
@@ -150,11 +150,11 @@ async fn the_widgets_modules_are_kept_under_a_version_and_asked_for_under_anothe
     let loader = client.get("/widget.js").await;
     assert_eq!(loader.header("cache-control"), "no-cache");
     let at = loader.text.find("web/~").expect("the loader names a version");
-    let main = loader.text[at..].split('"').next().expect("it is quoted").to_owned();
-    let kept = client.get(&format!("/{main}")).await;
-    assert_eq!(kept.status, 200, "{main}");
-    assert!(kept.header("cache-control").contains("immutable"), "{main}");
-    assert_eq!(kept.text, client.get("/web/widget/main.js").await.text);
+    let launcher = loader.text[at..].split('"').next().expect("it is quoted").to_owned();
+    let kept = client.get(&format!("/{launcher}")).await;
+    assert_eq!(kept.status, 200, "{launcher}");
+    assert!(kept.header("cache-control").contains("immutable"), "{launcher}");
+    assert_eq!(kept.text, client.get("/web/widget/launcher.js").await.text);
     let old = client.get("/web/~0123456789abcdef/widget/main.js").await;
     assert_eq!(old.status, 200);
     assert_eq!(old.header("cache-control"), "no-cache");
@@ -164,7 +164,9 @@ async fn the_widgets_modules_are_kept_under_a_version_and_asked_for_under_anothe
 async fn every_module_that_the_widget_needs_is_there() {
     let server = Server::start().await;
     let client = server.stranger();
-    let mut found = vec!["/web/widget/main.js".to_owned(), "/web/widget-demo.js".to_owned()];
+    let entries =
+        ["/web/widget/launcher.js", "/web/widget/main.js", "/web/widget-demo.js", "/web/chat.js"];
+    let mut found: Vec<String> = entries.map(str::to_owned).to_vec();
     let mut at = 0;
     while let Some(path) = found.get(at).cloned() {
         let script = client.get(&path).await;
@@ -181,6 +183,53 @@ async fn every_module_that_the_widget_needs_is_there() {
         at += 1;
     }
     assert!(found.len() > 20, "only {found:?}");
+}
+
+#[tokio::test]
+async fn a_file_is_sent_as_the_browser_takes_it_and_each_form_has_a_tag_of_its_own() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    for path in ["/", "/widget.js", "/web/widget/launcher.js", "/web/chat.css", "/favicon.ico"] {
+        let plain = client.get(path).await;
+        assert_eq!(plain.header("content-encoding"), "", "{path} was not asked to be coded");
+        assert_eq!(plain.header("vary"), "accept-encoding", "{path}");
+        let mut tags = vec![plain.header("etag").to_owned()];
+        for (accept, coding) in [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0", "")] {
+            let asking = client.with("accept-encoding", accept);
+            let coded = asking.get(path).await;
+            assert_eq!(coded.header("content-encoding"), coding, "{path} for {accept}");
+            assert_eq!(coded.header("vary"), "accept-encoding", "{path} for {accept}");
+            let tag = coded.header("etag").to_owned();
+            let again = asking.with("if-none-match", &tag).get(path).await;
+            assert_eq!(again.status, 304, "{path} for {accept}");
+            tags.push(tag);
+        }
+        assert_eq!(tags[0], tags[3], "{path} is the same where no coding is taken");
+        tags.truncate(3);
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), 3, "{path}: {tags:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_widget_demo_shows_the_demos_widget_and_a_key_of_ones_own() {
+    let server = Server::start().await;
+    let client = server.stranger();
+    let there = client.get("/widget-demo?lang=de").await;
+    assert_eq!(there.status, 303, "{}", there.text);
+    assert_eq!(there.header("cache-control"), "no-store");
+    let place = there.header("location").to_owned();
+    let key = place.strip_prefix("/widget-demo?site_key=").expect("a key comes first");
+    let (key, rest) = key.split_once('&').expect("what was asked stays");
+    assert_eq!(rest, "lang=de");
+    assert_eq!(client.get(&place).await.status, 200);
+    let config = client.with("X-Site-Key", key).get("/api/v1/chat/config").await.expect(200);
+    assert_eq!(config["require_details"], "never", "{config}");
+    assert_eq!(
+        client.get("/widget-demo").await.header("location"),
+        format!("/widget-demo?site_key={key}")
+    );
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
 use serde_json::Value;
 
 use super::feed::Feed;
@@ -59,7 +60,7 @@ impl Client {
 
     /// One whose requests go to each of these in turn.
     pub fn over(bases: Vec<String>) -> Self {
-        let http = client().build().expect("a client");
+        let http = client().redirect(Policy::none()).build().expect("a client");
         Self { bases: bases.into(), requests: Arc::default(), headers: HeaderMap::new(), http }
     }
 

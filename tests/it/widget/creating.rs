@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::Site;
-use super::stage::{CREATE, assert_refused, bodies, create, messages, page, visitor};
+use super::stage::{CREATE, assert_refused, bodies, create, messages, messages_of, page, visitor};
 
 const REQUIRED: &str = "Name, email, message, and visitor_token are required";
 const TAKEN: &str = "A conversation with this visitor token already exists";
@@ -39,6 +39,55 @@ async fn a_conversation_is_created_with_its_first_message_and_answered() {
 
 fn kind(frame: &Value) -> &str {
     frame["type"].as_str().expect("a type")
+}
+
+#[tokio::test]
+async fn the_config_says_what_the_account_wants_of_a_visitor_and_offers() {
+    let mut site = Site::start().await;
+    site.set(
+        r#"{"require_details":"after_first_answer","starters":["Where is my order?"],
+            "translations":{"es":{"greeting":"¡Hola!","starters":["¿Dónde está mi pedido?"]}},
+            "reply_time":"hours"}"#,
+    )
+    .await;
+    let config = page(&site).get("/api/v1/chat/config").await.expect(200);
+    assert_eq!(config["require_details"], "after_first_answer");
+    assert_eq!(config["starters"], json!(["Where is my order?"]));
+    let spanish = json!({ "greeting": "¡Hola!", "starters": ["¿Dónde está mi pedido?"] });
+    assert_eq!(config["translations"]["es"], spanish);
+    assert_eq!(config["reply_time"], "hours");
+}
+
+#[tokio::test]
+async fn a_visitor_who_was_not_asked_is_nobody_until_a_reply_says_who() {
+    let site = Site::start().await;
+    let page = page(&site);
+    let mut body = visitor("v-1", "Hello");
+    for field in ["name", "email"] {
+        body.as_object_mut().expect("an object").remove(field);
+    }
+    assert_refused(&page.post(CREATE, &body).await, 422, REQUIRED);
+    body["anonymous"] = json!(true);
+    page.post(CREATE, &body).await.expect(201);
+    let before = messages(&page, "v-1").await;
+    assert_eq!(before[0]["body"], "Hello");
+    let mut reply = json!({ "message": "It is me", "name": "Jane Doe", "email": "jane@" });
+    let refused = page.post(&messages_of("v-1"), &reply).await;
+    assert_refused(&refused, 422, "Invalid email address");
+    reply["email"] = json!("jane@example.com");
+    page.post(&messages_of("v-1"), &reply).await.expect(201);
+    let after = messages(&page, "v-1").await;
+    assert_eq!(after[0]["author"], "Jane Doe", "{after:#?}");
+}
+
+#[tokio::test]
+async fn where_the_account_asks_before_nobody_begins_a_conversation() {
+    let mut site = Site::start().await;
+    site.set(r#"{"require_details":"before"}"#).await;
+    let mut body = visitor("v-1", "Hello");
+    body["anonymous"] = json!(true);
+    body["email"] = Value::Null;
+    assert_refused(&page(&site).post(CREATE, &body).await, 422, REQUIRED);
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@
  * A visitor token is a secret of the visitor's browser: whoever has it reads the conversation.
  */
 import { Parlor } from "./parlor-client.js";
+export type Welcome = {
+    greeting?: string;
+    starters?: string[];
+};
 export type WidgetConfig = {
     greeting: string;
     brand?: string;
@@ -12,6 +16,10 @@ export type WidgetConfig = {
         color?: string;
         text_color?: string;
     };
+    require_details?: "before" | "after_first_answer" | "never";
+    starters?: string[];
+    translations?: Record<string, Welcome>;
+    reply_time?: "at_once" | "minutes" | "hours" | "day";
 };
 export type WidgetFile = import("./frame.js").FileData;
 export type WidgetMessage = {
@@ -22,8 +30,9 @@ export type WidgetMessage = {
     attachments?: WidgetFile[];
 };
 export type Opening = {
-    name: string;
-    email: string;
+    name?: string;
+    email?: string;
+    anonymous?: boolean;
     message: string;
     visitorToken: string;
 };
@@ -80,10 +89,13 @@ export declare class WidgetClient {
     /**
      * @param {string} visitorToken
      * @param {string} message
-     * @param {WriteOptions} [options]
+     * @param {WriteOptions & {name?: string, email?: string}} [options]  Who writes, where it was not told before.
      * @returns {Promise<void>}
      */
-    reply(visitorToken: string, message: string, options?: WriteOptions): Promise<void>;
+    reply(visitorToken: string, message: string, options?: WriteOptions & {
+        name?: string;
+        email?: string;
+    }): Promise<void>;
     /**
      * Sends a file, with a text where one is given.
      * @param {string} visitorToken

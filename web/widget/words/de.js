@@ -57,6 +57,16 @@ const words = {
   unread: "Neue Nachrichten: {n}",
   download: "Herunterladen",
   broken: "Ein Teil fehlt; er kommt mit dem ganzen Text",
+  quiet: "Töne ausschalten",
+  loud: "Töne einschalten",
+  copy: "Kopieren",
+  copied: "Kopiert",
+  starters: "Erste Fragen",
+  at_once: "Antwortet meist sofort",
+  minutes: "Antwortet meist in wenigen Minuten",
+  hours: "Antwortet meist in einigen Stunden",
+  day: "Antwortet meist innerhalb eines Tages",
+  afterIntro: "Damit wir Sie erreichen können: Mit wem sprechen wir?",
 };
 
 export default words;

@@ -57,6 +57,16 @@ const words = {
   unread: "Mensajes nuevos: {n}",
   download: "Descargar",
   broken: "Falta una parte; llegará con el texto completo",
+  quiet: "Desactivar sonidos",
+  loud: "Activar sonidos",
+  copy: "Copiar",
+  copied: "Copiado",
+  starters: "Primeras preguntas",
+  at_once: "Suele responder al instante",
+  minutes: "Suele responder en minutos",
+  hours: "Suele responder en unas horas",
+  day: "Suele responder en un día",
+  afterIntro: "Para poder contactarle: ¿con quién hablamos?",
 };
 
 export default words;

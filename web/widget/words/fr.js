@@ -57,6 +57,16 @@ const words = {
   unread: "Nouveaux messages : {n}",
   download: "Télécharger",
   broken: "Une partie manque ; elle viendra avec le texte complet",
+  quiet: "Désactiver les sons",
+  loud: "Activer les sons",
+  copy: "Copier",
+  copied: "Copié",
+  starters: "Premières questions",
+  at_once: "Répond en général tout de suite",
+  minutes: "Répond en général en quelques minutes",
+  hours: "Répond en général en quelques heures",
+  day: "Répond en général sous un jour",
+  afterIntro: "Pour pouvoir vous joindre : à qui parlons-nous ?",
 };
 
 export default words;

@@ -57,6 +57,16 @@ const words = {
   unread: "Novas mensagens: {n}",
   download: "Baixar",
   broken: "Falta uma parte; ela virá com o texto completo",
+  quiet: "Desativar sons",
+  loud: "Ativar sons",
+  copy: "Copiar",
+  copied: "Copiado",
+  starters: "Primeiras perguntas",
+  at_once: "Costuma responder na hora",
+  minutes: "Costuma responder em minutos",
+  hours: "Costuma responder em algumas horas",
+  day: "Costuma responder em um dia",
+  afterIntro: "Para podermos falar com você: com quem falamos?",
 };
 
 export default words;
