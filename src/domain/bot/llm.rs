@@ -48,6 +48,11 @@ pub struct Definition {
     /// Whether the model may hand over to a person, where one is available.
     #[serde(default = "yes")]
     pub hand_over: bool,
+    /// The intents that the model may name a turn's one of, and what each means to it. The account's
+    /// FAQ bots tell the intent where it names none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 50))]
+    pub intents: BTreeMap<String, String>,
     /// How often a call is repeated that failed before anything was said.
     #[serde(default = "retries")]
     #[schemars(range(max = 5))]
