@@ -94,6 +94,9 @@ pub struct Config {
     /// Networks that bots, webhooks and transcription may call although they are not public.
     #[serde(deserialize_with = "list")]
     pub allow_networks: Vec<IpNet>,
+    /// The longest pause, in milliseconds, between two pieces of a reply that is shown as it is made,
+    /// whatever its bot says; 0 is none.
+    pub pace: u64,
     /// Who writes down what is said in recordings: an address that speaks as OpenAI's.
     pub transcription_url: Option<String>,
     pub transcription_key: Option<String>,
@@ -136,6 +139,7 @@ impl Default for Config {
             log: "info,fjall=warn,lsm_tree=warn,scylla=off,librdkafka=error".into(),
             log_json: false,
             allow_networks: Vec::new(),
+            pace: 1_000,
             transcription_url: None,
             transcription_key: None,
             transcription_model: "whisper-1".into(),
@@ -283,6 +287,10 @@ pub struct Flags {
     #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_networks: Option<Vec<IpNet>>,
+    /// The longest pause between two pieces of a reply that is shown as it is made; 0 is none [default: 1000]
+    #[arg(long, value_name = "MS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<u64>,
     /// Who writes down what is said in recordings: the base URL of an OpenAI-compatible API
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -461,6 +469,7 @@ fn names() -> Vec<&'static str> {
         "log",
         "log_json",
         "allow_networks",
+        "pace",
         "transcription_url",
         "transcription_key",
         "transcription_model",

@@ -4,9 +4,10 @@
 //! unless the setting `allow_networks` has them. What a name resolves to is judged at the moment of
 //! connecting, so that a name that changes its mind gains nothing; a literal address is judged before,
 //! since HTTP clients ask no resolver about one. Redirects are not followed and proxies not used.
-//! Every answer is read up to a bound.
+//! Every answer is read up to a bound, which holds after its content coding is undone (`body`).
 
 mod address;
+pub mod body;
 pub mod event_stream;
 pub mod transcription;
 
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header::ACCEPT_ENCODING};
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
@@ -93,8 +94,10 @@ impl Outside {
     pub fn new(allowed: Vec<IpNet>) -> Self {
         crate::tls::install();
         let allowed: Arc<[IpNet]> = allowed.into();
+        let codings = (ACCEPT_ENCODING, HeaderValue::from_static(body::CODINGS));
         let client = || {
             Client::builder()
+                .default_headers(HeaderMap::from_iter([codings.clone()]))
                 .dns_resolver(Arc::new(Guard { allowed: allowed.clone() }))
                 .redirect(redirect::Policy::none())
                 .no_proxy()
@@ -192,7 +195,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(span).unwrap_or_default())
 }
 
-/// Reads an answer's body, of at most `max` bytes.
+/// Reads an answer's body, of at most `max` bytes when it is decoded.
 ///
 /// # Errors
 /// [`Error::TooLarge`], [`Error::Broken`].
@@ -200,16 +203,26 @@ pub async fn read(response: Response, max: usize) -> Result<Vec<u8>, Error> {
     if response.content_length().is_some_and(|length| length > max as u64) {
         return Err(Error::TooLarge { max });
     }
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| broken(&error))?;
-        if body.len() + chunk.len() > max {
+    read_on(Vec::new(), body::of(response), max).await
+}
+
+/// Reads the rest of a body that has begun with `read`, of at most `max` bytes in all.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_on(
+    mut read: Vec<u8>,
+    mut rest: body::Body,
+    max: usize,
+) -> Result<Vec<u8>, Error> {
+    while let Some(piece) = rest.next().await {
+        let piece = piece?;
+        if read.len() + piece.len() > max {
             return Err(Error::TooLarge { max });
         }
-        body.extend_from_slice(&chunk);
+        read.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(read)
 }
 
 fn broken(error: &reqwest::Error) -> Error {

@@ -36,7 +36,8 @@ impl Setting {
     /// is none of them.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.env_remove(PROGRAM_VARIABLE).stdin(Stdio::null());
+        // No pace, unless a bench is about one.
+        command.env_remove(PROGRAM_VARIABLE).env("PARLOR_PACE", "0").stdin(Stdio::null());
         command
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     // The first start makes the demo account that the bot is then given to.
     Server::start(setting, &data)?.stop();
     Server::deploy(setting, &data, &bot(&story.text, pace))?;
-    let server = Server::start(setting, &data)?;
+    let server = Server::start_with(setting, &data, &["--pace", "1000"])?;
     let empty = Process::empty()?;
 
     let ours = Side::new(&server, ask(&server, "tell me a story"), {

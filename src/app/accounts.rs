@@ -12,8 +12,10 @@ use subtle::ConstantTimeEq;
 use super::secret;
 use crate::bot::Bot;
 use crate::domain::account::{Account, KeyKind};
+use crate::domain::bot::Definition;
 use crate::domain::event::{Body, BotVersion, Event};
 use crate::domain::ids::{AccountId, Id, KeyId};
+use crate::domain::language::Language;
 use crate::domain::seq::Seq;
 use crate::engine::{self, Engine, Observer, Recorded, Topic};
 
@@ -46,6 +48,19 @@ impl Tenant {
         };
         self.bots.insert(version, compiled.clone());
         compiled.map(|bot| (bot, version))
+    }
+
+    /// What the account's FAQ bots take a message to be about: the first of those deployed that knows.
+    pub fn intent_of(&self, text: &str, language: Language) -> Option<String> {
+        self.account.all_deployed().find_map(|version| {
+            if !matches!(**self.account.definition(version)?, Definition::Faq(_)) {
+                return None;
+            }
+            match &*self.bot(Some(version))?.0 {
+                Bot::Faq(faq) => faq.intent_of(text, language).map(str::to_owned),
+                Bot::Flow(_) | Bot::Llm(_) | Bot::Remote(_) => None,
+            }
+        })
     }
 }
 

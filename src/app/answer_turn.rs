@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 
 use super::live_feed::whereabouts;
 use super::outcome::{Outcome, outcome_of};
+use super::pace::paced;
 use super::read_conversation::contact_name;
 use super::send_message::{author_name, event_id};
+use super::turns::Begun;
 use super::{App, accounts::Tenant, clock};
-use crate::bot::{Background, Bot, Step, Turn, Wants};
+use crate::bot::{self, Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{
     Body, BotVersion, ConversationEscalated, ConversationResolved, ConversationUpdated, Event,
@@ -62,22 +65,22 @@ pub async fn answer_oldest(
     app: &Arc<App>,
     account: AccountId,
     id: ConversationId,
-    under_way: impl FnOnce(&[OpenTurn]) -> Option<Arc<Notify>>,
+    under_way: impl FnOnce(&[OpenTurn]) -> Option<Begun>,
 ) -> engine::Result<Oldest> {
     let state = app.engine.conversation(account, id).await?;
     let Some(state) = state.filter(|state| !state.turns.is_empty()) else {
         return Ok(Oldest::None);
     };
     let turn = &state.turns[0];
-    let Some(stop) = under_way(&state.turns) else { return Ok(Oldest::Anothers) };
-    answer(app, &state, turn, &stop).await.map(|()| Oldest::Answered)
+    let Some(begun) = under_way(&state.turns) else { return Ok(Oldest::Anothers) };
+    answer(app, &state, turn, &begun).await.map(|()| Oldest::Answered)
 }
 
 async fn answer(
     app: &Arc<App>,
     state: &Conversation,
     turn: &OpenTurn,
-    stop: &Arc<Notify>,
+    begun: &Begun,
 ) -> engine::Result<()> {
     let (account, id, asked_at) = (state.account, state.id, turn.seq);
     let before = Seq::new(turn.seq.get().saturating_sub(1));
@@ -107,9 +110,9 @@ async fn answer(
         asked: turn.seq,
         // The question, and how earlier turns have ended.
         after: state.last_seq,
-        author,
+        author: author.clone(),
         at: clock::now(),
-        stop: stop.clone(),
+        stop: begun.stop.clone(),
     };
     let writer = app.hub.begin(whereabouts(state), reply).await;
     let turn = Turn {
@@ -120,7 +123,14 @@ async fn answer(
     };
     let language = bot.language_for(&turn);
     let mut said = Said { bot: Some((bot.clone(), version)), language, ..Said::default() };
-    let end = listen(app, &bot, &turn, stop, &mut said, &writer).await;
+    let pause = bot.pace().min(app.pace);
+    let steps = paced(bot.answer(&turn, &app.outside), pause, &writer, begun.streamed);
+    let mut typing = Typing { writer: &writer, author, now: false };
+    let end = listen(steps, bot.name(), &begun.stop, &mut said, &mut typing).await;
+    drop(typing);
+    if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
+        said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
+    }
     let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
     let appended = append(app, state, events).await?;
     if !matches!(appended.first().map(|first| first.effect), Some(Effect::Discarded(_))) {
@@ -147,6 +157,28 @@ struct Said {
     intent: Option<String>,
     buttons: Vec<String>,
     memory: Memory,
+}
+
+/// Whether the bot is shown to type; it is not, once its turn is over.
+struct Typing<'a> {
+    writer: &'a Writer,
+    author: Author,
+    now: bool,
+}
+
+impl Typing<'_> {
+    fn set(&mut self, now: bool) {
+        if self.now != now {
+            self.now = now;
+            self.writer.typing(self.author.clone(), now, clock::now());
+        }
+    }
+}
+
+impl Drop for Typing<'_> {
+    fn drop(&mut self) {
+        self.set(false);
+    }
 }
 
 /// What the bot wants to be told of the conversation.
@@ -206,14 +238,13 @@ async fn history(
 
 /// Takes a bot's steps until it is done, stopped or too slow.
 async fn listen(
-    app: &App,
-    bot: &Bot,
-    turn: &Turn<'_>,
+    mut steps: BoxStream<'_, Result<Step, bot::Error>>,
+    name: &str,
     stop: &Notify,
     said: &mut Said,
-    writer: &Writer,
+    typing: &mut Typing<'_>,
 ) -> End {
-    let mut steps = bot.answer(turn, &app.outside);
+    let writer = typing.writer;
     let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     alive.reset();
@@ -232,9 +263,11 @@ async fn listen(
         match step {
             Ok(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
             Ok(Some(Ok(Step::Text(text)))) => {
+                typing.set(false);
                 said.text.push_str(&text);
                 writer.chunk(&text, clock::now());
             }
+            Ok(Some(Ok(Step::Typing(now)))) => typing.set(now),
             Ok(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
             Ok(Some(Ok(Step::Variable { name, value }))) => {
                 said.memory.variables.set(&name, &value);
@@ -247,12 +280,12 @@ async fn listen(
                 return End::Failed(FailureReason::BotFailed);
             }
             Ok(None) if said.text.is_empty() => {
-                tracing::warn!(bot = bot.name(), "a bot said nothing");
+                tracing::warn!(bot = name, "a bot said nothing");
                 return End::Failed(FailureReason::BotFailed);
             }
             Ok(None) => return End::Answered,
             Err(_) => {
-                tracing::warn!(bot = bot.name(), "a bot took too long");
+                tracing::warn!(bot = name, "a bot took too long");
                 return End::Failed(FailureReason::TimedOut);
             }
         }

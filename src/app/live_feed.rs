@@ -7,11 +7,13 @@ use backon::{ConstantBuilder, Retryable as _};
 
 use super::accounts::Tenant;
 use super::secret::LiveToken;
+use super::send_message::author_name;
 use super::{App, append, clock, failed, read_conversation};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Reader};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::message::Author;
+use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::relay::Whereabouts;
@@ -104,47 +106,87 @@ pub async fn page_before(
     follow::page_before(&*app.engine, account, conversation, before, limit).await.map_err(failed)
 }
 
-/// Shows the conversation's other readers that the customer types, or no longer does.
+/// Who gives a signal. One of the business may have a name of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    Customer,
+    Bot(Option<PersonName>),
+    Agent(Option<PersonName>),
+}
+
+impl Who {
+    /// As readers are told of them: an agent without a name is the one who has the conversation, a bot
+    /// the one that answers it, and both the brand where there is none.
+    fn author(self, tenant: &Tenant, state: &Conversation) -> Author {
+        let brand = || tenant.account.brand().to_owned();
+        match self {
+            Self::Customer => Author::Customer,
+            Self::Bot(name) => {
+                let answering = || {
+                    let (bot, _) = tenant.bot(state.bot)?;
+                    Some(author_name(&bot, tenant.account.brand()))
+                };
+                let name = name.map(|name| name.to_string()).or_else(answering);
+                Author::Bot { name: name.unwrap_or_else(brand) }
+            }
+            Self::Agent(name) => {
+                let name = name.or_else(|| state.agent().cloned());
+                Author::Agent { name: name.map_or_else(brand, |name| name.to_string()) }
+            }
+        }
+    }
+}
+
+/// Shows the conversation's other readers that somebody types, or no longer does.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's.
 pub async fn typing(
     app: &App,
-    account: AccountId,
+    tenant: &Tenant,
     conversation: ConversationId,
+    who: Who,
     typing: bool,
 ) -> Result<()> {
-    let state = read_conversation::conversation(app, account, conversation).await?;
-    app.hub.typing(whereabouts(&state), Author::Customer, typing, clock::now());
+    let state = read_conversation::conversation(app, tenant.account.id, conversation).await?;
+    app.hub.typing(whereabouts(&state), who.author(tenant, &state), typing, clock::now());
     Ok(())
 }
 
-/// Records that the customer has read up to a message.
+/// Records that somebody has read up to a message.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's, and for a message that is not
 /// among the last thousand of it.
 pub async fn read(
     app: &App,
-    account: AccountId,
+    tenant: &Tenant,
     conversation: ConversationId,
+    who: Who,
     message: MessageId,
 ) -> Result<()> {
+    let account = tenant.account.id;
     let state = read_conversation::conversation(app, account, conversation).await?;
-    if state.read_by_customer == Some(message) {
+    let (reader, before) = match who {
+        Who::Customer => (Reader::Customer, state.read_by_customer),
+        Who::Bot(_) | Who::Agent(_) => (Reader::Agent, state.read_by_agent),
+    };
+    if before == Some(message) {
         return Ok(());
     }
     let mark = read_conversation::recent_message(app, &state, message).await?;
-    if let Some(read) = state.read_by_customer {
+    if let Some(read) = before {
         let former = read_conversation::recent_message(app, &state, read);
         if former.await.is_ok_and(|former| former.seq >= mark.seq) {
             return Ok(());
         }
     }
+    let by = Some(who.author(tenant, &state)).filter(|author| *author != Author::Customer);
     let body = Body::ConversationRead(ConversationRead {
         conversation_id: conversation,
-        reader: Reader::Customer,
+        reader,
         message_id: message,
+        by,
     });
     append(app, account, StreamKey::Contact(state.contact_id), vec![body]).await
 }

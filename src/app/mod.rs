@@ -12,6 +12,7 @@ pub mod list_conversations;
 pub mod live_feed;
 pub mod manage_conversation;
 pub mod outcome;
+mod pace;
 pub mod read_conversation;
 pub mod replay_bot;
 pub mod secret;
@@ -24,6 +25,7 @@ pub mod turns;
 pub mod visitors;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::Error;
 use crate::domain::event::{Body, Event, Received};
@@ -50,6 +52,8 @@ pub struct App {
     pub transcriber: Option<Transcriber>,
     /// Where attachments are; none where the operator has not said.
     pub files: Option<Arc<Files>>,
+    /// The longest pause between two pieces of a reply that is shown as it is made.
+    pub pace: Duration,
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -87,6 +91,7 @@ impl App {
         outside: Outside,
         transcriber: Option<Transcriber>,
         files: Option<Arc<Files>>,
+        pace: Duration,
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
         if let Some(relay) = engine.relay() {
@@ -103,6 +108,7 @@ impl App {
             stamps: stamps::Stamps::default(),
             transcriber,
             files,
+            pace,
         }))
     }
 }

@@ -162,7 +162,7 @@ pub async fn await_ending(
 ) -> Result<Ending> {
     let Whereabouts { account, conversation, .. } = place;
     loop {
-        let (mut subscription, _) = app.hub.subscribe(place, seq);
+        let mut subscription = app.hub.wait(place, seq);
         if let Some(ending) = ending_of(app, account, conversation, message, seq).await? {
             return Ok(ending);
         }

@@ -80,7 +80,7 @@ pub async fn replay(
 ) -> Result<Report> {
     let person_available =
         app.accounts.get(account).is_some_and(|it| it.account.available_agent().is_some());
-    let bot = Bot::compile(&definition.unpaced())
+    let bot = Bot::compile(definition)
         .map_err(|faults| Error::invalid("definition", format!("is not valid: {faults}")))?;
     let mut report = Report::default();
     let (mut after, mut listed) = (None, 0);
@@ -204,7 +204,7 @@ impl Run<'_> {
                     }
                     Ok(Step::Position(step)) => position = Some(step),
                     Ok(Step::HandOver) => answer.handed_over = true,
-                    Ok(Step::Intent(_) | Step::Resolve) => {}
+                    Ok(Step::Intent(_) | Step::Typing(_) | Step::Resolve) => {}
                     Err(error) => failure = Some(error.to_string()),
                 }
             }

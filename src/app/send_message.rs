@@ -307,10 +307,11 @@ async fn send(
     let outcome = draft.outcome.take();
     let sent = if outcome.is_none() && draft.is_for_bot() {
         // The turn must be started even if the caller goes away while the message is being kept.
-        let later = app.clone();
+        let (later, streamed) = (app.clone(), command.streaming);
         let joined = app.turns.spawn(async move {
             let sent = draft.append(&later, None).await?;
-            Turns::call(&later, draft.account, sent.conversation, Call::Take(sent.message));
+            let call = Call::Take { message: sent.message, streamed };
+            Turns::call(&later, draft.account, sent.conversation, call);
             Ok(sent)
         });
         joined.await.map_err(|_| Error::Internal)?

@@ -47,14 +47,35 @@ struct Place {
     /// The turn being answered and how to stop it.
     now: Option<(MessageId, Arc<Notify>)>,
     /// The turns this node has taken; at most as many as one conversation may owe.
-    taken: Vec<MessageId>,
+    taken: Vec<Own>,
+}
+
+/// A turn that this node has taken.
+struct Own {
+    message: MessageId,
+    /// Who asked sees the reply being made.
+    streamed: bool,
+}
+
+impl Place {
+    fn own(&self, message: MessageId) -> Option<&Own> {
+        self.taken.iter().find(|own| own.message == message)
+    }
+}
+
+/// A turn that is begun.
+pub struct Begun {
+    /// Is notified when somebody wants the reply to stop.
+    pub stop: Arc<Notify>,
+    /// Who asked sees the reply being made.
+    pub streamed: bool,
 }
 
 /// What is asked for where a conversation owes answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// This node answers the turn of this message.
-    Take(MessageId),
+    /// This node answers the turn of this message; `streamed` is whether who asked sees it being made.
+    Take { message: MessageId, streamed: bool },
     /// Some node does: this one, if it has taken the turn.
     See,
 }
@@ -102,11 +123,11 @@ impl Turns {
             }
             Entry::Vacant(entry) => (entry.insert(Place::default()), true),
         };
-        if let Call::Take(message) = call
-            && !place.taken.contains(&message)
+        if let Call::Take { message, streamed } = call
+            && place.own(message).is_none()
         {
             place.taken.truncate(OWED_MAX - 1);
-            place.taken.insert(0, message);
+            place.taken.insert(0, Own { message, streamed });
         }
         drop(place);
         if free {
@@ -185,23 +206,20 @@ impl Turns {
             || self
                 .places
                 .get(&conversation)
-                .is_some_and(|place| owed.iter().any(|turn| place.taken.contains(&turn.message_id)))
+                .is_some_and(|place| owed.iter().any(|turn| place.own(turn.message_id).is_some()))
     }
 
     /// None when another node has taken the turn.
-    fn begin(
-        &self,
-        app: &App,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Option<Arc<Notify>> {
+    fn begin(&self, app: &App, conversation: ConversationId, message: MessageId) -> Option<Begun> {
         let stop = Arc::new(Notify::new());
         let mut place = self.places.get_mut(&conversation)?;
-        if app.engine.relay().is_some() && !place.taken.contains(&message) {
+        let own = place.own(message);
+        if app.engine.relay().is_some() && own.is_none() {
             return None;
         }
+        let streamed = own.is_some_and(|own| own.streamed);
         place.now = Some((message, stop.clone()));
-        Some(stop)
+        Some(Begun { stop, streamed })
     }
 
     /// Gives a place up, unless somebody has called meanwhile: then for which account.

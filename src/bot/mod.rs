@@ -32,6 +32,9 @@ use flow::Flow;
 use llm::Llm;
 use remote::Remote;
 
+/// The longest name of an intent.
+const INTENT_MAX_CHARS: usize = 64;
+
 /// What a bot is asked.
 #[derive(Debug, Clone)]
 pub struct Turn<'a> {
@@ -77,8 +80,10 @@ pub enum Wants {
 /// One thing a bot does in a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The purpose the bot saw; at most once, before any text.
+    /// The purpose the bot saw; at most once.
     Intent(String),
+    /// The bot types, or no longer does: a text is on its way.
+    Typing(bool),
     /// The next piece of the reply.
     Text(String),
     /// Answers the customer may choose from; at most once, after the text they belong to.
@@ -178,7 +183,16 @@ impl Bot {
         }
     }
 
-    /// The answer as it is streamed: in natural pieces, at the bot's pace.
+    /// The pause between the pieces of a reply that is shown as it is made.
+    pub fn pace(&self) -> Duration {
+        match self {
+            Self::Faq(faq) => Duration::from_millis(faq.pace_ms()),
+            Self::Flow(flow) => flow.pace(),
+            Self::Llm(_) | Self::Remote(_) => Duration::ZERO,
+        }
+    }
+
+    /// The answer as it is streamed: in natural pieces, as fast as they come.
     pub fn answer(
         &self,
         turn: &Turn<'_>,
@@ -195,7 +209,7 @@ impl Bot {
                         intent.into_iter().chain(pieces).collect()
                     }
                 };
-                paced(steps, Duration::from_millis(faq.pace_ms()))
+                stream::iter(steps.into_iter().map(Ok)).boxed()
             }
             Self::Flow(flow) => flow.answer(turn, outside),
             Self::Llm(llm) => llm.answer(turn, outside),
@@ -215,26 +229,4 @@ fn answer_of<'a>(faq: &'a Faq, turn: &Turn<'_>) -> (Language, Answer<'a>) {
         }
     };
     (language, said)
-}
-
-/// Texts follow each other at `pace`, counted from the first, so that delays do not add up.
-fn paced(steps: Vec<Step>, pace: Duration) -> BoxStream<'static, Result<Step, Error>> {
-    if pace.is_zero() {
-        return stream::iter(steps.into_iter().map(Ok)).boxed();
-    }
-    async_stream::stream! {
-        // The first piece waits for no timer: those are a millisecond coarse.
-        let began = tokio::time::Instant::now();
-        let mut pieces = 0;
-        for step in steps {
-            if matches!(step, Step::Text(_)) {
-                if pieces > 0 {
-                    tokio::time::sleep_until(began + pace * pieces).await;
-                }
-                pieces += 1;
-            }
-            yield Ok(step);
-        }
-    }
-    .boxed()
 }

@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use self::answer::{Listener, steps_of};
 use super::faults::{Faults, Found};
-use super::upstream::{self, Call, Limits};
+use super::upstream::{self, Call, Limits, Opened};
 use super::{Error, Step, Turn, Wants};
 use crate::domain::bot::remote::Definition;
 use crate::domain::language::Language;
@@ -79,20 +79,22 @@ impl Remote {
         async_stream::try_stream! {
             let mut call = Call::new(limits);
             let response = call.send(|| question.request(&definition, &outside)).await?;
-            if upstream::is_json(&response) {
-                let body = call.read(response).await?;
-                for step in steps_of(&body)? {
-                    yield step;
-                }
-            } else {
-                let mut events = upstream::events(response);
-                let mut listener = Listener::default();
-                while !listener.is_done() {
-                    let event = call.next(&mut events).await?;
-                    let event = event.ok_or_else(cut)?;
-                    if let Some(step) = listener.take(&event)? {
-                        call.said();
+            let opened = call.open(response).await?;
+            match opened {
+                Opened::Whole(body) => {
+                    for step in steps_of(&body)? {
                         yield step;
+                    }
+                }
+                Opened::Events(mut events) => {
+                    let mut listener = Listener::default();
+                    while !listener.is_done() {
+                        let event = call.next(&mut events).await?;
+                        let event = event.ok_or_else(cut)?;
+                        if let Some(step) = listener.take(&event)? {
+                            call.said();
+                            yield step;
+                        }
                     }
                 }
             }

@@ -1,16 +1,20 @@
-//! What calls to a bot's upstream share: repetition before anything was answered, and time limits.
+//! What calls to a bot's upstream share: repetition before anything was answered, time limits, and
+//! telling what an answer is.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use futures_util::{Stream, StreamExt};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::faults::Found;
+use crate::outside::body;
 use crate::outside::event_stream::{self, Event};
 use crate::outside::{self, Error};
 
@@ -124,10 +128,10 @@ impl Call {
         }
     }
 
-    /// Reads an answer that is not streamed.
-    pub(super) async fn read(&self, response: Response) -> Result<Vec<u8>, Error> {
-        let body = timeout_at(self.deadline(), outside::read(response, ANSWER_MAX)).await;
-        body.map_err(|_| self.too_slow())?
+    /// Begins to read an answer, and tells what it is.
+    pub(super) async fn open(&self, response: Response) -> Result<Opened, Error> {
+        let opening = timeout_at(self.deadline(), opened(response)).await;
+        opening.map_err(|_| self.too_slow())?
     }
 
     pub(super) fn said(&mut self) {
@@ -153,14 +157,52 @@ impl Call {
 /// An answer's events.
 pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Event, Error>> + Send>>;
 
-pub(super) fn events(response: Response) -> Events {
-    event_stream::events(response, EVENT_MAX).boxed()
+/// What an answer is.
+pub(super) enum Opened {
+    /// All of it: JSON, or what is neither.
+    Whole(Vec<u8>),
+    Events(Events),
 }
 
-/// Whether an answer says that it is JSON.
-pub(super) fn is_json(response: &Response) -> bool {
+/// Tells what an answer is by its first byte. What it says of itself is often wrong, and decides only
+/// where the byte may be either.
+async fn opened(response: Response) -> Result<Opened, Error> {
+    let says_events = media_type(&response) == "text/event-stream";
+    let mut rest = body::of(response);
+    let mut first = Vec::new();
+    let is_blank = |read: &[u8]| read.iter().all(u8::is_ascii_whitespace);
+    while is_blank(&first) {
+        let Some(piece) = rest.next().await else { break };
+        first.extend_from_slice(&piece?);
+        if first.len() > ANSWER_MAX {
+            return Err(Error::TooLarge { max: ANSWER_MAX });
+        }
+    }
+    let is_events = match first.trim_ascii_start().first() {
+        Some(b'{' | b'[') => false,
+        // The fields of an event, and comments.
+        Some(b'd' | b'e' | b'i' | b'r' | b':') => true,
+        Some(_) | None => says_events,
+    };
+    if is_events {
+        let body = stream::iter([Ok(Bytes::from(first))]).chain(rest).boxed();
+        return Ok(Opened::Events(event_stream::events(body, EVENT_MAX).boxed()));
+    }
+    Ok(Opened::Whole(outside::read_on(first, rest, ANSWER_MAX).await?))
+}
+
+fn media_type(response: &Response) -> String {
     let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().ends_with("json"))
+    kind.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A value of JSON as the text that a variable holds: what is null is empty.
+pub(super) fn as_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -281,6 +281,11 @@ impl Account {
         Some(BotVersion { bot_id, version })
     }
 
+    /// The deployed versions of all bots, in the order in which the bots came.
+    pub fn all_deployed(&self) -> impl Iterator<Item = BotVersion> {
+        self.bot_order.iter().filter_map(|bot| self.deployed(*bot))
+    }
+
     /// What answers a conversation that names no bot: the deployed version of the chosen bot, or
     /// of the first that has one.
     pub fn default_bot(&self) -> Option<BotVersion> {

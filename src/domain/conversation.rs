@@ -206,6 +206,15 @@ impl Conversation {
         }
     }
 
+    /// The person who has it, or to whom it was handed.
+    pub fn agent(&self) -> Option<&PersonName> {
+        match &self.handling {
+            Handling::Bot => None,
+            Handling::Escalated { agent } => agent.as_ref(),
+            Handling::Assigned { agent } => Some(agent),
+        }
+    }
+
     /// Whether the bot answers what comes next.
     pub fn is_with_bot(&self) -> bool {
         self.handling == Handling::Bot || self.resolved

@@ -386,6 +386,9 @@ pub struct ConversationRead {
     pub conversation_id: ConversationId,
     pub reader: Reader,
     pub message_id: MessageId,
+    /// Who of the business it was; absent for the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Author>,
 }
 
 /// Which side of a conversation has read.

@@ -183,6 +183,9 @@ pub struct Thread {
 pub struct Read {
     pub reader: Reader,
     pub message_id: MessageId,
+    /// Who of the business it was; absent for the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Author>,
 }
 
 /// `reply.stopped` and `reply.discarded`.
@@ -295,7 +298,8 @@ pub fn of_event(seq: Seq, event: &Event) -> Option<Content> {
             content(name, at, &Thread { conversation_id: data.conversation_id })
         }
         Body::ConversationRead(data) => {
-            content(name, at, &Read { reader: data.reader, message_id: data.message_id })
+            let (reader, message_id, by) = (data.reader, data.message_id, data.by.clone());
+            content(name, at, &Read { reader, message_id, by })
         }
         Body::ReplyStopped(data) => content(
             name,

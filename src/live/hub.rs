@@ -20,7 +20,7 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::relay::{Relay, Signal, Whereabouts};
 use crate::engine::{Observer, Recorded};
-use topic::{Heard, State, Topic};
+use topic::{Heard, Listener, State, Topic};
 
 mod topic;
 
@@ -90,12 +90,26 @@ impl Hub {
     /// before is in the snapshot. Read the timeline after joining, and nothing is missed. What stands
     /// up to `known` must have been in the views before.
     pub fn subscribe(self: &Arc<Self>, place: Whereabouts, known: Seq) -> (Subscription, Snapshot) {
-        let (sender, items) = mpsc::channel(QUEUE);
+        self.join(place, known, true)
+    }
+
+    /// The same for who waits for a whole answer and sees none being made: events alone are queued.
+    pub fn wait(self: &Arc<Self>, place: Whereabouts, known: Seq) -> Subscription {
+        self.join(place, known, false).0
+    }
+
+    fn join(
+        self: &Arc<Self>,
+        place: Whereabouts,
+        known: Seq,
+        watches: bool,
+    ) -> (Subscription, Snapshot) {
+        let (queue, items) = mpsc::channel(QUEUE);
         let (id, snapshot, first) = self.with_topic(place, known, |state| {
-            let (id, first) = (state.next_reader, state.readers.is_empty());
+            let (id, first) = (state.next_reader, watches && !state.is_watched());
             state.next_reader += 1;
             if !self.is_closed() {
-                state.readers.push((id, sender));
+                state.readers.push(Listener { id, queue, watches });
             }
             let snapshot = state.reply.as_ref().map(|now| (now.reply.clone(), now.text.clone()));
             (id, snapshot, first)
@@ -110,7 +124,7 @@ impl Hub {
 
     /// Whether anybody watches a conversation on this node.
     pub fn has_readers(&self, conversation: ConversationId) -> bool {
-        self.topic(conversation).is_some_and(|topic| !topic.lock().readers.is_empty())
+        self.topic(conversation).is_some_and(|topic| topic.lock().is_watched())
     }
 
     /// The reply under way in a conversation, as far as it is known here, with its text so far.
@@ -274,6 +288,17 @@ impl Writer {
         }
     }
 
+    /// Whether somebody sees the reply being made, here or on another node.
+    pub fn is_shown(&self) -> bool {
+        let topic = self.hub.topic(self.place.conversation);
+        topic.is_some_and(|topic| topic.lock().is_shown())
+    }
+
+    /// Shows that who makes the reply types, or no longer does.
+    pub fn typing(&self, author: Author, typing: bool, at: Timestamp) {
+        self.hub.typing(self.place, author, typing, at);
+    }
+
     /// Tells that the reply is still under way.
     pub fn alive(&self) {
         let Some(topic) = self.hub.topic(self.place.conversation) else { return };
@@ -297,7 +322,7 @@ impl Drop for Writer {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(topic) = self.hub.topic(self.conversation) {
-            topic.lock().readers.retain(|(id, _)| *id != self.id);
+            topic.lock().readers.retain(|reader| reader.id != self.id);
         }
         self.hub.tidy(self.conversation);
         let readers = self.hub.readers.fetch_sub(1, Ordering::Relaxed) - 1;

@@ -4,9 +4,9 @@
 //! with every piece of it.
 
 use futures_util::{Stream, StreamExt};
-use reqwest::Response;
 
-use super::{Error, broken};
+use super::Error;
+use super::body::Body;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +80,12 @@ impl Parser {
     }
 }
 
-/// The events of an answer, each of at most `max` bytes.
-pub fn events(response: Response, max: usize) -> impl Stream<Item = Result<Event, Error>> + Send {
+/// The events of a body, each of at most `max` bytes.
+pub fn events(mut body: Body, max: usize) -> impl Stream<Item = Result<Event, Error>> + Send {
     async_stream::try_stream! {
         let mut parser = Parser::new(max);
-        let mut bytes = response.bytes_stream();
-        while let Some(chunk) = bytes.next().await {
-            for event in parser.push(&chunk.map_err(|error| broken(&error))?)? {
+        while let Some(piece) = body.next().await {
+            for event in parser.push(&piece?)? {
                 yield event;
             }
         }

@@ -57,7 +57,7 @@ async fn take_over(app: &Arc<App>, due_before: Timestamp) -> engine::Result<usiz
                 if row.at > due_before || relay.as_ref().is_some_and(heard) {
                     continue;
                 }
-                let call = Call::Take(row.message_id);
+                let call = Call::Take { message: row.message_id, streamed: false };
                 taken += usize::from(Turns::call(app, row.account, row.conversation, call));
             }
             if page.len() < PAGE {

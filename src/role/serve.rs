@@ -48,7 +48,8 @@ pub async fn open(config: &Config, projects: bool) -> Result<Arc<App>, Failure> 
         Transcriber::new(url, config.transcription_key.clone(), &config.transcription_model)
     });
     let files = open_files(config).await?;
-    Ok(App::open(engine, accounts, hub, outside, transcriber, files).await?)
+    let pace = Duration::from_millis(config.pace);
+    Ok(App::open(engine, accounts, hub, outside, transcriber, files, pace).await?)
 }
 
 /// The files where the setting says; with the embedded engine beside everything else.

@@ -49,7 +49,7 @@ impl Bench {
         let limits = Limits { file_bytes: 1 << 20, reserve_bytes: 0 };
         let files = Files::in_directory(dir.path().join("files"), limits).expect("they open");
         let files = with_files.then(|| Arc::new(files));
-        let app = App::open(engine, accounts, hub, Outside::default(), None, files)
+        let app = App::open(engine, accounts, hub, Outside::default(), None, files, Duration::ZERO)
             .await
             .expect("it opens");
         let thread = Thread::begun(&*app.engine).await;

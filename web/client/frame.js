@@ -52,7 +52,7 @@
  *   | FrameOf<"conversation.reopened", ConversationData>
  *   | FrameOf<"conversation.updated", {conversation_id: string, title?: string}>
  *   | FrameOf<"conversation.deleted", ConversationData>
- *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string}>
+ *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string, by?: Author}>
  *   | FrameOf<"message.inbound", MessageData>
  *   | FrameOf<"message.outbound", MessageData>
  *   | FrameOf<"reply.started", ReplyData>

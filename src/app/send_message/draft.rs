@@ -282,7 +282,12 @@ impl Draft {
             let (account, id) = (self.account, self.conversation);
             let outcome = outcome_of(app, account, id, self.message, seq).await?;
             if outcome.is_none() {
-                Turns::call(app, account, id, Call::Take(self.message));
+                Turns::call(
+                    app,
+                    account,
+                    id,
+                    Call::Take { message: self.message, streamed: false },
+                );
             }
             outcome
         };

@@ -146,6 +146,14 @@ impl Faq {
         Answer { language, outcome }
     }
 
+    /// The intent that a message is about, where it is about one.
+    pub fn intent_of(&self, text: &str, previous: Language) -> Option<&str> {
+        match self.answer(text, Some(previous)).outcome {
+            Outcome::Reply { intent, .. } => Some(intent),
+            Outcome::HandOver | Outcome::Unknown => None,
+        }
+    }
+
     /// The name shown as the author of its messages.
     pub fn name(&self) -> &str {
         &self.name

@@ -150,11 +150,8 @@ impl Call {
 
     /// What an answer sets.
     pub(super) fn saved(&self, answer: &Value) -> Vec<(String, String)> {
-        let text = |pointer: &str| match answer.pointer(pointer) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
+        let text =
+            |pointer: &str| answer.pointer(pointer).map(upstream::as_text).unwrap_or_default();
         self.save.iter().map(|(variable, pointer)| (variable.clone(), text(pointer))).collect()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::{Regex, RegexBuilder};
 
+use super::super::INTENT_MAX_CHARS;
 use super::super::faults::{Faults, Found};
 use super::super::scope::GIVEN;
 use super::super::template::{NAMES, Template};
@@ -42,8 +43,12 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
     compiler.whole();
     let start = compiler.target("start", &definition.start);
     let nodes = definition.steps.iter().map(|(id, step)| {
-        let step = compiler.step(&format!("steps.{id}"), step);
-        Node { id: id.clone(), step }
+        let place = format!("steps.{id}");
+        let intent = step.intent().map(|intent| {
+            compiler.found.text(&format!("{place}.intent"), intent, INTENT_MAX_CHARS);
+            intent.to_owned()
+        });
+        Node { id: id.clone(), intent, step: compiler.step(&place, step) }
     });
     let nodes: Vec<_> = nodes.collect();
     let Compiler { mut found, languages, .. } = compiler;

@@ -44,6 +44,7 @@ impl Graph {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: String,
+    pub(super) intent: Option<String>,
     pub(super) step: Step,
 }
 

@@ -60,6 +60,11 @@ impl Flow {
         self.graph.language
     }
 
+    /// The pause between the pieces of a streamed reply.
+    pub(super) fn pace(&self) -> Duration {
+        Duration::from_millis(self.graph.pace_ms)
+    }
+
     /// The language it says a turn's texts in.
     pub(super) fn language_for(&self, turn: &Turn<'_>) -> Language {
         self.graph.language_for(turn)
@@ -75,12 +80,9 @@ impl Flow {
         let background = turn.background;
         let (mut actions, mut pause) =
             run.start(background.position.as_deref(), turn.text, &background.attachments);
-        let pace = Duration::from_millis(self.graph.pace_ms);
         let (graph, outside) = (self.graph.clone(), outside.clone());
         async_stream::stream! {
             let mut left = CALLS_TIMEOUT;
-            // When the next piece may come.
-            let mut next = Instant::now();
             loop {
                 // First, so that who stops the texts is still where they lead.
                 if let Pause::Wait(position) = &pause {
@@ -90,15 +92,12 @@ impl Flow {
                     match action {
                         Action::Text(text) => {
                             for piece in faq::pieces(&text) {
-                                if !pace.is_zero() {
-                                    tokio::time::sleep_until(next).await;
-                                    next = Instant::now() + pace;
-                                }
                                 yield Ok(Step::Text(piece.to_owned()));
                             }
                         }
                         Action::Buttons(labels) => yield Ok(Step::Buttons(labels)),
                         Action::Set { name, value } => yield Ok(Step::Variable { name, value }),
+                        Action::Intent(intent) => yield Ok(Step::Intent(intent)),
                     }
                 }
                 (actions, pause) = match pause {

@@ -28,6 +28,7 @@ pub(super) enum Action {
     Text(String),
     Buttons(Vec<String>),
     Set { name: String, value: String },
+    Intent(String),
 }
 
 /// Why a run pauses.
@@ -55,6 +56,10 @@ pub(super) struct Run {
     left: usize,
     said: bool,
     calls: usize,
+    /// The turn's intent was named.
+    named: bool,
+    /// The step that the message answers.
+    answered: Option<Place>,
     actions: Vec<Action>,
 }
 
@@ -68,6 +73,8 @@ impl Run {
             left: MESSAGE_MAX_CHARS,
             said: false,
             calls: 0,
+            named: false,
+            answered: None,
             actions: Vec::new(),
         }
     }
@@ -86,10 +93,13 @@ impl Run {
         };
         // Another version of the flow may not have the step.
         let pause = match id.and_then(|id| graph.places.get(id)) {
-            Some(&place) => self.answer(&graph, place, tries, text, files),
+            Some(&place) => {
+                self.answered = Some(place);
+                self.answer(&graph, place, tries, text, files)
+            }
             None => self.walk(&graph, graph.start),
         };
-        (std::mem::take(&mut self.actions), pause)
+        self.paused(&graph, pause)
     }
 
     /// Goes on after a call; `None` is one that failed.
@@ -105,7 +115,25 @@ impl Run {
             (Some(Step::Http(call)), None) => self.walk(&graph, call.on_error),
             _ => Pause::Over { resolve: false },
         };
+        self.paused(&graph, pause)
+    }
+
+    fn paused(&mut self, graph: &Graph, pause: Pause) -> (Vec<Action>, Pause) {
+        if let Some(answered) = self.answered
+            && !matches!(pause, Pause::Call(..))
+        {
+            self.name(graph, answered);
+        }
         (std::mem::take(&mut self.actions), pause)
+    }
+
+    /// The first step that names an intent names the turn's.
+    fn name(&mut self, graph: &Graph, place: Place) {
+        let intent = graph.nodes.get(place).and_then(|node| node.intent.clone());
+        if let Some(intent) = intent.filter(|_| !self.named) {
+            self.named = true;
+            self.actions.push(Action::Intent(intent));
+        }
     }
 
     fn answer(
@@ -179,6 +207,7 @@ impl Run {
         let mut place = from;
         // No more than all steps: nothing leads round.
         for _ in 0..=graph.nodes.len() {
+            self.name(graph, place);
             place = match &graph.nodes[place].step {
                 Step::Say { text, next } => {
                     self.say(graph, text);

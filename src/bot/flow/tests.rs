@@ -65,13 +65,16 @@ impl Talk {
         let mut run = Run::new(self.graph.clone(), &turn);
         let (mut actions, mut pause) = run.start(self.background.position.as_deref(), text, &[]);
         let (mut said, mut buttons) = (String::new(), Vec::new());
-        let mut set = Variables::default();
+        let (mut set, mut named) = (Variables::default(), None);
         loop {
             for action in std::mem::take(&mut actions) {
                 match action {
                     Action::Text(text) => said.push_str(&text),
                     Action::Buttons(labels) => buttons = labels,
                     Action::Set { name, value } => assert!(set.set(&name, &value)),
+                    Action::Intent(intent) => {
+                        assert!(named.replace(intent).is_none(), "a turn has one intent");
+                    }
                 }
             }
             let Pause::Call(place, request) = pause else { break };

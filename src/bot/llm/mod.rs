@@ -7,6 +7,8 @@
 
 mod answer;
 mod prompt;
+mod thought;
+mod tools;
 
 use std::sync::Arc;
 
@@ -18,13 +20,16 @@ use self::answer::{Answer, End};
 use super::faults::{Faults, Found};
 use super::scope::Scope;
 use super::template::Template;
-use super::upstream::{self, Call, Limits};
-use super::{Error, Step, Turn, Wants};
+use super::upstream::{self, Call, Limits, Opened};
+use super::{Error, INTENT_MAX_CHARS, Step, Turn, Wants};
 use crate::domain::bot::llm::Definition;
 use crate::domain::language::Language;
 use crate::outside::{self, Outside};
 
 const MODEL_MAX: usize = 200;
+const INTENTS_MAX: usize = 50;
+/// What an intent stands for, in characters.
+const MEANING_MAX: usize = 300;
 const PROMPT_MAX: usize = 20_000;
 const HISTORY_TOKENS_MAX: u64 = 200_000;
 /// How many messages the history may have, however short they are.
@@ -59,6 +64,13 @@ impl Llm {
         }
         if let Some(most) = definition.max_tokens {
             found.number("max_tokens", most.into(), 1, 100_000);
+        }
+        if definition.intents.len() > INTENTS_MAX {
+            found.add("intents", format!("are more than {INTENTS_MAX}"));
+        }
+        for (name, meaning) in &definition.intents {
+            found.text("intents", name, INTENT_MAX_CHARS);
+            found.text(&format!("intents.{name}"), meaning, MEANING_MAX);
         }
         found.number("history_tokens", definition.history_tokens as u64, 0, HISTORY_TOKENS_MAX);
         if definition.system_prompt.chars().count() > PROMPT_MAX {
@@ -96,34 +108,55 @@ impl Llm {
         let scope = Scope::of(turn);
         let system = self.system_prompt.render(|name| scope.get(name));
         let may_hand_over = self.definition.hand_over && turn.person_available;
-        let body = prompt::body(&self.definition, &system, turn, may_hand_over);
+        let mut body = prompt::body(&self.definition, &system, turn, may_hand_over);
         let (definition, outside, limits) = (self.definition.clone(), outside.clone(), self.limits);
         async_stream::try_stream! {
             let mut call = Call::new(limits);
-            let response = call.send(|| request(&definition, &outside, &body)).await?;
-            let mut answer = Answer::default();
-            if upstream::is_json(&response) {
-                let whole = call.read(response).await?;
-                if let Some(text) = answer.whole(&whole)? {
-                    for piece in super::faq::pieces(&text) {
-                        yield Step::Text(piece.to_owned());
+            // A model that names the intent may want to hear of it before it answers: once.
+            for is_last in [false, true] {
+                let mut answer = Answer::default();
+                let response = call.send(|| request(&definition, &outside, &body)).await?;
+                let opened = call.open(response).await?;
+                match opened {
+                    Opened::Whole(whole) => {
+                        if let Some(text) = answer.whole(&whole)? {
+                            for piece in super::faq::pieces(&text) {
+                                yield Step::Text(piece.to_owned());
+                            }
+                        }
+                    }
+                    Opened::Events(mut events) => {
+                        while !answer.is_done() {
+                            let Some(event) = call.next(&mut events).await? else { break };
+                            if let Some(text) = answer.take(&event)? {
+                                call.said();
+                                yield Step::Text(text);
+                            }
+                        }
                     }
                 }
-            } else {
-                let mut events = upstream::events(response);
-                while !answer.is_done() {
-                    let Some(event) = call.next(&mut events).await? else { break };
-                    if let Some(text) = answer.take(&event.data)? {
-                        call.said();
-                        yield Step::Text(text);
+                let (rest, end) = answer.end()?;
+                if let Some(rest) = rest {
+                    yield Step::Text(rest);
+                }
+                if let Some(intent) = answer.tools.intent(definition.intents.keys()) {
+                    yield Step::Intent(intent.clone());
+                }
+                match end {
+                    End::Whole => return,
+                    End::Cut => {
+                        yield Step::Text("\u{2026}".to_owned());
+                        return;
                     }
+                    End::HandOver => {
+                        yield Step::HandOver;
+                        return;
+                    }
+                    End::Named if is_last => {}
+                    End::Named => prompt::go_on(&mut body, answer.tools.heard()),
                 }
             }
-            match answer.end()? {
-                End::Whole => {}
-                End::Cut => yield Step::Text("\u{2026}".to_owned()),
-                End::HandOver => yield Step::HandOver,
-            }
+            Err(outside::Error::Malformed("there is no text in it".to_owned()))?;
         }
         .boxed()
     }
@@ -153,7 +186,7 @@ mod tests {
     fn all_faults_are_told() {
         let definition = serde_json::from_value(json!({
             "name": " ", "base_url": "file:///etc", "model": "", "api_key": "a\nb",
-            "headers": { "Host": "x", "a b": "c" }, "system_prompt": "{{name}}", "temperature": 3.0,
+            "headers": { "Host": "x", "a b": "c" }, "intents": { "order": " " }, "system_prompt": "{{name}}", "temperature": 3.0,
             "max_tokens": 0, "first_chunk_timeout_ms": 1, "retries": 9,
         }));
         let faults = Llm::compile(&definition.unwrap()).unwrap_err();
@@ -166,6 +199,7 @@ mod tests {
                 "first_chunk_timeout_ms",
                 "headers.Host",
                 "headers.a b",
+                "intents.order",
                 "max_tokens",
                 "model",
                 "name",

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::super::upstream::REPLY_MAX_CHARS;
-use super::super::{Step, faq};
+use super::super::upstream::{REPLY_MAX_CHARS, as_text};
+use super::super::{INTENT_MAX_CHARS, Step, faq};
 use crate::domain::variables::{COUNT_MAX, Variables};
 use crate::outside::Error;
 use crate::outside::event_stream::Event;
 
 const BUTTONS_MAX: usize = 20;
 const BUTTON_MAX_CHARS: usize = 80;
-const INTENT_MAX_CHARS: usize = 64;
 
 /// An answer as JSON; what is null is not there.
 #[derive(Debug, Default, Deserialize)]
@@ -22,14 +22,15 @@ struct Answer {
     text: Option<String>,
     intent: Option<String>,
     buttons: Option<Vec<String>>,
-    variables: Option<BTreeMap<String, String>>,
+    /// What is no text is kept as its JSON.
+    variables: Option<BTreeMap<String, Value>>,
     hand_over: Option<bool>,
     resolve: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Chunk {
-    text: String,
+    text: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +41,12 @@ struct Intent {
 #[derive(Deserialize)]
 struct Variable {
     name: String,
-    value: String,
+    value: Value,
+}
+
+#[derive(Deserialize)]
+struct Typing {
+    typing: bool,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +68,7 @@ pub(super) fn steps_of(body: &[u8]) -> Result<Vec<Step>, Error> {
         steps.extend(listener.intent(&intent));
     }
     for (name, value) in answer.variables.unwrap_or_default() {
-        steps.push(listener.variable(name, value)?);
+        steps.push(listener.variable(name, &value)?);
     }
     if let Some(text) = answer.text.filter(|text| !text.is_empty()) {
         listener.count(&text)?;
@@ -100,9 +106,10 @@ impl Listener {
     pub(super) fn take(&mut self, event: &Event) -> Result<Option<Step>, Error> {
         Ok(match event.name.as_str() {
             "chunk" => {
-                let Chunk { text } = read(event)?;
-                self.count(&text)?;
-                (!text.is_empty()).then_some(Step::Text(text))
+                let said: Option<Chunk> = read(event)?;
+                let text = said.and_then(|chunk| chunk.text).filter(|text| !text.is_empty());
+                self.count(text.as_deref().unwrap_or_default())?;
+                text.map(Step::Text)
             }
             "intent" => {
                 let Intent { intent } = read(event)?;
@@ -110,11 +117,15 @@ impl Listener {
             }
             "variable" => {
                 let Variable { name, value } = read(event)?;
-                Some(self.variable(name, value)?)
+                Some(self.variable(name, &value)?)
             }
             "buttons" => {
                 let Buttons { buttons } = read(event)?;
                 Some(self.buttons(buttons)?)
+            }
+            "typing" => {
+                let Typing { typing } = read(event)?;
+                Some(Step::Typing(typing))
             }
             "hand_over" => {
                 self.done = true;
@@ -148,7 +159,7 @@ impl Listener {
         first.then(|| Step::Intent(intent.chars().take(INTENT_MAX_CHARS).collect()))
     }
 
-    fn variable(&mut self, name: String, value: String) -> Result<Step, Error> {
+    fn variable(&mut self, name: String, value: &Value) -> Result<Step, Error> {
         self.variables += 1;
         if !Variables::is_name(&name) {
             let name: String = name.chars().take(80).collect();
@@ -157,7 +168,7 @@ impl Listener {
         if self.variables > COUNT_MAX {
             return Err(malformed(format!("more than {COUNT_MAX} variables")));
         }
-        Ok(Step::Variable { name, value })
+        Ok(Step::Variable { name, value: as_text(value) })
     }
 
     fn buttons(&mut self, buttons: Vec<String>) -> Result<Step, Error> {
@@ -175,7 +186,9 @@ impl Listener {
 }
 
 fn read<T: DeserializeOwned>(event: &Event) -> Result<T, Error> {
-    serde_json::from_str(&event.data)
+    // One without a word says nothing, as null does.
+    let data = if event.data.trim().is_empty() { "null" } else { &event.data };
+    serde_json::from_str(data)
         .map_err(|error| malformed(format!("event {:?}: {error}", event.name)))
 }
 
@@ -199,8 +212,13 @@ mod tests {
     #[test]
     fn an_answer_as_json_has_everything() {
         let body = br#"{"text": "All is well. Goodbye.", "intent": "status", "buttons": ["Ok"],
-            "variables": {"conversation.a": "b"}, "resolve": true, "extra": 1}"#;
+            "variables": {"conversation.a": "b", "conversation.n": 3, "conversation.none": null,
+            "conversation.is": true}, "resolve": true, "extra": 1}"#;
         let steps = steps_of(body).unwrap();
+        for (name, value) in [("a", "b"), ("n", "3"), ("none", ""), ("is", "true")] {
+            let set = Step::Variable { name: format!("conversation.{name}"), value: value.into() };
+            assert!(steps.contains(&set), "{set:?}: {steps:?}");
+        }
         assert_eq!(text(&steps), "All is well. Goodbye.");
         assert_eq!(steps.first(), Some(&Step::Intent("status".into())));
         assert_eq!(steps.last(), Some(&Step::Resolve));
@@ -241,7 +259,10 @@ mod tests {
             ("chunk", r#"{"text":"All is "}"#),
             ("intent", r#"{"intent":"late"}"#),
             ("chunk", r#"{"text":"well."}"#),
-            ("variable", r#"{"name":"contact.plan","value":"pro"}"#),
+            ("chunk", ""),
+            ("chunk", "null"),
+            ("chunk", r#"{"text":null}"#),
+            ("variable", r#"{"name":"contact.plan","value":7}"#),
             ("end", ""),
         ] {
             assert!(!listener.is_done());

@@ -75,11 +75,33 @@ pub enum Step {
     End(End),
 }
 
+impl Step {
+    /// What a turn that comes to it is about.
+    pub fn intent(&self) -> Option<&str> {
+        let intent = match self {
+            Self::Say(step) => &step.intent,
+            Self::Ask(step) => &step.intent,
+            Self::Buttons(step) => &step.intent,
+            Self::Branch(step) => &step.intent,
+            Self::Set(step) => &step.intent,
+            Self::Http(step) => &step.intent,
+            Self::HandOver(step) => &step.intent,
+            Self::End(step) => &step.intent,
+        };
+        intent.as_deref()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Say {
     pub text: Text,
     pub next: String,
+    /// What the customer's turn is about that comes to this step: the first one on its way counts,
+    /// else that of the step it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -102,6 +124,10 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_fail: Option<String>,
     pub next: String,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 fn retries() -> u32 {
@@ -176,6 +202,10 @@ pub struct Buttons {
     pub max_retries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_fail: Option<String>,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,6 +228,10 @@ pub struct Branch {
     /// Where to go on when none holds.
     #[serde(rename = "else")]
     pub otherwise: String,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -239,6 +273,10 @@ pub struct Set {
     /// A template.
     pub value: String,
     pub next: String,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -266,6 +304,10 @@ pub struct Http {
     /// Where to go on when the call fails: no answer, a status that is not 2xx, or a body that is
     /// neither JSON nor empty.
     pub on_error: String,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 fn http_timeout_ms() -> u64 {
@@ -290,6 +332,10 @@ pub struct HandOver {
     /// What is said first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -301,4 +347,8 @@ pub struct End {
     /// Closes the conversation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resolve: bool,
+    /// As that of `say`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub intent: Option<String>,
 }

@@ -48,6 +48,11 @@ pub struct Definition {
     /// Whether the model may hand over to a person, where one is available.
     #[serde(default = "yes")]
     pub hand_over: bool,
+    /// What a turn may be about, by the names that the model gives it, each with what it means; 50 at
+    /// most. Where it names none, the account's FAQ bots tell the intent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 50))]
+    pub intents: BTreeMap<String, String>,
     /// How often a call is repeated that failed before anything was said.
     #[serde(default = "retries")]
     #[schemars(range(max = 5))]

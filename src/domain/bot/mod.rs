@@ -29,16 +29,4 @@ impl Definition {
             Self::Remote(definition) => &definition.name,
         }
     }
-
-    /// The same bot, saying everything at once.
-    #[must_use]
-    pub fn unpaced(&self) -> Self {
-        let mut bot = self.clone();
-        match &mut bot {
-            Self::Faq(definition) => definition.pace_ms = 0,
-            Self::Flow(definition) => definition.pace_ms = 0,
-            Self::Llm(_) | Self::Remote(_) => {}
-        }
-        bot
-    }
 }

@@ -26,9 +26,17 @@ pub(super) struct Topic {
     state: Mutex<State>,
 }
 
+/// Who is told what happens.
+pub(super) struct Listener {
+    pub(super) id: u64,
+    pub(super) queue: mpsc::Sender<Arc<Item>>,
+    /// Sees replies being made; one who does not waits for their end, and is told of events alone.
+    pub(super) watches: bool,
+}
+
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) readers: Vec<(u64, mpsc::Sender<Arc<Item>>)>,
+    pub(super) readers: Vec<Listener>,
     pub(super) reply: Option<Showing>,
     /// Taken out of the map: whoever holds it must fetch the new one.
     pub(super) gone: bool,
@@ -66,6 +74,16 @@ impl Topic {
 }
 
 impl State {
+    /// Whether somebody sees replies being made here.
+    pub(super) fn is_watched(&self) -> bool {
+        self.readers.iter().any(|reader| reader.watches)
+    }
+
+    /// Whether somebody sees the reply being made, here or on another node.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_watched() || self.reply.as_ref().is_some_and(|now| now.followed)
+    }
+
     /// Whether nobody needs the topic: a reply that another node makes keeps none.
     pub(super) fn is_idle(&self) -> bool {
         self.readers.is_empty() && self.reply.as_ref().is_none_or(|now| now.stop.is_none())
@@ -84,13 +102,19 @@ impl State {
             return;
         }
         let item = Arc::new(item);
-        self.readers.retain(|(_, queue)| match queue.try_send(item.clone()) {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                metrics::counter!("parlor_live_slow_readers_total").increment(1);
-                false
+        let is_event = matches!(*item, Item::Event { .. });
+        self.readers.retain(|reader| {
+            if !reader.watches && !is_event {
+                return true;
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            match reader.queue.try_send(item.clone()) {
+                Ok(()) => true,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    metrics::counter!("parlor_live_slow_readers_total").increment(1);
+                    false
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => false,
+            }
         });
     }
 
@@ -109,7 +133,7 @@ impl State {
         let told = now.followed || at.since(reply.began_at) < UNASKED;
         now.text.push_str(text);
         now.chars += text.chars().count() as u64;
-        if !self.readers.is_empty() {
+        if self.is_watched() {
             let content = frame::of_chunk(reply.id, offset, text.into(), at);
             self.send(Item::Chunk { reply, offset, at, content });
         }
@@ -195,7 +219,7 @@ impl State {
 
     /// Asks for another node's attempt that is read here, unless it is followed already.
     fn follow(&self, attempt: u64, followed: bool) -> Heard {
-        if followed || self.readers.is_empty() || self.shown() > attempt {
+        if followed || !self.is_watched() || self.shown() > attempt {
             return Heard::Nothing;
         }
         Heard::Say(Signal::Ask)

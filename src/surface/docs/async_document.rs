@@ -173,6 +173,13 @@ fn commands() -> Vec<(&'static str, Value)> {
     let mut send = of("text", json!({ "type": "string", "minLength": 1, "maxLength": 10_000 }));
     send["idempotency_key"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
     let one = ["conversation_id"];
+    // Who it is: a token speaks for the customer, an account's key for an agent where it does not say.
+    let by_somebody = |field: &str, schema: Value| {
+        let mut fields = of(field, schema);
+        fields["as"] = json!({ "enum": ["customer", "bot", "agent"] });
+        fields["name"] = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+        fields
+    };
     vec![
         ("subscribe", command("subscribe", of("after", id.clone()), &one)),
         ("unsubscribe", command("unsubscribe", json!({ "conversation_id": id }), &one)),
@@ -182,11 +189,18 @@ fn commands() -> Vec<(&'static str, Value)> {
             "typing",
             command(
                 "typing",
-                of("typing", json!({ "type": "boolean" })),
+                by_somebody("typing", json!({ "type": "boolean" })),
                 &["conversation_id", "typing"],
             ),
         ),
-        ("read", command("read", of("message_id", id.clone()), &["conversation_id", "message_id"])),
+        (
+            "read",
+            command(
+                "read",
+                by_somebody("message_id", id.clone()),
+                &["conversation_id", "message_id"],
+            ),
+        ),
         ("ping", command("ping", json!({}), &[])),
     ]
 }

@@ -7,11 +7,14 @@ use poem::Request;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::{ApiKey, Bearer};
 
+use super::wire::SideIn;
 use crate::app::accounts::Tenant;
+use crate::app::live_feed::Who;
 use crate::app::secret::LiveToken;
 use crate::app::{App, clock, visitors};
 use crate::domain::account::KeyKind;
 use crate::domain::ids::ConversationId;
+use crate::domain::text::PersonName;
 use crate::domain::{Error, Result};
 use crate::surface::client;
 
@@ -90,6 +93,24 @@ impl Credential {
 }
 
 impl Caller {
+    /// On whose behalf a signal is given: a token opens a conversation for its customer, an account's
+    /// key speaks for the account unless it says otherwise.
+    pub(super) fn speaks(&self, side: Option<SideIn>, name: Option<PersonName>) -> Result<Who> {
+        let default = if self.only.is_some() { SideIn::Customer } else { SideIn::Agent };
+        let side = side.unwrap_or(default);
+        if self.only.is_some() && side != SideIn::Customer {
+            return Err(Error::Forbidden("this credential speaks for the customer only"));
+        }
+        match side {
+            SideIn::Customer if name.is_some() => {
+                Err(Error::invalid("name", "is for a bot or an agent: contacts have their own"))
+            }
+            SideIn::Customer => Ok(Who::Customer),
+            SideIn::Bot => Ok(Who::Bot(name)),
+            SideIn::Agent => Ok(Who::Agent(name)),
+        }
+    }
+
     /// The conversation that a path names, if this caller may know of it.
     pub(super) fn conversation(&self, id: &str) -> Result<ConversationId> {
         const UNKNOWN: Error = Error::NotFound("conversation");

@@ -9,7 +9,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
 use super::caller::Credential;
-use super::wire::{ReadIn, StoppedOut, TypingIn};
+use super::wire::{ReadIn, StoppedOut, TypingIn, named};
 use crate::app::{App, live_feed, stop_reply::stop_reply};
 use crate::domain::Error;
 
@@ -50,7 +50,8 @@ impl Signals {
 
     /// Signal typing
     ///
-    /// Shown to the conversation's other readers; nothing of it is kept.
+    /// Shown to the conversation's readers, with who it is; nothing of it is kept. A token speaks for the
+    /// customer, an account's key for an agent or the bot.
     #[oai(path = "/conversations/:id/typing", method = "post", operation_id = "signal_typing")]
     async fn typing(
         &self,
@@ -63,14 +64,17 @@ impl Signals {
         let id = caller.conversation(&id.0)?;
         let mut faults = Vec::new();
         let typing = body.0.typing.required("typing", "true or false", &mut faults);
-        let typing = typing.ok_or(Error::Invalid(faults))?;
-        live_feed::typing(&app, caller.tenant.account.id, id, typing).await?;
+        let (side, name) = named(body.0.side, body.0.name, &mut faults);
+        let typing = typing.filter(|_| faults.is_empty()).ok_or(Error::Invalid(faults))?;
+        let who = caller.speaks(side, name)?;
+        live_feed::typing(&app, &caller.tenant, id, who, typing).await?;
         Ok(Done::Done)
     }
 
     /// Mark as read
     ///
-    /// The customer has read up to and including a message.
+    /// Somebody has read up to and including a message: the customer with a token, an agent or the bot
+    /// with an account's key.
     #[oai(path = "/conversations/:id/read", method = "post", operation_id = "mark_read")]
     async fn read(
         &self,
@@ -85,8 +89,10 @@ impl Signals {
         let message =
             body.0.message_id.required("message_id", "a string", &mut faults).map(|id| id.0);
         let message = crate::surface::fields::parsed(message, "message_id", &mut faults);
-        let message = message.ok_or(Error::Invalid(faults))?;
-        live_feed::read(&app, caller.tenant.account.id, id, message).await?;
+        let (side, name) = named(body.0.side, body.0.name, &mut faults);
+        let message = message.filter(|_| faults.is_empty()).ok_or(Error::Invalid(faults))?;
+        let who = caller.speaks(side, name)?;
+        live_feed::read(&app, &caller.tenant, id, who, message).await?;
         Ok(Done::Done)
     }
 }

@@ -16,8 +16,9 @@ use tokio_stream::StreamMap;
 use super::caller::Caller;
 use super::error::as_json;
 use super::messages;
-use super::wire::{SentOut, message_text};
-use crate::app::{App, clock, live_feed, stop_reply::stop_reply};
+use super::wire::{SentOut, SideIn, message_text};
+use crate::app::live_feed::{self, Who};
+use crate::app::{App, clock, stop_reply::stop_reply};
 use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
@@ -26,6 +27,7 @@ use crate::live::frame::Frame;
 use crate::server::json_text::{made_one_line, mended};
 use crate::server::socket::{CloseCode, Message, Socket};
 use crate::server::websocket::{Config, upgrade};
+use crate::surface::fields::parsed;
 use crate::surface::{client, key};
 
 /// Conversations one connection may follow.
@@ -42,6 +44,10 @@ struct Command {
     idempotency_key: Option<String>,
     typing: Option<bool>,
     message_id: Option<String>,
+    /// Who types, or has read.
+    #[serde(rename = "as")]
+    side: Option<SideIn>,
+    name: Option<String>,
 }
 
 /// Answers the handshake at `/ws`. The credential is the same as elsewhere on this surface.
@@ -169,14 +175,16 @@ impl Connection {
             "typing" => {
                 let typing =
                     command.typing.ok_or_else(|| Error::invalid("typing", "is required"))?;
-                live_feed::typing(&self.app, account, id, typing).await?;
+                let who = self.speaks(command.side, command.name)?;
+                live_feed::typing(&self.app, &self.caller.tenant, id, who, typing).await?;
                 Ok(json!({}))
             }
             "read" => {
                 let message = command.message_id.and_then(|id| id.parse().ok());
                 let message = message
                     .ok_or_else(|| Error::invalid("message_id", "must be the id of a message"))?;
-                live_feed::read(&self.app, account, id, message).await?;
+                let who = self.speaks(command.side, command.name)?;
+                live_feed::read(&self.app, &self.caller.tenant, id, who, message).await?;
                 Ok(json!({}))
             }
             _ => Err(Error::invalid(
@@ -184,6 +192,15 @@ impl Connection {
                 "must be subscribe, unsubscribe, send, stop, typing, read or ping",
             )),
         }
+    }
+
+    fn speaks(&self, side: Option<SideIn>, name: Option<String>) -> Result<Who> {
+        let mut faults = Vec::new();
+        let name = parsed(name, "name", &mut faults);
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        self.caller.speaks(side, name)
     }
 
     async fn subscribe(&mut self, id: ConversationId, after: Option<String>) -> Result<Value> {

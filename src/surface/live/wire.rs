@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use crate::app::send_message::Sent;
 use crate::domain::conversation::{Conversation, Status};
-use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
+use crate::domain::error::Fault;
+use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText, PersonName};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::live::cursor::Cursor;
 use crate::live::frame::{Frame, Message};
 use crate::live::hub::Snapshot;
-use crate::surface::fields::{Field, Hex, Number, Text, Words, parsed};
+use crate::surface::fields::{Field, Hex, Name, Number, Text, Words, parsed};
 
 /// Where a conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -174,18 +175,50 @@ pub(super) struct StoppedOut {
     pub(super) reply_id: Option<String>,
 }
 
-/// Whether the customer types.
+/// Who gives a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, serde::Deserialize)]
+#[oai(rename_all = "lowercase", rename = "SignalSide")]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SideIn {
+    Customer,
+    Bot,
+    Agent,
+}
+
+/// Whether somebody types.
 #[derive(Debug, Object)]
 #[oai(rename = "TypingSignal")]
 pub(super) struct TypingIn {
     pub(super) typing: Field<bool>,
+    /// Who does. A token speaks for the customer only; an account's key for whom it says, and for an
+    /// agent where it does not.
+    #[oai(rename = "as")]
+    pub(super) side: Field<Option<SideIn>>,
+    /// The agent's or the bot's name; where it is absent, the one who has the conversation.
+    pub(super) name: Field<Option<Name<1, 200>>>,
 }
 
-/// Up to where the customer has read.
+/// Up to where somebody has read.
 #[derive(Debug, Object)]
 #[oai(rename = "ReadMark")]
 pub(super) struct ReadIn {
     pub(super) message_id: Field<Hex<32, 32>>,
+    /// Who has; as of `typing`.
+    #[oai(rename = "as")]
+    pub(super) side: Field<Option<SideIn>>,
+    /// As of `typing`.
+    pub(super) name: Field<Option<Name<1, 200>>>,
+}
+
+/// Reads who gives a signal, as far as it is said.
+pub(super) fn named(
+    side: Field<Option<SideIn>>,
+    name: Field<Option<Name<1, 200>>>,
+    faults: &mut Vec<Fault>,
+) -> (Option<SideIn>, Option<PersonName>) {
+    let side = side.optional("as", "customer, bot or agent", faults).flatten();
+    let name = name.optional("name", "a string", faults).flatten();
+    (side, parsed(name.map(|name| name.0), "name", faults))
 }
 
 /// A token to mint.

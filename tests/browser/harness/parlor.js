@@ -11,8 +11,14 @@ import { eventually } from "./eventually.js";
 
 const BINARY = process.env.PARLOR_BIN ?? fileURLToPath(new URL("../../../target/debug/parlor", import.meta.url));
 
-/** Without our own PARLOR_ variables, which the server would take for settings and refuse. */
-const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PARLOR_")));
+/**
+ * Without our own PARLOR_ variables, which the server would take for settings and refuse. Replies are
+ * shown piece by piece, and soon: no test waits for a longer pause.
+ */
+const ENVIRONMENT = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PARLOR_"))),
+  PARLOR_PACE: "30",
+};
 
 /** Runs a command, which must go well; answers what it printed. */
 export async function parlor(...args) {

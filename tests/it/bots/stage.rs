@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::feed::SseEvent;
+use crate::harness::server::PACED;
 use crate::harness::wait::eventually;
 use crate::harness::{Client, Server};
 
 /// This machine is no public address.
-pub const HOME: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
+pub const HOME: [&str; 4] = ["--allow-network", "127.0.0.0/8", PACED[0], PACED[1]];
 
 pub struct Stage {
     pub server: Server,
@@ -36,6 +37,22 @@ impl Stage {
         let credentials: Value = serde_json::from_str(&said).expect("JSON");
         deploy(&dir, definition).await;
         Self { server: Server::open(dir.path(), flags).await, credentials, dir }
+    }
+
+    /// Deploys a bot more while the server is down; the first goes on answering.
+    pub async fn deploy_beside(&mut self, definition: &Value) {
+        self.server.terminate().await;
+        let file = self.dir.path().join("beside.json");
+        std::fs::write(&file, definition.to_string()).expect("written");
+        let file = file.to_str().expect("a path in UTF-8");
+        let draft = ["bot", "draft", "--new", "--file", file];
+        let (done, said) = Server::command(self.dir.path(), &draft).await;
+        assert!(done, "{said}");
+        let id = said.split_whitespace().find(|word| word.starts_with("bot_")).expect("its id");
+        let deploy = ["bot", "deploy", "--accept", "--bot", id.trim_end_matches([',', ':', '.'])];
+        let (done, said) = Server::command(self.dir.path(), &deploy).await;
+        assert!(done, "{said}");
+        self.server.restart().await;
     }
 
     /// Deploys another version while the server is down.

@@ -9,6 +9,7 @@ use crate::crash::judge::events;
 use crate::harness::Client;
 use crate::harness::cluster::Cluster;
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
+use crate::harness::server::PACED;
 use crate::harness::services::Services;
 use crate::harness::wait::within_time;
 
@@ -144,7 +145,7 @@ async fn typing_is_seen_on_other_nodes() {
 
 #[tokio::test]
 async fn a_reply_whose_node_is_killed_is_finished_by_another() {
-    let mut cluster = Cluster::start(Services::shared().await, 3, &LOG).await;
+    let mut cluster = Cluster::start(Services::shared().await, 3, &[LOG, PACED].concat()).await;
     let slow = Slow::new(&cluster, "Killed").await;
     let mut feed = slow.follow(1, None).await;
     let question = slow.ask(0).await;

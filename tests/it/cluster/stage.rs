@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::harness::cluster::Cluster;
+use crate::harness::server::PACED;
 use crate::harness::services::{Service, Services};
 use crate::harness::wait::eventually;
 use crate::harness::{Client, setting};
@@ -28,7 +29,11 @@ pub fn times(variable: &str, short: u64, long: u64) -> u64 {
 /// Three nodes. Nobody may break them.
 pub async fn shared() -> &'static Cluster {
     static SHARED: OnceCell<Cluster> = OnceCell::const_new();
-    SHARED.get_or_init(|| async { Cluster::start(Services::shared().await, 3, &LOG).await }).await
+    SHARED
+        .get_or_init(|| async {
+            Cluster::start(Services::shared().await, 3, &[LOG, PACED].concat()).await
+        })
+        .await
 }
 
 /// Warnings alone: these proofs make a lot of noise.

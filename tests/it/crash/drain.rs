@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::bots::deploy;
 use super::judge::{events, history};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
+use crate::harness::server::PACED;
 use crate::harness::socket::Socket;
 use crate::harness::wait::within;
 use crate::harness::{Client, Server};
@@ -97,7 +98,7 @@ async fn a_post_in_flight_is_answered_and_its_reader_gets_the_rest_after_the_res
 
 #[tokio::test]
 async fn a_reply_that_outlives_the_grace_is_finished_by_the_next_process() {
-    let mut server = Server::start_with(&["--drain-s", "1"]).await;
+    let mut server = Server::start_with(&["--drain-s", "1", PACED[0], PACED[1]]).await;
     server.kill().await;
     deploy(server.dir(), |bot| bot["pace_ms"] = 250.into()).await;
     server.restart().await;

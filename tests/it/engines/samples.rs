@@ -182,7 +182,7 @@ impl Thread {
 
     pub fn read(&self, message_id: MessageId) -> Event {
         let (conversation_id, reader) = (self.id, Reader::Customer);
-        let data = ConversationRead { conversation_id, reader, message_id };
+        let data = ConversationRead { conversation_id, reader, message_id, by: None };
         self.event(Body::ConversationRead(data))
     }
 

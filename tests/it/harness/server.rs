@@ -13,6 +13,11 @@ use super::http::Client;
 use super::process::{Process, bound_to_us};
 use super::wait::within;
 
+/// The longest pause between pieces that tests wait for: replies are shown piece by piece, and soon.
+const PACE_MS: &str = "30";
+/// Flags of a server whose bots' own pace is what a test is about.
+pub const PACED: [&str; 2] = ["--pace", "1000"];
+
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_parlor");
 
@@ -206,6 +211,6 @@ fn without_settings(mut command: std::process::Command) -> std::process::Command
 /// Starts a server.
 async fn serve(binary: &str, listen: &str, arguments: &[String]) -> Process {
     let mut command = without_settings(bound_to_us(binary));
-    command.args(["serve", "--listen", listen]).args(arguments);
+    command.args(["serve", "--listen", listen]).args(arguments).env("PARLOR_PACE", PACE_MS);
     Process::start(command).await
 }

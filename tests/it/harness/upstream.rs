@@ -49,7 +49,7 @@ pub enum Answer {
     },
     /// 200, chunk by chunk.
     Pieces {
-        content_type: &'static str,
+        headers: Vec<(&'static str, String)>,
         pieces: Vec<Piece>,
     },
     /// Nothing, until the caller goes.
@@ -73,7 +73,25 @@ impl Answer {
     }
 
     pub fn events(pieces: Vec<Piece>) -> Self {
-        Self::Pieces { content_type: "text/event-stream", pieces }
+        Self::typed("text/event-stream", pieces)
+    }
+
+    /// Pieces of a type that they need not be of; an empty type is none.
+    pub fn typed(content_type: &str, pieces: Vec<Piece>) -> Self {
+        let typed = !content_type.is_empty();
+        let headers = typed.then(|| ("content-type", content_type.to_owned()));
+        Self::Pieces { headers: headers.into_iter().collect(), pieces }
+    }
+
+    /// The same under one header more.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        match &mut self {
+            Self::Whole { headers, .. } | Self::Pieces { headers, .. } => {
+                headers.push((name, value.to_owned()));
+            }
+            Self::Never => {}
+        }
+        self
     }
 
     /// A completion in pieces, as OpenAI streams one.
@@ -181,18 +199,17 @@ async fn serve(mut stream: TcpStream, script: &Script, asked: &Mutex<Vec<Request
     };
     match answer {
         Answer::Whole { status, headers, body } => {
-            let headers: String =
-                headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let headers = lines(&headers);
             let length = body.len();
             let head = format!(
                 "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
             );
             write(&mut stream, &(head + &body)).await?;
         }
-        Answer::Pieces { content_type, pieces } => {
+        Answer::Pieces { headers, pieces } => {
+            let headers = lines(&headers);
             let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\
-                 connection: close\r\n\r\n"
+                "HTTP/1.1 200 OK\r\n{headers}transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
             );
             write(&mut stream, &head).await?;
             for piece in pieces {
@@ -217,6 +234,10 @@ async fn serve(mut stream: TcpStream, script: &Script, asked: &Mutex<Vec<Request
         }
     }
     stream.shutdown().await.ok()
+}
+
+fn lines(headers: &[(&'static str, String)]) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
 }
 
 async fn write(stream: &mut TcpStream, text: &str) -> Option<()> {

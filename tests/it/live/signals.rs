@@ -87,3 +87,80 @@ async fn what_is_wrong_with_a_signal_is_said_by_field() {
         stage.site.stranger().post(&known, &body).await.expect(401);
     }
 }
+
+#[tokio::test]
+async fn an_account_types_and_reads_as_itself_and_a_token_as_the_customer() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    let sent = thread.send(&client, ASK).await["message_id"].clone();
+    let mut feed = client.stream(&thread.path("/stream?after=0"), None).await;
+    let turn = feed.until("message.outbound").await;
+    let reply = turn.last().expect("a reply").data["data"]["message_id"].clone();
+    let path = thread.path("/typing");
+    stage.key.post(&path, &json!({ "typing": true })).await.expect(204);
+    let brand = feed.next().await.data["data"]["author"].clone();
+    assert_eq!(brand["type"], "agent", "{brand}");
+    assert!(brand["name"].as_str().is_some_and(|name| !name.is_empty()), "{brand}");
+    for (said, author) in [
+        (json!({}), brand.clone()),
+        (json!({ "as": "agent", "name": " Sarah " }), json!({ "type": "agent", "name": "Sarah" })),
+        (json!({ "as": "bot" }), json!({ "type": "bot", "name": "Storyteller" })),
+        (json!({ "as": "bot", "name": "Ada" }), json!({ "type": "bot", "name": "Ada" })),
+        (json!({ "as": "customer" }), json!({ "type": "customer" })),
+    ] {
+        for typing in [true, false] {
+            let mut body = said.clone();
+            body["typing"] = json!(typing);
+            stage.key.post(&thread.path("/typing"), &body).await.expect(204);
+            let frame = feed.next().await;
+            let expected = json!({ "author": author, "typing": typing });
+            assert_eq!((frame.name.as_str(), &frame.data["data"]), ("typing", &expected));
+        }
+    }
+    for (said, message, expected) in [
+        (json!({}), &sent, json!({ "reader": "agent", "by": brand })),
+        (json!({ "as": "agent" }), &sent, json!(null)),
+        (
+            json!({ "as": "bot" }),
+            &reply,
+            json!({ "reader": "agent",
+            "by": { "type": "bot", "name": "Storyteller" } }),
+        ),
+        (json!({ "as": "customer" }), &reply, json!({ "reader": "customer" })),
+    ] {
+        let mut body = said.clone();
+        body["message_id"] = message.clone();
+        stage.key.post(&thread.path("/read"), &body).await.expect(204);
+        if expected.is_null() {
+            continue;
+        }
+        let frame = feed.next().await;
+        let mut expected = expected;
+        expected["message_id"] = message.clone();
+        assert_eq!((frame.name.as_str(), &frame.data["data"]), ("conversation.read", &expected));
+    }
+
+    for (rest, body) in
+        [("typing", json!({ "typing": true })), ("read", json!({ "message_id": sent }))]
+    {
+        let path = thread.path(&format!("/{rest}"));
+        for side in ["agent", "bot"] {
+            let mut body = body.clone();
+            body["as"] = json!(side);
+            let error = client.post(&path, &body).await.expect(403);
+            assert_eq!(error["error"]["type"], "forbidden");
+        }
+        for (field, wrong) in
+            [("as", json!("cat")), ("as", json!(1)), ("name", json!(" ")), ("name", json!(7))]
+        {
+            let mut body = body.clone();
+            body[field] = wrong;
+            let error = stage.key.post(&path, &body).await.expect(400);
+            assert!(error["error"]["fields"][field].is_string(), "{body}: {error}");
+        }
+        let mut body = body.clone();
+        body["name"] = json!("Ana");
+        let error = client.post(&path, &body).await.expect(400);
+        assert!(error["error"]["fields"]["name"].is_string(), "{error}");
+    }
+}

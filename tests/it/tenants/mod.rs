@@ -56,6 +56,8 @@ fn value_for(operation: &str, field: &str) -> Value {
         "message" | "text" => json!("Hello"),
         "contact" => json!({ "name": "Jane Doe" }),
         "typing" => json!(true),
+        "as" => json!("agent"),
+        "name" => json!("Sarah"),
         "expires_in" => json!(600),
         _ => panic!(
             "tenants/mod.rs does not know the field {field} of {operation}: if it is an id, say whose \

@@ -38,6 +38,7 @@ fn command(name: &str, fields: &[String], whose: impl Fn(&str) -> Things) -> Val
             "after" => json!("0"),
             "text" => json!("Hello"),
             "typing" => json!(true),
+            "as" | "name" => continue,
             "idempotency_key" => continue,
             other => match id_for(other, "", &things) {
                 Some(id) => json!(id),

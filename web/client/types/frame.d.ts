@@ -77,6 +77,7 @@ export type Frame = FrameOf<"conversation.started", ConversationData> | FrameOf<
 }> | FrameOf<"conversation.deleted", ConversationData> | FrameOf<"conversation.read", {
     reader: "customer" | "agent";
     message_id: string;
+    by?: Author;
 }> | FrameOf<"message.inbound", MessageData> | FrameOf<"message.outbound", MessageData> | FrameOf<"reply.started", ReplyData> | FrameOf<"reply.chunk", ChunkData> | FrameOf<"reply.restarted", {
     reply_id: string;
 }> | FrameOf<"reply.stopped", ReplyData> | FrameOf<"reply.discarded", ReplyData> | FrameOf<"reply.failed", {
@@ -145,7 +146,7 @@ export type ConversationView = {
  *   | FrameOf<"conversation.reopened", ConversationData>
  *   | FrameOf<"conversation.updated", {conversation_id: string, title?: string}>
  *   | FrameOf<"conversation.deleted", ConversationData>
- *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string}>
+ *   | FrameOf<"conversation.read", {reader: "customer" | "agent", message_id: string, by?: Author}>
  *   | FrameOf<"message.inbound", MessageData>
  *   | FrameOf<"message.outbound", MessageData>
  *   | FrameOf<"reply.started", ReplyData>

@@ -15,7 +15,7 @@ fn step(at: usize) -> impl Strategy<Value = Value> {
     let ahead = (at + 1..=STEPS).prop_map(|n| format!("s{n}"));
     let any = (0..=STEPS).prop_map(|n| format!("s{n}"));
     let say = ahead.clone().prop_map(
-        |next| json!({ "type": "say", "text": "Hi {{conversation.a|you}}.", "next": next }),
+        |next| json!({ "type": "say", "text": "Hi {{conversation.a|you}}.", "intent": "said", "next": next }),
     );
     let set = ahead.clone().prop_map(|next| {
         json!({ "type": "set", "variable": "conversation.a", "value": "{{conversation.a}}{{system.message}}",
@@ -30,7 +30,7 @@ fn step(at: usize) -> impl Strategy<Value = Value> {
             "on_error": error, "save": { "conversation.a": "/a" } })
     });
     let ask = (any.clone(), any.clone(), 0..3_u32).prop_map(|(next, fail, most)| {
-        json!({ "type": "ask", "text": "Mail?", "variable": "conversation.a", "next": next,
+        json!({ "type": "ask", "text": "Mail?", "intent": "asked", "variable": "conversation.a", "next": next,
             "validation": { "type": "email" }, "max_retries": most, "on_fail": fail })
     });
     let buttons = (any.clone(), any).prop_map(|(yes, no)| {

@@ -187,6 +187,7 @@ impl Story {
         self.event(Body::ConversationRead(ConversationRead {
             conversation_id: self.id,
             reader: Reader::Customer,
+            by: None,
             message_id: message(number),
         }))
     }

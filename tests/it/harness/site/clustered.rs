@@ -12,6 +12,7 @@ use parlor::app::manage_conversation::{self, Beginning};
 use parlor::app::{App, administration, demo};
 use parlor::config::{Config, EngineKind};
 use parlor::domain::account::KeyKind;
+use parlor::domain::bot::Definition;
 use parlor::domain::event::Event;
 use parlor::domain::ids::AccountId;
 use parlor::domain::message::Channel;
@@ -24,6 +25,7 @@ use tokio::sync::OnceCell;
 
 use super::Account;
 use crate::harness::cluster::{Cluster, PARTITIONS};
+use crate::harness::server::PACED;
 use crate::harness::services::Services;
 use crate::harness::wait::{eventually, within};
 use crate::harness::{Client, Server};
@@ -235,7 +237,7 @@ impl Nodes {
 
     async fn start() -> Self {
         let services = Services::shared().await;
-        let cluster = Cluster::start(services, NODES, &[]).await;
+        let cluster = Cluster::start(services, NODES, &PACED).await;
         let config = Config {
             engine: EngineKind::Cluster,
             kafka: vec![services.kafka.clone()],
@@ -276,6 +278,14 @@ impl Nodes {
                 "--no-agent" => new.agent = None,
                 "--no-bot" => new.bots.clear(),
                 other => panic!("a site knows no {other}"),
+            }
+        }
+        for bot in &mut new.bots {
+            // The nodes are one for all: these show what is made, and soon.
+            match bot {
+                Definition::Faq(definition) => definition.pace_ms = definition.pace_ms.min(30),
+                Definition::Flow(definition) => definition.pace_ms = definition.pace_ms.min(30),
+                Definition::Llm(_) | Definition::Remote(_) => {}
             }
         }
         if let Some(definition) = bot {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Account;
+use crate::harness::server::PACED;
 use crate::harness::{Client, Server};
 
 /// A server with accounts.
@@ -64,7 +65,8 @@ impl Site {
             let file = file.to_str().expect("a path in UTF-8");
             command(dir.path(), &["bot", "deploy", "--file", file]).await;
         }
-        Self { server: Server::open(dir.path(), &[]).await, accounts, dir }
+        let flags = if bot.is_some() { &PACED[..] } else { &[] };
+        Self { server: Server::open(dir.path(), flags).await, accounts, dir }
     }
 
     /// The key of the first account.
