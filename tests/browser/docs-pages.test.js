@@ -70,7 +70,7 @@ test("a sample is copied in the chosen language, and names the server that shows
   const context = await chromium.newContext({ viewport: SIZES.desk, permissions: ["clipboard-read", "clipboard-write"] });
   const { page, faults } = await open(context, "/docs/aerochat");
   await page.getByRole("radio", { name: "Python" }).check({ force: true });
-  const shown = page.locator("section[aria-labelledby=send_message] .sample[data-language]").filter({ visible: true });
+  const shown = page.locator("article[aria-labelledby=send_message] .sample[data-language]").filter({ visible: true });
   assert.deepEqual(await shown.locator("figcaption").allTextContents(), ["Python"]);
   await shown.getByRole("button", { name: "Copy" }).click();
   await shown.getByRole("button", { name: "Copied" }).waitFor();
@@ -99,7 +99,7 @@ test("without scripts all of a page is there", async () => {
   const context = await chromium.newContext({ viewport: SIZES.desk, javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(`${server.origin}/docs/aerochat`);
-  const sample = page.locator("section[aria-labelledby=send_message] .sample[data-language]").filter({ visible: true });
+  const sample = page.locator("article[aria-labelledby=send_message] .sample[data-language]").filter({ visible: true });
   assert.deepEqual(await sample.locator("figcaption").allTextContents(), ["curl"]);
   await context.close();
 });

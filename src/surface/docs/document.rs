@@ -130,7 +130,8 @@ fn name_media_types(operation: &mut Value) {
 
 /// Puts an example where the document has places for it.
 fn show(operation: &mut Value, example: &Example) {
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
         let shown = match parameter["in"].as_str() {
             Some("path") => example.path.get(name),
@@ -152,7 +153,8 @@ fn show(operation: &mut Value, example: &Example) {
     }
     let Some(shown) = &example.response else { return };
     for (_, response) in responses(operation).filter(|(status, _)| status.starts_with('2')) {
-        for (_, media) in response["content"].as_object_mut().into_iter().flatten() {
+        let content = response.get_mut("content").and_then(Value::as_object_mut);
+        for (_, media) in content.into_iter().flatten() {
             media["example"] = shown.clone();
         }
     }

@@ -64,7 +64,7 @@ fn shown(document: &Value, id: &str, message: &Value) -> Markup {
     let (what, schema) =
         if data.is_object() { ("Fields of data", data) } else { ("Fields", payload) };
     html! {
-        section class="message" aria-labelledby=(id) {
+        article class="message" aria-labelledby=(id) {
             h3 id=(id) { a href={ "#" (id) } { code { (name) } } }
             @if let Some(title) = message["title"].as_str().filter(|title| *title != name) {
                 p { (title) "." }

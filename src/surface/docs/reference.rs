@@ -107,7 +107,7 @@ fn shown(document: &Value, operation: &Operation<'_>) -> Markup {
     let about = operation.about;
     let id = operation.id();
     html! {
-        section class="operation" aria-labelledby=(id) {
+        article class="operation" aria-labelledby=(id) {
             div class="operation__about" {
                 h3 id=(id) { a href={ "#" (id) } { (operation.summary()) } }
                 p class="call" { (operation.call()) }
