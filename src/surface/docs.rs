@@ -245,7 +245,7 @@ fn index(documents: &[Document]) -> Page<'static> {
         }
         h2 id="which" { "Which API should I use?" }
         div class="wide" tabindex="0" {
-            table {
+            table class="stacked" {
                 thead { tr { th scope="col" { "API" } th scope="col" { "What it does" } th scope="col" { "Who should use it" } } }
                 tbody {
                     @for document in documents {

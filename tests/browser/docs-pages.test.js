@@ -88,7 +88,7 @@ test("on a phone the menu opens, leads to an operation, and closes", async () =>
   const { page } = await open(context, "/docs/live");
   const menu = page.getByRole("navigation", { name: "Documentation" });
   assert.equal(await menu.isVisible(), false);
-  await page.getByRole("button", { name: "Contents" }).click();
+  await page.getByRole("button", { name: "Menu" }).click();
   await menu.getByRole("link", { name: "Mint a token" }).click();
   await menu.waitFor({ state: "hidden" });
   assert.ok(page.url().endsWith("#mint_token"));

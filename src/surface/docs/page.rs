@@ -81,7 +81,7 @@ impl Page<'_> {
                             path class="fill" d="M10 3.5a6.5 6.5 0 0 1 0 13z" {}
                         }
                     }
-                    button class="tool menu-button" type="button" popovertarget="menu" { "Contents" }
+                    button class="tool menu-button" type="button" popovertarget="menu" { "Menu" }
                 }
             }
         }
