@@ -1,15 +1,22 @@
-"""Runs the programs of `examples/` against a server, whole and with their connection cut."""
+"""Runs the programs of `examples/`, whole and with their connection cut, and those of the README."""
 
+import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+README = ROOT / "README.md"
+SHIPPED = "http://127.0.0.1:8080"
+ENDINGS = {"python": "py", "javascript": "mjs", "go": "go"}
 QUESTION = "what are your opening hours?"
 # Within the reply: after the head of the answer and its first events.
 CUT_AFTER = 700
@@ -39,8 +46,10 @@ class Cutting:
             left = None if self.cut else CUT_AFTER
             self._copy(far, near, left)
             # A reader must see it break whatever is still unread.
-            near.shutdown(socket.SHUT_RDWR)
-            far.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                near.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                far.shutdown(socket.SHUT_RDWR)
 
     def _copy(self, source: socket.socket, sink: socket.socket, left: int | None = None) -> None:
         try:
@@ -70,6 +79,20 @@ def programs() -> dict[str, list[str]]:
     return all_of_them
 
 
+def of_readme(place: Path, origin: str) -> dict[str, list[str]]:
+    """The same of the README's programs, written into a folder."""
+    runners = {name.lower(): program[:-1] for name, program in programs().items()}
+    found = {}
+    for language, source in re.findall(r"```(\w+)\n(.*?)```", README.read_text(), re.DOTALL):
+        if language in ENDINGS:
+            file = place / f"first.{ENDINGS[language]}"
+            file.write_text(source.replace(SHIPPED, origin))
+            if language in runners:
+                found[language] = [*runners[language], str(file)]
+    assert ENDINGS.keys() - found.keys() <= {"go"}, f"the README has only {found.keys()}"
+    return found
+
+
 def ask(program: list[str], origin: str, keys: dict) -> str:
     """What a program prints on its question."""
     environment = {
@@ -97,6 +120,10 @@ def run_all(origin: str, keys: dict, reply: str) -> None:
         way.close()
         assert way.cut, f"{name}: nothing was cut"
         assert said == reply, f"{name}, cut, prints {said!r} and not {reply!r}"
+    with tempfile.TemporaryDirectory(prefix="parlor-readme-") as directory:
+        for language, program in of_readme(Path(directory), origin).items():
+            said = ask(program, origin, keys)
+            assert said == reply, f"the README's {language} prints {said!r} and not {reply!r}"
     print(f"{len(found)} of 3 examples run, whole and cut: {', '.join(found)}")
     if "Go" not in found:
         print("SKIPPED: the example in Go, as there is no Go here (Debian: golang-go)")

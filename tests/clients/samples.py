@@ -16,7 +16,7 @@ PATIENCE_S = 60
 
 def ids(operation: str, things: dict[str, list[str]]) -> dict[str, str]:
     """The real ids, by those of the examples."""
-    found = {name: values[0] for name, values in things.items()}
+    found = {name: values[0] for name, values in things.items() if values}
     conversation = found["conversation"]
     if operation == "delete_conversation":
         conversation = things["spare"].pop()
