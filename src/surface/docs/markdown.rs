@@ -23,7 +23,8 @@ pub(super) fn page(text: &str, links: Links) -> Rendered {
     let chapters = name_headings(&mut events);
     let mut out = String::with_capacity(text.len() * 2);
     html::push_html(&mut out, with_scrolling(leading(events, links)).into_iter());
-    Rendered { html: PreEscaped(out), chapters }
+    // A head without a word heads nothing: for readers of screens it is a cell like others.
+    Rendered { html: PreEscaped(out.replace("<th></th>", "<td></td>")), chapters }
 }
 
 /// A description.
