@@ -1,15 +1,33 @@
-//! The API pages: one per surface, from the generated documents, with no internet access.
+//! Everything under `/docs`: the surfaces' documents, the pages that show them, and the guides.
+//! Nothing is loaded from elsewhere.
 
-use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, header};
-use poem::web::Html;
-use poem::{IntoEndpoint, IntoResponse, Response, Route, get};
-use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use super::{aerochat, aloochat, chataibot, live, widget};
+use data_encoding::HEXLOWER;
+use maud::{Markup, html};
+use poem::error::NotFoundError;
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::web::Path;
+use poem::{IntoEndpoint, IntoResponse, Response, Result, Route, get, handler};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use self::document::{Publishing, pretty, published};
+use self::guides::GUIDES;
+use self::page::{Group, Page};
+use super::{aerochat, aloochat, chataibot, live, pages, widget};
 use crate::domain::bot::Definition;
 
 mod async_document;
+mod document;
+mod events;
+mod guides;
+mod markdown;
+mod page;
+mod reference;
+mod samples;
+mod schema;
 
 pub use async_document::asyncapi;
 
@@ -25,167 +43,259 @@ pub struct Document {
     /// Its name in paths and file names.
     pub name: &'static str,
     pub title: &'static str,
+    /// What its paths begin with.
+    pub base: &'static str,
     pub about: &'static str,
+    /// Who should use it.
+    pub audience: &'static str,
     /// OpenAPI 3.0, as pretty JSON that ends in a newline.
     pub json: String,
 }
 
 /// The documents of all surfaces.
 pub fn documents() -> Vec<Document> {
+    let limited = |key, examples| Publishing { limited: true, key, examples };
     vec![
         Document {
             name: "aerochat",
             title: "AeroChat",
-            about: "Messages in, replies out, for another server.",
-            json: finished(&aerochat::service().spec(), true),
+            base: "/bot/v1",
+            about: "Send a customer's message, get the bot's reply.",
+            audience: "Your own server, in front of an app, a shop or a CRM of yours.",
+            json: published(
+                &aerochat::service().spec(),
+                &limited("AEROCHAT_API_KEY", include_str!("aerochat/examples.json")),
+            ),
         },
         Document {
             name: "widget",
             title: "Chat widget",
-            about: "What a page's visitors may do, with a site key.",
-            json: finished(&widget::service().spec(), true),
+            base: "/api/v1/chat",
+            about: "A visitor's conversation on a web page, opened with a site key.",
+            audience: "A web page without a server of yours. One script tag does it all.",
+            json: published(
+                &widget::service().spec(),
+                &limited("WIDGET_SITE_KEY", include_str!("widget/examples.json")),
+            ),
         },
         Document {
             name: "chataibot",
             title: "ChatAIBot",
-            about: "A bot's flow behind your own widget.",
-            json: finished(&chataibot::service().spec(), true),
+            base: "/api/v1/conversation(s)",
+            about: "A bot's flow, with its buttons and questions, behind a widget of your own.",
+            audience: "Your own server and chat window, where a flow leads the visitor.",
+            json: published(
+                &chataibot::service().spec(),
+                &limited("CHATAIBOT_TOKEN", include_str!("chataibot/examples.json")),
+            ),
         },
         Document {
             name: "aloochat",
             title: "Aloo",
-            about: "Conversations with AI agents, streamed; text and audio.",
-            json: finished(&aloochat::service().spec(), true),
+            base: "/api/v1/chat",
+            about: "Conversations with AI agents, whole or streamed, in text or speech.",
+            audience: "Your own server, where each call names the agent and its version.",
+            json: published(
+                &aloochat::service().spec(),
+                &limited("ALOOCHAT_API_TOKEN", include_str!("aloochat/examples.json")),
+            ),
         },
         Document {
             name: "live",
             title: "Live",
-            about: "The live feed of a conversation, for frontends.",
-            json: finished(&live::service().spec(), false),
+            base: "/live/v1",
+            about: "Follow a conversation over SSE or WebSocket, and resume at any character.",
+            audience: "A front end that shows replies as they are made, with a token from your server.",
+            json: published(
+                &live::service().spec(),
+                &Publishing {
+                    limited: false,
+                    key: "AEROCHAT_API_KEY",
+                    examples: include_str!("live/examples.json"),
+                },
+            ),
         },
     ]
 }
 
-/// What every operation has and poem does not write: the headers of every answer, and those of the
-/// surfaces whose calls are `limited`.
-fn finished(spec: &str, limited: bool) -> String {
-    let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
-    document["info"]["license"] = json!({ "name": "Apache-2.0" });
-    let count = |description: &str| {
-        let description = format!("{description} Where the call was counted.");
-        json!({ "description": description, "schema": { "type": "integer", "minimum": 0 } })
-    };
-    let mut headers = serde_json::Map::new();
-    let named = "Names the request in our log; taken over from the request.";
-    let named = json!({ "description": named, "schema": { "type": "string" } });
-    headers.insert("X-Request-Id".to_owned(), named);
-    if limited {
-        let reset = "Seconds until all of them are there again.";
-        headers.insert("RateLimit-Limit".to_owned(), count("Calls a minute that the caller has."));
-        headers.insert("RateLimit-Remaining".to_owned(), count("Calls that are left now."));
-        headers.insert("RateLimit-Reset".to_owned(), count(reset));
+/// Something that is served under `/docs`.
+struct Served {
+    content_type: &'static str,
+    body: String,
+    /// Its entity tag.
+    tag: String,
+}
+
+impl Served {
+    fn new(content_type: &'static str, body: String) -> Self {
+        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&body)[..16]));
+        Self { content_type, body, tag }
     }
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
-    for (_, item) in paths {
-        for (_, operation) in item.as_object_mut().into_iter().flatten() {
-            for (_, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-                for name in headers.keys() {
-                    let place = format!("#/components/headers/{name}");
-                    response["headers"][name] = json!({ "$ref": place });
+}
+
+/// All of it by path: made at the first request, the same for all others.
+static SERVED: LazyLock<HashMap<String, Served>> = LazyLock::new(everything);
+
+/// Everything under `/docs`.
+pub(super) fn endpoint() -> impl IntoEndpoint {
+    Route::new().at("/", get(get_index)).at("/*path", get(get_one))
+}
+
+#[handler]
+fn get_index(headers: &HeaderMap) -> Result<Response> {
+    answer("", headers)
+}
+
+#[handler]
+fn get_one(Path(path): Path<String>, headers: &HeaderMap) -> Result<Response> {
+    answer(&path, headers)
+}
+
+fn answer(path: &str, headers: &HeaderMap) -> Result<Response> {
+    let served = SERVED.get(&format!("/docs/{path}")).ok_or(NotFoundError)?;
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    let fresh = known.is_some_and(|known| known.split(',').any(|one| one.trim() == served.tag));
+    let mut response = if fresh {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::builder().content_type(served.content_type).body(served.body.as_str())
+    };
+    let tag = HeaderValue::from_str(&served.tag).map_err(poem::error::InternalServerError)?;
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, pages::POLICY);
+    Ok(response)
+}
+
+fn everything() -> HashMap<String, Served> {
+    let documents = documents();
+    let site = site(&documents);
+    let mut all = HashMap::new();
+    let mut show = |page: Page<'_>| {
+        let html = Served::new("text/html; charset=utf-8", page.html(&site));
+        all.insert(page.path.to_owned(), html);
+    };
+    show(index(&documents));
+    for document in &documents {
+        let parsed: Value = serde_json::from_str(&document.json).unwrap_or_default();
+        show(Page {
+            title: document.title,
+            path: &format!("/docs/{}", document.name),
+            contents: reference::contents(&parsed),
+            samples: true,
+            body: reference::body(document, &parsed),
+        });
+    }
+    let events: Value = serde_json::from_str(&asyncapi()).unwrap_or_default();
+    show(Page {
+        title: "Frames and events",
+        path: EVENTS,
+        contents: events::contents(&events),
+        samples: false,
+        body: events::body(&events),
+    });
+    for guide in GUIDES {
+        let rendered = guide.rendered();
+        show(Page {
+            title: guide.title,
+            path: &guide.path(),
+            contents: vec![Group { name: None, entries: rendered.chapters }],
+            samples: false,
+            body: rendered.html,
+        });
+    }
+    for document in documents {
+        let path = format!("/docs/{}.json", document.name);
+        all.insert(path, Served::new("application/json", document.json));
+    }
+    let schema = Served::new("application/schema+json", bot_schema());
+    all.insert("/docs/bot.schema.json".to_owned(), schema);
+    all.insert("/docs/asyncapi.yaml".to_owned(), Served::new("application/yaml", asyncapi()));
+    all
+}
+
+/// Where the AsyncAPI document is shown.
+const EVENTS: &str = "/docs/events";
+
+/// What the menu leads to.
+fn site(documents: &[Document]) -> Vec<(&'static str, Vec<(String, String)>)> {
+    let link = |path: &str, title: &str| (path.to_owned(), title.to_owned());
+    let apis = documents.iter().map(|one| link(&format!("/docs/{}", one.name), one.title));
+    vec![
+        ("Start", vec![link("/docs/", "Overview")]),
+        ("APIs", apis.chain([link(EVENTS, "Frames and events")]).collect()),
+        ("Guides", GUIDES.iter().map(|guide| link(&guide.path(), guide.title)).collect()),
+    ]
+}
+
+/// The first page: which API is for whom, and all operations of all of them.
+fn index(documents: &[Document]) -> Page<'static> {
+    let chapters = [
+        ("which", "Which API should I use?"),
+        ("operations", "All operations"),
+        ("guides", "Guides"),
+        ("documents", "Documents"),
+    ];
+    let own = |(id, text): (&str, &str)| (id.to_owned(), text.to_owned());
+    let body = html! {
+        h1 { "Documentation" }
+        p class="lead" {
+            "Five APIs speak of the same conversations. A conversation that is started on one can be \
+             continued on any other, with the same messages in the same order."
+        }
+        h2 id="which" { "Which API should I use?" }
+        div class="wide" tabindex="0" {
+            table class="stacked" {
+                thead { tr { th scope="col" { "API" } th scope="col" { "What it does" } th scope="col" { "Who should use it" } } }
+                tbody {
+                    @for document in documents {
+                        tr {
+                            th scope="row" {
+                                a href={ "/docs/" (document.name) } { (document.title) }
+                                br;
+                                code { (document.base) }
+                            }
+                            td { (document.about) }
+                            td { (document.audience) }
+                        }
+                    }
+                }
+            }
+        }
+        h2 id="operations" { "All operations" }
+        @for document in documents { (operations(document)) }
+        h2 id="guides" { "Guides" }
+        ul {
+            @for guide in GUIDES { li { a href=(guide.path()) { (guide.title) } } }
+        }
+        h2 id="documents" { "Documents" }
+        p { "All pages are made from these, and these from the code." }
+        ul {
+            @for document in documents {
+                @let file = format!("{}.json", document.name);
+                li { a href={ "/docs/" (file) } { (file) } ": " (document.title) ", OpenAPI 3.0" }
+            }
+            li { a href="/docs/asyncapi.yaml" { "asyncapi.yaml" } ": frames and events, AsyncAPI 3.0" }
+            li { a href="/docs/bot.schema.json" { "bot.schema.json" } ": what a bot is made of, as JSON Schema" }
+        }
+        p { a href="/" { "To the chat page" } }
+    };
+    let contents = vec![Group { name: None, entries: chapters.map(own).into() }];
+    Page { title: "Documentation", path: "/docs/", contents, samples: false, body }
+}
+
+fn operations(document: &Document) -> Markup {
+    let parsed: Value = serde_json::from_str(&document.json).unwrap_or_default();
+    let all = reference::chapters(&parsed).into_iter().flat_map(|(_, operations)| operations);
+    html! {
+        h3 id={ "of-" (document.name) } { (document.title) }
+        ul class="operations" {
+            @for operation in all {
+                li {
+                    a href={ "/docs/" (document.name) "#" (operation.id()) } { (operation.summary()) }
+                    span class="call" { (operation.call()) }
                 }
             }
         }
     }
-    document["components"]["headers"] = headers.into();
-    allow_null(&mut document);
-    pretty(&document)
-}
-
-/// Says of what may be null that it may: in OpenAPI 3.0 `nullable` means nothing beside a `$ref`.
-fn allow_null(schema: &mut Value) {
-    if schema.get("nullable") == Some(&Value::Bool(true))
-        && let Some(parts) = schema.get("allOf").and_then(Value::as_array).cloned()
-    {
-        let null = json!({ "type": "object", "nullable": true, "enum": [null] });
-        let mut any: Vec<_> = parts.into_iter().filter(|part| part.get("$ref").is_some()).collect();
-        any.push(null);
-        if let Some(fields) = schema.as_object_mut() {
-            fields.remove("nullable");
-            fields.remove("allOf");
-            fields.insert("anyOf".to_owned(), any.into());
-        }
-    }
-    match schema {
-        Value::Object(fields) => fields.values_mut().for_each(allow_null),
-        Value::Array(items) => items.iter_mut().for_each(allow_null),
-        _ => {}
-    }
-}
-
-fn pretty(document: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// Everything under `/docs`.
-pub(super) fn endpoint() -> impl IntoEndpoint {
-    let mut route = Route::new().at("/", get(make_sync(|_| page(Html(index())))));
-    route = route.at(
-        "/asyncapi.yaml",
-        get(make_sync(|_| Response::builder().content_type("application/yaml").body(asyncapi()))),
-    );
-    route = route.at(
-        "/bot.schema.json",
-        get(make_sync(|_| {
-            Response::builder().content_type("application/schema+json").body(bot_schema())
-        })),
-    );
-    for document in documents() {
-        let json = document.json.clone();
-        let answer =
-            move || Response::builder().content_type("application/json").body(json.clone());
-        route = route.at(format!("/{}.json", document.name), get(make_sync(move |_| answer())));
-        // The page is made when it is asked for: kept, each would hold 1.6 MB.
-        let name = document.name;
-        route = route.at(format!("/{name}"), get(make_sync(move |_| page(Html(reference(name))))));
-    }
-    route
-}
-
-/// swagger-ui is one page with its script and style within; it may load nothing else.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-     connect-src 'self'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'",
-);
-
-fn page(html: Html<String>) -> Response {
-    let mut response = html.into_response();
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response
-}
-
-fn reference(name: &str) -> String {
-    match name {
-        "aerochat" => aerochat::service().swagger_ui_html(),
-        "widget" => widget::service().swagger_ui_html(),
-        "chataibot" => chataibot::service().swagger_ui_html(),
-        "aloochat" => aloochat::service().swagger_ui_html(),
-        _ => live::service().swagger_ui_html(),
-    }
-}
-
-fn index() -> String {
-    let items: String = documents()
-        .iter()
-        .map(|document| {
-            let Document { name, title, about, .. } = document;
-            format!(
-                "<li><a href=\"/docs/{name}\">{title}</a><p>{about}</p>\
-                 <a class=\"raw\" href=\"/docs/{name}.json\">{name}.json</a></li>"
-            )
-        })
-        .collect();
-    include_str!("docs/index.html").replace("<!-- documents -->", &items)
 }

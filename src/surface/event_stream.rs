@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use mime::Mime;
-use poem::{IntoResponse, Response};
+use poem::http::{Method, Uri, header};
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::Type;
@@ -48,7 +49,7 @@ impl IntoResponse for EventStream {
 
 /// Whether a caller takes a stream rather than JSON: it names that, and does not weigh it less than
 /// what JSON is taken for (`q`; RFC 9110, section 12.4.2).
-pub(super) fn is_wanted(accept: Option<&str>) -> bool {
+fn is_wanted(accept: Option<&str>) -> bool {
     let ranges = accept.unwrap_or_default().split(',');
     let ranges: Vec<Mime> = ranges.filter_map(|range| range.trim().parse().ok()).collect();
     let weight = |named: &str| {
@@ -60,6 +61,20 @@ pub(super) fn is_wanted(accept: Option<&str>) -> bool {
     let json = ["application/json", "application/*", "*/*"].into_iter().find_map(weight);
     let stream = weight("text/event-stream").unwrap_or(0.0);
     stream > 0.0 && stream >= json.unwrap_or(0.0)
+}
+
+/// Leads a request that takes a stream to the path that answers with one: from `…/messages` to
+/// `…/messages/stream`. So the documents have one type for each answer, and `Accept` does as well.
+pub(super) fn lead_to_stream(request: &mut Request, streams: impl FnOnce(&str) -> bool) {
+    let wants = request.method() == Method::POST && is_wanted(request.header(header::ACCEPT));
+    let path = request.uri().path();
+    if !wants || !streams(path) {
+        return;
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("{path}/stream{query}").parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
 }
 
 /// One event on the wire, whose data is JSON; its parts are ours and can be said.

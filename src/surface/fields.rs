@@ -115,9 +115,12 @@ impl Type for Scalar {
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        let one = |name| MetaSchemaRef::Inline(Box::new(MetaSchema::new(name)));
-        let any_of = ["string", "number", "boolean"].map(one).into();
-        MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, nullable: true, ..MetaSchema::ANY }))
+        let one = |name, nullable| {
+            MetaSchemaRef::Inline(Box::new(MetaSchema { nullable, ..MetaSchema::new(name) }))
+        };
+        // `nullable` stands beside a type, else it means nothing.
+        let any_of = vec![one("string", true), one("number", false), one("boolean", false)];
+        MetaSchemaRef::Inline(Box::new(MetaSchema { any_of, ..MetaSchema::ANY }))
     }
 
     fn as_raw_value(&self) -> Option<&Self> {

@@ -24,7 +24,7 @@ use super::coding::{self, Coding};
 use crate::app::{App, demo};
 
 /// Only what the pages themselves bring; nothing is fetched from elsewhere.
-const POLICY: HeaderValue = HeaderValue::from_static(
+pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data: blob:; font-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",

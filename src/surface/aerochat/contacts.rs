@@ -22,7 +22,7 @@ enum Got {
     Contact(Json<ContactOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Contacts")]
 impl Contacts {
     /// Get a contact
     ///

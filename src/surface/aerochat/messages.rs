@@ -5,14 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 
 use super::Key;
 use super::error::Failure;
-use super::wire::{Asked, MessagesOut, SendMessageIn, SentContent, SentOut};
+use super::wire::{Asked, MessagesOut, SendMessageIn, SentOut};
+use crate::app::accounts::Tenant;
 use crate::app::outcome::{Outcome, await_outcome};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
@@ -31,7 +32,15 @@ pub(super) struct Messages;
 enum SentResponse {
     /// The message is kept; `status` says who answers.
     #[oai(status = 200)]
-    Sent(SentContent),
+    Sent(Direct<SentOut>),
+}
+
+#[derive(ApiResponse)]
+enum Streamed {
+    /// `start`, then `chunk`s `{"text"}`, then `end` with the whole answer; every `id` resumes on
+    /// the live surface.
+    #[oai(status = 200)]
+    Turn(EventStream),
 }
 
 #[derive(ApiResponse)]
@@ -41,12 +50,12 @@ enum Listed {
     Messages(Direct<MessagesOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Messages")]
 impl Messages {
     /// Send a message
     ///
     /// Sends a customer's message and answers with the bot's reply. With `Accept:
-    /// text/event-stream` the reply is streamed as it is made.
+    /// text/event-stream` it answers as `/bot/v1/conversations/messages/stream` does.
     #[oai(path = "/conversations/messages", method = "post", operation_id = "send_message")]
     async fn send_message(
         &self,
@@ -55,36 +64,36 @@ impl Messages {
         /// The same key within 24 hours sends the message once and answers the same.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: IdempotencyKey,
-        /// `application/json` (the default) or `text/event-stream`.
-        #[oai(name = "Accept")]
-        accept: Header<Option<String>>,
         body: Json<SendMessageIn>,
     ) -> std::result::Result<SentResponse, Failure> {
-        let asked = Asked::try_from(body.0)?;
-        let idempotency = idempotency_key.given_to("aerochat")?;
-        let to = match asked.conversation {
-            Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
-            None => To::New(Opening::default()),
+        let sent = send(&app, key.tenant(), body.0, idempotency_key, false).await?;
+        let outcome = match sent.outcome.clone() {
+            Some(outcome) => outcome,
+            None => await_outcome(&app, key.tenant().account.id, &sent).await?,
         };
-        let streaming = event_stream::is_wanted(accept.0.as_deref());
-        let command = SendMessage {
-            contact: asked.contact,
-            idempotency_key: idempotency,
-            streaming,
-            ..SendMessage::new(to, asked.text, Channel::Api)
-        };
-        let sent = send_message(&app, key.tenant(), command).await?;
-        let account = key.tenant().account.id;
-        let content = if streaming {
-            SentContent::Stream(EventStream::new(stream_turn(&app, account, sent).await?))
-        } else {
-            let outcome = match sent.outcome.clone() {
-                Some(outcome) => outcome,
-                None => await_outcome(&app, account, &sent).await?,
-            };
-            SentContent::Json(Direct(SentOut::new(&sent, outcome)))
-        };
-        Ok(SentResponse::Sent(content))
+        Ok(SentResponse::Sent(Direct(SentOut::new(&sent, outcome))))
+    }
+
+    /// Send a message and stream the reply
+    ///
+    /// The same message, answered with server-sent events: the reply as it is made.
+    #[oai(
+        path = "/conversations/messages/stream",
+        method = "post",
+        operation_id = "stream_message"
+    )]
+    async fn stream_message(
+        &self,
+        key: Key,
+        app: Data<&Arc<App>>,
+        /// The same key within 24 hours sends the message once and streams the same turn.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: IdempotencyKey,
+        body: Json<SendMessageIn>,
+    ) -> std::result::Result<Streamed, Failure> {
+        let sent = send(&app, key.tenant(), body.0, idempotency_key, true).await?;
+        let turn = stream_turn(&app, key.tenant().account.id, sent).await?;
+        Ok(Streamed::Turn(EventStream::new(turn)))
     }
 
     /// Get a conversation's messages
@@ -119,6 +128,28 @@ impl Messages {
         let found = read_conversation::messages(&app, account, id, skip, size).await?;
         Ok(Listed::Messages(Direct(MessagesOut::new(&found, page, limit))))
     }
+}
+
+async fn send(
+    app: &Arc<App>,
+    tenant: &Tenant,
+    body: SendMessageIn,
+    idempotency_key: IdempotencyKey,
+    streaming: bool,
+) -> Result<Sent> {
+    let asked = Asked::try_from(body)?;
+    let idempotency_key = idempotency_key.given_to("aerochat")?;
+    let to = match asked.conversation {
+        Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
+        None => To::New(Opening::default()),
+    };
+    let command = SendMessage {
+        contact: asked.contact,
+        idempotency_key,
+        streaming,
+        ..SendMessage::new(to, asked.text, Channel::Api)
+    };
+    send_message(app, tenant, command).await
 }
 
 /// `start`, `chunk`s and `end`, each with a cursor of the live surface as its id.

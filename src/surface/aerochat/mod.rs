@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::ApiKey;
-use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::limited;
+use super::{event_stream, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::Error;
@@ -49,6 +49,15 @@ impl Key {
     }
 }
 
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// Say something, and read what was said.
+    Messages,
+    /// The people who chat with your bot.
+    Contacts,
+}
+
 /// The service and its document.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let apis = (messages::Messages, contacts::Contacts);
@@ -74,7 +83,8 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let app = app.clone();
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
     let dressed = Dressed::new(api, error::costume, allow);
-    dressed.around(move |api, request| {
+    dressed.around(move |api, mut request| {
+        event_stream::lead_to_stream(&mut request, |path| path == "/conversations/messages");
         let app = app.clone();
         async move { metered(&app, &api, request).await }
     })

@@ -1,6 +1,6 @@
 //! AeroChat's words (seed 000), and nothing else.
 
-use poem_openapi::{Enum, Object, ResponseContent};
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::app::outcome::Outcome;
@@ -14,8 +14,6 @@ use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::live::frame::{Direction, File, Message};
-use crate::surface::direct::Direct;
-use crate::surface::event_stream::EventStream;
 use crate::surface::fields::{Address, Field, Name, PhoneNumber, Text, Words, parsed};
 
 /// Who writes. All optional; real changes are merged into the contact.
@@ -27,7 +25,8 @@ pub(super) struct ContactIn {
     phone: Field<Option<PhoneNumber<0, 40>>>,
 }
 
-/// Seed 000, *Send a message*, request body.
+// Seed 000, *Send a message*, request body.
+/// A customer's message.
 #[derive(Debug, Object)]
 #[oai(rename = "SendMessage")]
 pub(super) struct SendMessageIn {
@@ -116,7 +115,8 @@ pub(super) struct ReplyOut {
     text: String,
 }
 
-/// Seed 000, *Send a message*, response.
+// Seed 000, *Send a message*, response.
+/// What became of a message.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "SentMessage")]
 pub(super) struct SentOut {
@@ -158,16 +158,8 @@ impl SentOut {
     }
 }
 
-/// The answer in the form the caller accepts.
-#[derive(ResponseContent)]
-pub(super) enum SentContent {
-    Json(Direct<SentOut>),
-    /// `start`, then `chunk`s `{"text"}`, then `end` with the whole answer; every `id` resumes on
-    /// the live surface.
-    Stream(EventStream),
-}
-
-/// Seed 000, *Get a contact*.
+// Seed 000, *Get a contact*.
+/// A person who chats with your bot.
 #[derive(Debug, Object)]
 #[oai(rename = "Contact")]
 pub(super) struct ContactOut {
@@ -255,7 +247,8 @@ impl From<File> for AttachmentOut {
     }
 }
 
-/// Seed 000, *Get a conversation's messages*: each message.
+// Seed 000, *Get a conversation's messages*: each message.
+/// One message of a conversation.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Message")]
 pub(super) struct MessageOut {
@@ -296,7 +289,8 @@ pub(super) struct PagingOut {
     has_more: bool,
 }
 
-/// Seed 000, *Get a conversation's messages*: oldest first.
+// Seed 000, *Get a conversation's messages*.
+/// Messages, oldest first.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "MessageList")]
 pub(super) struct MessagesOut {

@@ -58,9 +58,11 @@ enum Streamed {
     Stream(EventStream),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Agents")]
 impl Agent {
     /// Non-streaming chat
+    ///
+    /// Asks an agent and waits for the whole answer. Without `conversation_id` a conversation begins.
     #[oai(path = "/agent/chat", method = "post", operation_id = "agent_chat")]
     async fn chat(
         &self,
@@ -96,6 +98,8 @@ impl Agent {
     }
 
     /// Streaming chat with SSE
+    ///
+    /// Asks an agent and streams the answer as it is made.
     #[oai(path = "/agent/stream", method = "post", operation_id = "agent_stream")]
     async fn stream(
         &self,

@@ -61,9 +61,11 @@ enum Deleted {
 
 type Answer<T> = std::result::Result<T, Failure>;
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Conversations")]
 impl Conversations {
     /// Create a new conversation
+    ///
+    /// It begins without a message; an agent is asked in it with its `conversation_id`.
     #[oai(path = "/conversations", method = "post", operation_id = "create_conversation")]
     async fn create(
         &self,
@@ -114,6 +116,8 @@ impl Conversations {
     }
 
     /// Get a conversation
+    ///
+    /// Where it stands: its agent, its title, how many messages it has.
     #[oai(
         path = "/conversations/:conversation_id",
         method = "get",
@@ -182,6 +186,8 @@ impl Conversations {
     }
 
     /// Message history
+    ///
+    /// What was said, oldest first, in pages.
     #[oai(
         path = "/conversations/:conversation_id/messages",
         method = "get",

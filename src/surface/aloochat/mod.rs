@@ -24,7 +24,7 @@ use std::sync::Arc;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::ApiKey;
-use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
@@ -60,6 +60,15 @@ impl Token {
     fn tenant(&self) -> &Arc<Tenant> {
         &self.0.0
     }
+}
+
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// Conversations and their histories.
+    Conversations,
+    /// Ask an agent, and have the answer whole or as a stream.
+    Agents,
 }
 
 /// The service and its document.

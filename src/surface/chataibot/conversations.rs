@@ -46,7 +46,7 @@ enum Taken {
     Sent(Json<SentOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Conversations")]
 impl Conversations {
     /// Start conversation
     ///

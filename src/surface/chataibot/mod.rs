@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::Bearer;
-use poem_openapi::{OpenApi, OpenApiService, SecurityScheme};
+use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
@@ -44,6 +44,13 @@ impl Token {
     fn tenant(&self) -> &Tenant {
         &self.0.0
     }
+}
+
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// A conversation with a deployed bot.
+    Conversations,
 }
 
 /// The service and its document.

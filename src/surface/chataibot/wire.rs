@@ -78,7 +78,8 @@ pub(super) struct FromIn {
     kind: Field<Option<Sender>>,
 }
 
-/// Seed 002, *Start conversation*, body.
+// Seed 002, *Start conversation*, body.
+/// A visitor's first message, and the bot that answers.
 #[derive(Debug, Object)]
 #[oai(rename = "StartConversation")]
 pub(super) struct StartIn {
@@ -98,7 +99,8 @@ pub(super) struct UserIn {
     kind: Field<Option<Sender>>,
 }
 
-/// Seed 002, *Send visitor response*, body.
+// Seed 002, *Send visitor response*, body.
+/// What the visitor answers.
 #[derive(Debug, Object)]
 #[oai(rename = "SendMessage")]
 pub(super) struct SendIn {
@@ -287,7 +289,8 @@ impl ContactOut {
     }
 }
 
-/// Seed 002, *Start conversation*, response.
+// Seed 002, *Start conversation*, response.
+/// The conversation that began.
 #[derive(Debug, Object)]
 #[oai(rename = "Started")]
 pub(super) struct StartedOut {
@@ -299,7 +302,8 @@ pub(super) struct StartedOut {
     pub(super) live_url: String,
 }
 
-/// Seed 002, *Send visitor response*, response.
+// Seed 002, *Send visitor response*, response.
+/// The message is kept.
 #[derive(Debug, Object)]
 #[oai(rename = "Sent")]
 pub(super) struct SentOut {

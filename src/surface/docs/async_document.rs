@@ -79,10 +79,10 @@ pub fn asyncapi() -> String {
         },
         "channels": channels,
         "operations": {
-            "showFrames": operation("send", "feed", shown),
-            "takeCommands": operation("receive", "socket", asked),
-            "recordEvents": operation("send", "events", kafka::recorded("events")),
-            "recordAdministration": operation("send", "accounts", kafka::recorded("accounts")),
+            "showFrames": operation("send", "feed", "A node shows frames to whoever follows a conversation.", shown),
+            "takeCommands": operation("receive", "socket", "A node takes commands from whoever opened a socket.", asked),
+            "recordEvents": operation("send", "events", "A node records what happens in conversations.", kafka::recorded("events")),
+            "recordAdministration": operation("send", "accounts", "A node records what is administered.", kafka::recorded("accounts")),
         },
         "components": {
             "messages": components.messages,
@@ -103,9 +103,10 @@ fn server(protocol: &str, about: &str) -> Value {
     })
 }
 
-fn operation(action: &str, channel: &str, messages: Vec<Value>) -> Value {
+fn operation(action: &str, channel: &str, about: &str, messages: Vec<Value>) -> Value {
     json!({
         "action": action,
+        "description": about,
         "channel": { "$ref": format!("#/channels/{channel}") },
         "messages": messages,
     })

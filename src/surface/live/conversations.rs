@@ -28,7 +28,7 @@ enum Got {
     Conversation(Json<ConversationOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Conversations")]
 impl Conversations {
     /// Get a conversation
     ///

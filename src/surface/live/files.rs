@@ -16,7 +16,7 @@ use crate::surface::download::{Disposition, Downloaded, download};
 
 pub(super) struct Files;
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Files")]
 impl Files {
     /// Download a file
     ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
+use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
 use super::caller::{Caller, Credential};
@@ -25,26 +25,26 @@ use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Messages;
 
-#[derive(ResponseContent)]
-enum SentContent {
-    Json(Json<SentOut>),
-    /// The frames of the message's turn, ending after what ends it.
-    Stream(EventStream),
-}
-
 #[derive(ApiResponse)]
 enum SentResponse {
     /// The message is kept; its answer comes on the feed.
     #[oai(status = 201)]
-    Sent(SentContent),
+    Sent(Json<SentOut>),
 }
 
-#[OpenApi]
+#[derive(ApiResponse)]
+enum Streamed {
+    /// The message is kept: the frames of its turn, ending after what ends it.
+    #[oai(status = 201)]
+    Turn(EventStream),
+}
+
+#[OpenApi(tag = "super::Tag::Messages")]
 impl Messages {
     /// Send a message
     ///
-    /// The answer comes on the feed; with `Accept: text/event-stream` the turn's own frames are
-    /// the response.
+    /// The answer comes on the feed. With `Accept: text/event-stream` it answers as
+    /// `…/messages/stream` does.
     #[oai(
         path = "/conversations/:id/messages",
         method = "post",
@@ -58,21 +58,38 @@ impl Messages {
         /// The same key within 24 hours sends the message once.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: IdempotencyKey,
-        /// `application/json` (the default) or `text/event-stream`.
-        #[oai(name = "Accept")]
-        accept: Header<Option<String>>,
         body: Json<MessageIn>,
     ) -> Answer<SentResponse> {
         let caller = credential.caller();
         let id = caller.conversation(&id.0)?;
         let text = MessageText::try_from(body.0)?;
         let sent = send(&app, caller, id, text, idempotency_key.given_to("live")?).await?;
-        let content = if event_stream::is_wanted(accept.0.as_deref()) {
-            SentContent::Stream(EventStream::new(turn(&app, caller, sent).await?))
-        } else {
-            SentContent::Json(Json(SentOut::from(&sent)))
-        };
-        Ok(SentResponse::Sent(content))
+        Ok(SentResponse::Sent(Json(SentOut::from(&sent))))
+    }
+
+    /// Send a message and stream its turn
+    ///
+    /// The same message, answered with the frames of its own turn as server-sent events.
+    #[oai(
+        path = "/conversations/:id/messages/stream",
+        method = "post",
+        operation_id = "stream_live_message"
+    )]
+    async fn stream_live_message(
+        &self,
+        credential: Credential,
+        app: Data<&Arc<App>>,
+        id: Path<String>,
+        /// The same key within 24 hours sends the message once and streams the same turn.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: IdempotencyKey,
+        body: Json<MessageIn>,
+    ) -> Answer<Streamed> {
+        let caller = credential.caller();
+        let id = caller.conversation(&id.0)?;
+        let text = MessageText::try_from(body.0)?;
+        let sent = send(&app, caller, id, text, idempotency_key.given_to("live")?).await?;
+        Ok(Streamed::Turn(EventStream::new(turn(&app, caller, sent).await?)))
     }
 }
 

@@ -21,13 +21,30 @@ mod wire;
 use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use super::allow::Table;
-use super::client;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::{client, event_stream};
 use crate::app::App;
 use crate::server::body::limit_body;
+
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// Where a conversation stands, now or at a time.
+    Conversations,
+    /// What happens in a conversation, as a stream or as pages.
+    Feed,
+    /// Say something.
+    Messages,
+    /// Stop, typing, read.
+    Signals,
+    /// What a browser may hold.
+    Tokens,
+    /// Files of messages.
+    Files,
+}
 
 /// The service and its document.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
@@ -65,6 +82,7 @@ pub fn endpoint(
     let app = app.clone();
     let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).around(
         move |api, mut request: Request| {
+            event_stream::lead_to_stream(&mut request, |path| path.ends_with("/messages"));
             let found = caller::find(&app, &mut request, trusted_proxies);
             async move {
                 match found {

@@ -29,7 +29,7 @@ enum Done {
     Done,
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Signals")]
 impl Signals {
     /// Stop the reply under way
     ///

@@ -36,7 +36,7 @@ enum Listed {
     Events(Json<EventsOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Feed")]
 impl Streams {
     /// Follow a conversation
     ///

@@ -39,7 +39,7 @@ enum DemoStarted {
     Demo(Json<DemoOut>),
 }
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Tokens")]
 impl Tokens {
     /// Mint a token
     ///

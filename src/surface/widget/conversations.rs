@@ -59,7 +59,7 @@ enum Replied {
 
 type Answer<T> = std::result::Result<T, Failure>;
 
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Conversations")]
 impl Conversations {
     /// Get widget config
     ///

@@ -75,7 +75,7 @@ enum Uploaded {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one for each parameter of the page")]
-#[OpenApi]
+#[OpenApi(tag = "super::Tag::Files")]
 impl Files {
     /// Download file
     ///

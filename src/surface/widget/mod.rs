@@ -19,7 +19,7 @@ mod wire;
 use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, Response};
-use poem_openapi::{OpenApi, OpenApiService};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 pub(super) use visitor::shown as site_key;
 
@@ -28,6 +28,15 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use crate::app::App;
 use crate::domain::Error;
 use crate::server::body::limit_body;
+
+/// The chapters of the document.
+#[derive(Tags)]
+enum Tag {
+    /// A visitor's conversation.
+    Conversations,
+    /// Files that visitors send and get.
+    Files,
+}
 
 /// The service and its document.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {

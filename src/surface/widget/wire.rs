@@ -30,7 +30,8 @@ pub(super) struct LookOut {
     text_color: Option<String>,
 }
 
-/// Seed 003, *Get Widget Config*.
+// Seed 003, *Get Widget Config*.
+/// What the widget shows before any message.
 #[derive(Debug, Object)]
 #[oai(rename = "WidgetConfig")]
 pub(super) struct ConfigOut {
@@ -122,7 +123,8 @@ impl ConfigOut {
     }
 }
 
-/// Seed 003, *Create Conversation*, parameters.
+// Seed 003, *Create Conversation*, parameters.
+/// A visitor, and the first message.
 #[derive(Debug, Object)]
 #[oai(rename = "CreateConversation")]
 pub(super) struct CreateIn {
@@ -182,7 +184,8 @@ fn person(text: &str) -> Result<PersonName> {
     })
 }
 
-/// Seed 003, *Send Reply*, parameters.
+// Seed 003, *Send Reply*, parameters.
+/// A visitor's next message.
 #[derive(Debug, Object)]
 #[oai(rename = "SendReply")]
 pub(super) struct ReplyIn {
@@ -233,7 +236,8 @@ pub(super) fn sentence(text: &str) -> Error {
     Error::invalid(WHOLE, text)
 }
 
-/// Seed 003, *Create Conversation*, success.
+// Seed 003, *Create Conversation*, success.
+/// The conversation that began.
 #[derive(Debug, Object)]
 #[oai(rename = "ConversationCreated")]
 pub(super) struct CreatedOut {
@@ -244,7 +248,8 @@ pub(super) struct CreatedOut {
     pub(super) auto_reply: Option<String>,
 }
 
-/// Seed 003, *Send Reply*, success.
+// Seed 003, *Send Reply*, success.
+/// The message is kept.
 #[derive(Debug, Object)]
 #[oai(rename = "Status")]
 pub(super) struct StatusOut {
@@ -291,7 +296,8 @@ pub(super) enum Direction {
     Outbound,
 }
 
-/// Seed 003, *Get Messages*, one of them.
+// Seed 003, *Get Messages*, one of them.
+/// One message of a conversation.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "WidgetMessage")]
 pub(super) struct MessageOut {

@@ -51,6 +51,28 @@ async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
     assert_eq!(page["messages"][1]["text"], answer["reply"]["text"]);
 }
 
+/// `stream_message`: for clients that are made from the document, where one answer has one type.
+#[tokio::test]
+async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
+    let site = Site::start().await;
+    let body = json!({ "message": "what are your opening hours?" });
+    let by_accept = streamed(&site.client(), &body).await;
+    let path = format!("{SEND}/stream");
+    let answer = site.client().with("Accept", "*/*").post(&path, &body).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
+    let by_path = site.client().stream(&path, Some(&body)).await.rest().await;
+    let (chunks, answer) = dissected(&by_path);
+    assert_eq!(joined(chunks), joined(dissected(&by_accept).0));
+    let keyed = site.client().with("Idempotency-Key", "once");
+    let plain = keyed.post(SEND, &body).await.expect(200);
+    let again = keyed.stream(&path, Some(&body)).await.rest().await;
+    assert_eq!(dissected(&again).1, plain, "a key is the same on both paths");
+    assert_refused(&site.stranger().post(&path, &body).await, 401, "unauthorized");
+    assert_refused(&site.client().post(&path, &json!({})).await, 400, "invalid_request");
+    assert_refused(&site.client().get(&path).await, 405, "method_not_allowed");
+    assert_eq!(answer["status"], "bot");
+}
+
 #[tokio::test]
 async fn a_reply_in_another_script_is_cut_between_characters() {
     let site = Site::start().await;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
-use crate::harness::feed::assert_chained;
+use crate::harness::feed::{SseEvent, assert_chained};
 
 #[tokio::test]
 async fn a_message_is_kept_and_says_where_it_stands() {
@@ -43,6 +43,25 @@ async fn the_same_key_sends_once() {
     assert_eq!(stored.iter().filter(|frame| frame["type"] == "message.inbound").count(), 2);
     let long = client.with("Idempotency-Key", &"x".repeat(256));
     long.post(&path, &json!({ "text": ASK })).await.expect(400);
+}
+
+/// `stream_live_message`.
+#[tokio::test]
+async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
+    let stage = Stage::with_pace(0).await;
+    let (thread, client) = stage.conversation().await;
+    let path = thread.path("/messages/stream");
+    let keyed = client.with("Idempotency-Key", "once");
+    let by_accept = thread.turn(&keyed, ASK).await;
+    let end = |turn: &[SseEvent]| turn.last().expect("an end").data["data"].clone();
+    let body = json!({ "text": ASK });
+    let by_path = keyed.stream(&path, Some(&body)).await.rest().await;
+    assert_eq!(end(&by_path), end(&by_accept), "a key is the same on both paths");
+    let answer = keyed.with("Accept", "application/json").post(&path, &body).await;
+    assert_eq!((answer.status, answer.header("content-type")), (201, "text/event-stream"));
+    let error = client.post(&path, &json!({})).await.expect(400);
+    assert_eq!(error["error"]["type"], "invalid_request");
+    client.get(&path).await.expect(405);
 }
 
 #[tokio::test]
