@@ -6,6 +6,7 @@ mod events;
 mod operations;
 mod pages;
 mod projections;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::path::Path;

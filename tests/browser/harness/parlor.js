@@ -68,11 +68,9 @@ export class Server {
     return JSON.parse(await readFile(path.join(this.dataDir, "credentials.json"), "utf8"));
   }
 
-  /** Changes settings of its only account, for which it is stopped and started. */
+  /** Changes settings of its only account, while it runs. */
   async set(settings) {
-    await this.end("SIGTERM");
     await parlor("account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings));
-    await this.up();
   }
 
   /** Ends it: SIGKILL without a word of warning, SIGTERM politely. */

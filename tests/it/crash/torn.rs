@@ -85,7 +85,6 @@ async fn a_second_process_is_refused_and_the_first_goes_on() {
     let dir = server.dir();
     for arguments in [
         &["serve", "--listen", "127.0.0.1:0"][..],
-        &["account", "create", "--name", "Second"],
         &["verify"],
         &["rebuild"],
     ] {
