@@ -346,9 +346,8 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let mut flags = Flags::default();
         flags.storage.config = Some(file.path().to_owned());
-        let told = |fault: Fault| {
-            fault.to_string().replace(&file.path().display().to_string(), "FILE")
-        };
+        let told =
+            |fault: Fault| fault.to_string().replace(&file.path().display().to_string(), "FILE");
         Config::load(&flags).map_err(told)
     }
 

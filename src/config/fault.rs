@@ -40,7 +40,8 @@ impl Origins<'_> {
                     .filter(|(alike, _)| *alike > ALIKE)
                     .max_by(|left, right| left.0.total_cmp(&right.0))
                     .map(|(_, known)| format!("; is {known} meant?"));
-                let file = self.file.map_or("the settings".to_owned(), |it| it.display().to_string());
+                let file =
+                    self.file.map_or("the settings".to_owned(), |it| it.display().to_string());
                 format!("{file}: there is no setting {name}{}", guess.unwrap_or_default())
             }
             Kind::InvalidType(found, _) | Kind::InvalidValue(found, _) => {

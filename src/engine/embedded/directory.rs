@@ -81,7 +81,10 @@ fn is_bare(folder: &Path) -> bool {
 ///
 /// fjall has a lock of its own, in a file that it makes first. This one is there before any file is,
 /// so that two that begin at once in an empty directory do not make one store between them.
-pub(super) struct Hold(#[expect(dead_code, reason = "it is unlocked when it is closed")] File);
+pub(super) struct Hold {
+    /// Unlocked when it is closed.
+    _file: File,
+}
 
 impl Hold {
     /// Takes a directory that is there.
@@ -101,7 +104,7 @@ impl Hold {
         }
         rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)
             .map_err(|error| unusable(dir, "cannot be written to", &error.into()))?;
-        Ok(Self(file))
+        Ok(Self { _file: file })
     }
 }
 

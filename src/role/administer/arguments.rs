@@ -371,9 +371,7 @@ impl BotCommand {
             Self::RollBack { which, to, common } => {
                 ordered(Order::RollBackBot { which: which.order()?, to }, common)
             }
-            Self::Withdraw { which, common } => {
-                ordered(Order::WithdrawBot(which.order()?), common)
-            }
+            Self::Withdraw { which, common } => ordered(Order::WithdrawBot(which.order()?), common),
         }
     }
 }

@@ -103,10 +103,7 @@ fn shown(tenant: &Tenant) -> Account {
 }
 
 /// The account that is meant: by its id, by its name where no other has it, or the only one.
-pub(super) fn chosen(
-    app: &App,
-    given: Option<&str>,
-) -> Result<std::sync::Arc<Tenant>, Failure> {
+pub(super) fn chosen(app: &App, given: Option<&str>) -> Result<std::sync::Arc<Tenant>, Failure> {
     let all = app.accounts.all();
     let Some(given) = given else {
         return match all.as_slice() {
@@ -133,7 +130,8 @@ pub(super) fn chosen(
         [] => Err(format!("there is no account {given:?}; there are {}", listed(&all)).into()),
         several => {
             let ids: Vec<_> = several.iter().map(|it| it.account.id.to_string()).collect();
-            let several = format!("several accounts are called {given:?}: say which of them by its id");
+            let several =
+                format!("several accounts are called {given:?}: say which of them by its id");
             Err(format!("{several}, {}", ids.join(" or ")).into())
         }
     }

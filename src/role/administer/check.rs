@@ -21,9 +21,10 @@ pub(super) fn run(file: &Path, json: bool) -> Result<(), Failure> {
         (Ok(_), false) => println!("{} is a bot", file.display()),
         (Err(faults), json) => {
             if json {
-                let listed = faults.0.iter().map(
-                    |fault| json!({ "place": fault.place, "problem": fault.problem }),
-                );
+                let listed = faults
+                    .0
+                    .iter()
+                    .map(|fault| json!({ "place": fault.place, "problem": fault.problem }));
                 let listed: Vec<_> = listed.collect();
                 println!("{}", json!({ "valid": false, "faults": listed }));
             }

@@ -91,7 +91,8 @@ impl Control {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = Near::of(dir)?.at(NEW, |path| UnixListener::bind(path))?;
+        let near = Near::of(dir)?;
+        let listener = UnixListener::bind(near.path(NEW))?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(&new, &path)?;
         Ok(Self { listener, path })
@@ -273,6 +274,7 @@ impl Near {
     /// A path to what has this name there; it leads there as long as this lives.
     fn path(&self, name: &str) -> PathBuf {
         /// What fits into an address on every system.
+        #[cfg(target_os = "linux")]
         const SHORT: usize = 100;
         let plain = self.dir.join(name);
         #[cfg(target_os = "linux")]
@@ -281,9 +283,5 @@ impl Near {
             return format!("/proc/self/fd/{}/{name}", self.open.as_raw_fd()).into();
         }
         plain
-    }
-
-    fn at<T>(&self, name: &str, act: impl FnOnce(PathBuf) -> io::Result<T>) -> io::Result<T> {
-        act(self.path(name))
     }
 }

@@ -104,7 +104,9 @@ impl Outcome {
             }
             // Everything else is a JSON object with one member, named for what it is.
             other => match serde_json::to_value(other).unwrap_or_default() {
-                Value::Object(object) => object.into_iter().next().map(|it| it.1).unwrap_or_default(),
+                Value::Object(object) => {
+                    object.into_iter().next().map(|it| it.1).unwrap_or_default()
+                }
                 value => value,
             },
         }

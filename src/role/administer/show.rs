@@ -39,7 +39,8 @@ pub(super) fn hint(outcome: &Outcome) -> Option<String> {
     let Outcome::AccountCreated { name, credentials, has_bot, one_of_several } = outcome else {
         return None;
     };
-    let mut parts = vec!["These credentials are shown once; only hashes of them are kept.".to_owned()];
+    let mut parts =
+        vec!["These credentials are shown once; only hashes of them are kept.".to_owned()];
     if *one_of_several {
         // Quoted for a shell: what stands between these quotes stands for itself.
         let quoted = format!("'{}'", name.replace('\'', r"'\''"));

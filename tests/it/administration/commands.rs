@@ -110,7 +110,10 @@ async fn which_account_is_meant_is_said_by_name_by_id_or_by_a_variable() {
 async fn a_new_account_has_its_own_name_and_nothing_of_the_demos_shop() {
     let server = Server::start().await;
     let made = document(&server, &["account", "create", "--name", "Acme"]).await;
-    assert_eq!((&made["chataibot_bot_key"], &made["aloochat_agent_key"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&made["chataibot_bot_key"], &made["aloochat_agent_key"]),
+        (&Value::Null, &Value::Null)
+    );
     let shown = document(&server, &["account", "show", "--account", "Acme"]).await;
     let settings = &shown["settings"];
     assert_eq!((&settings["brand"], &settings["greeting"]), (&json!("Acme"), &json!("")));
@@ -119,7 +122,7 @@ async fn a_new_account_has_its_own_name_and_nothing_of_the_demos_shop() {
     assert_eq!(bots, json!({ "bots": [] }));
     let client = server.client_with(made["aerochat_api_key"].as_str().expect("a key"));
     let sent = client.say(None, "I want to talk to a human").await;
-    assert_eq!(sent["reply"], Value::Null, "nobody is there yet: {sent}");
+    assert_eq!(sent["status"], "unavailable", "nobody is there yet: {sent}");
     let text = sent.to_string() + &shown.to_string();
     for of_the_shop in ["Sarah", "opening hours", "order"] {
         assert!(!text.contains(of_the_shop), "{of_the_shop}: {text}");
@@ -137,8 +140,7 @@ async fn a_new_account_has_its_own_name_and_nothing_of_the_demos_shop() {
 #[tokio::test]
 async fn a_failure_is_a_document_too() {
     let server = Server::start().await;
-    let (done, said) =
-        Server::command(server.dir(), &["key", "revoke", "key_1", "--json"]).await;
+    let (done, said) = Server::command(server.dir(), &["key", "revoke", "key_1", "--json"]).await;
     let first = said.lines().next().expect("a document");
     let document: Value = serde_json::from_str(first).expect("JSON");
     assert_eq!((done, &document), (false, &json!({ "error": { "message": "no such key" } })));

@@ -21,7 +21,9 @@ fn undescribed(command: &clap::Command, place: &str, found: &mut Vec<String>) {
         let choices = argument.get_possible_values().into_iter();
         let blank = choices.filter(|choice| is_blank(choice.get_help()));
         if argument.get_action().takes_values() && !argument.is_hide_possible_values_set() {
-            found.extend(blank.map(|it| format!("{place}: {}={}", argument.get_id(), it.get_name())));
+            found.extend(
+                blank.map(|it| format!("{place}: {}={}", argument.get_id(), it.get_name())),
+            );
         }
     }
     for command in command.get_subcommands() {

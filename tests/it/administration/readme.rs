@@ -15,8 +15,19 @@ const USUAL: &str = "127.0.0.1:8080";
 /// A block with a command that begins so builds, installs or starts what this test has or cannot
 /// have.
 const BUILDS: [&str; 13] = [
-    "cargo", "./test.sh", "docker", "helm", "kubectl", "sudo", "apt", "apt-get", "git", "pip", "npm",
-    "go", "systemctl",
+    "cargo",
+    "./test.sh",
+    "docker",
+    "helm",
+    "kubectl",
+    "sudo",
+    "apt",
+    "apt-get",
+    "git",
+    "pip",
+    "npm",
+    "go",
+    "systemctl",
 ];
 /// A block with one of these needs the server stopped.
 const ALONE: [&str; 2] = ["parlor verify", "parlor rebuild"];

@@ -50,7 +50,10 @@ fn every_setting_of_an_account_has_its_row() {
     let rows = rows(&read(ACCOUNTS));
     let mut listed = BTreeSet::new();
     for (names, default, meaning) in rows {
-        assert!(!default.is_empty() && !meaning.is_empty(), "{ACCOUNTS}: {names:?} says too little");
+        assert!(
+            !default.is_empty() && !meaning.is_empty(),
+            "{ACCOUNTS}: {names:?} says too little"
+        );
         for name in names {
             assert!(settings.contains(&name), "{ACCOUNTS}: {name} is no setting: remove its row");
             assert!(listed.insert(name.clone()), "{ACCOUNTS}: {name} has two rows");
@@ -92,7 +95,10 @@ fn the_tables_of_a_servers_settings_have_its_defaults() {
             // What is logged of libraries is too long for a table.
             let whole = names.last().and_then(|name| defaults.get(name)).expect("a setting");
             if names.len() == 1 {
-                assert_eq!(&default, whole, "{path}: the default of {names:?} (left) and the code's");
+                assert_eq!(
+                    &default, whole,
+                    "{path}: the default of {names:?} (left) and the code's"
+                );
             }
         }
     }
