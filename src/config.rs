@@ -4,16 +4,24 @@
 //! `parlor.toml` in the working directory, if there is one). Names are the same in all three:
 //! `--data-dir`, `PARLOR_DATA_DIR`, `data_dir = …`.
 
+mod fault;
+mod flags;
+mod values;
+
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+
+pub use fault::Fault;
+pub use flags::{Flags, Storage};
+pub use values::Address;
+
+use fault::Origins;
+use values::{list, maybe, pairs};
 
 /// What keeps the log and the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -74,9 +82,13 @@ pub struct Config {
     /// Mebibytes of one attachment.
     pub max_file_mib: u64,
     /// Where to listen; port 0 takes a free one and says which.
-    pub listen: SocketAddr,
-    /// Makes the demo account in an empty data directory.
-    pub demo: bool,
+    pub listen: Address,
+    /// Makes no demo account in an empty data directory.
+    #[serde(deserialize_with = "figment::util::bool_from_str_or_int")]
+    pub no_demo: bool,
+    /// How that was spelt before: `demo = false`. Still read, and never written.
+    #[serde(deserialize_with = "maybe", skip_serializing)]
+    pub demo: Option<bool>,
     /// Connections at a time.
     pub max_connections: usize,
     /// Proxies in front that append to `X-Forwarded-For`.
@@ -90,6 +102,7 @@ pub struct Config {
     /// What is logged, as in `RUST_LOG`.
     pub log: String,
     /// Logs as JSON, one object per line.
+    #[serde(deserialize_with = "figment::util::bool_from_str_or_int")]
     pub log_json: bool,
     /// Networks that bots, webhooks and transcription may call although they are not public.
     #[serde(deserialize_with = "list")]
@@ -129,8 +142,9 @@ impl Default for Config {
             search_ca: None,
             files: None,
             max_file_mib: 25,
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            demo: true,
+            listen: Address::default(),
+            no_demo: false,
+            demo: None,
             max_connections: 20_000,
             trusted_proxies: 0,
             cache_mib: 64,
@@ -148,219 +162,20 @@ impl Default for Config {
     }
 }
 
-/// What the command line says of where things are kept; absent means unsaid.
-#[derive(Debug, Clone, Default, Serialize, clap::Args)]
-pub struct Storage {
-    /// Where the embedded engine keeps everything [default: ./data]
-    #[arg(long, value_name = "DIR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data_dir: Option<PathBuf>,
-    /// What keeps the log and the views [default: embedded]
-    #[arg(long, value_name = "ENGINE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub engine: Option<EngineKind>,
-    /// Kafka's brokers
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kafka: Option<Vec<String>>,
-    /// A property of librdkafka, such as security.protocol=SSL; may be given again
-    #[arg(long = "kafka-option", value_name = "NAME=VALUE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kafka_options: Option<Vec<String>>,
-    /// What the topics' names begin with [default: parlor]
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub topic_prefix: Option<String>,
-    /// Partitions of the events' topic [default: 12]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub partitions: Option<u32>,
-    /// Copies of each record and each row [default: 3]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replication: Option<u32>,
-    /// Copies without which nothing is acknowledged [default: 2]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_insync: Option<u32>,
-    /// Which generation of the events' topic is written [default: 1]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u32>,
-    /// Nodes of the CQL store
-    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cql: Option<Vec<String>>,
-    /// Who to be in the CQL store; the password is better given as PARLOR_CQL_PASSWORD
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cql_user: Option<String>,
-    #[arg(long, value_name = "PASSWORD")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cql_password: Option<String>,
-    /// Speak TLS to the CQL store
-    #[arg(long)]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub cql_tls: bool,
-    /// Certificates (PEM) of who vouches for its nodes [default: the system's]
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cql_ca: Option<PathBuf>,
-    /// Where the views are in the CQL store [default: parlor]
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keyspace: Option<String>,
-    /// OpenSearch's address; without it conversations are not indexed
-    #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search: Option<String>,
-    /// Who to be in OpenSearch; the password is better given as PARLOR_SEARCH_PASSWORD
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search_user: Option<String>,
-    /// The password in OpenSearch
-    #[arg(long, value_name = "PASSWORD")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search_password: Option<String>,
-    /// Certificates (PEM) of who vouches for OpenSearch [default: the system's]
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search_ca: Option<PathBuf>,
-    /// Settings in TOML [default: ./parlor.toml, if there]
-    #[arg(long, value_name = "FILE")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
-}
-
-/// What the command line says to a server; absent means unsaid.
-#[derive(Debug, Clone, Default, Serialize, clap::Args)]
-pub struct Flags {
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub storage: Storage,
-    /// Where to listen [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
-    /// Where attachments are: file:///DIR or s3://BUCKET/PREFIX [default: DATA_DIR/files; with the cluster
-    /// engine none]
-    #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<String>,
-    /// Mebibytes of one attachment [default: 25]
-    #[arg(long, value_name = "MIB")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_file_mib: Option<u64>,
-    /// Make no demo account
-    #[arg(long)]
-    #[serde(skip)]
-    pub no_demo: bool,
-    /// Connections at a time [default: 20000]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_connections: Option<usize>,
-    /// Proxies in front that append to X-Forwarded-For [default: 0]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trusted_proxies: Option<usize>,
-    /// Mebibytes of stored blocks kept in memory [default: 64]
-    #[arg(long, value_name = "MIB")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_mib: Option<u64>,
-    /// Mebibytes of disk that must stay free for writes to be taken [default: 256]
-    #[arg(long, value_name = "MIB")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disk_reserve_mib: Option<u64>,
-    /// Seconds that replies and connections get to finish after SIGTERM [default: 10]
-    #[arg(long, value_name = "SECONDS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drain_s: Option<u64>,
-    /// What is logged, such as "info" or "parlor=debug" [default: info, libraries: warn]
-    #[arg(long, value_name = "FILTER")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log: Option<String>,
-    /// Log as JSON
-    #[arg(long)]
-    #[serde(skip)]
-    pub log_json: bool,
-    /// A network that bots may call although it is not public; may be given again
-    #[arg(long = "allow-network", value_name = "CIDR,…", value_delimiter = ',')]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allow_networks: Option<Vec<IpNet>>,
-    /// The longest pause between two pieces of a reply that is shown as it is made; 0 is none [default: 1000]
-    #[arg(long, value_name = "MS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pace: Option<u64>,
-    /// Who writes down what is said in recordings: the base URL of an OpenAI-compatible API
-    #[arg(long, value_name = "URL")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcription_url: Option<String>,
-    /// Its key; better given as PARLOR_TRANSCRIPTION_KEY
-    #[arg(long, value_name = "KEY")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcription_key: Option<String>,
-    /// The model it is asked for [default: whisper-1]
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcription_model: Option<String>,
-}
-
-/// A list, or text with commas: variables have no lists.
-fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Text(String),
-        List(Vec<String>),
-    }
-    let list: Vec<String> = match Either::deserialize(deserializer)? {
-        Either::Text(text) => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            parts.map(str::to_owned).collect()
-        }
-        Either::List(list) => list,
-    };
-    let parsed = |text: &String| {
-        text.parse().map_err(|error| serde::de::Error::custom(format_args!("{text:?}: {error}")))
-    };
-    list.iter().map(parsed).collect()
-}
-
-/// A table, or `name=value` in a list.
-fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Table(BTreeMap<String, String>),
-        List(#[serde(deserialize_with = "list")] Vec<String>),
-    }
-    let pair = |text: String| match text.split_once('=') {
-        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(serde::de::Error::custom(format_args!("{text:?} is not NAME=VALUE"))),
-    };
-    match Either::deserialize(deserializer)? {
-        Either::Table(table) => Ok(table),
-        Either::List(list) => list.into_iter().map(pair).collect(),
-    }
-}
-
 impl Config {
     /// Joins file, variables and flags.
     ///
     /// # Errors
-    /// When a setting is unknown or of the wrong type; the error says which and where it stood.
-    pub fn load(flags: &Flags) -> Result<Self, Box<figment::Error>> {
+    /// When a setting is unknown or is not what it should be; the error says which, where it stands
+    /// and what it should be.
+    pub fn load(flags: &Flags) -> Result<Self, Fault> {
         let file = match &flags.storage.config {
-            Some(path) => Toml::file_exact(path),
-            None => Toml::file_exact("parlor.toml"),
+            Some(path) => Some(path.as_path()),
+            None => Some(Path::new(USUAL_FILE)).filter(|path| path.exists()),
         };
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if flags.storage.config.is_some() || Path::new("parlor.toml").exists() {
-            figment = figment.merge(file);
+        if let Some(path) = file {
+            figment = figment.merge(Toml::string(&readable(path)?));
         }
         // Text as it stands: figment would read `12345` as a number.
         for name in TEXTS {
@@ -374,9 +189,10 @@ impl Config {
             .merge(otlp.map(|_| "otlp_endpoint".into()))
             .merge(Env::prefixed("PARLOR_").only(&names()).ignore(&TEXTS))
             .merge(Serialized::defaults(flags));
-        let mut config: Self = figment.extract().map_err(Box::new)?;
-        config.check().map_err(|problem| Box::new(figment::Error::from(problem)))?;
-        config.demo &= !flags.no_demo;
+        let mut config: Self =
+            figment.extract().map_err(|errors| Origins { file, flags }.explain(errors))?;
+        config.check().map_err(Fault)?;
+        config.no_demo |= flags.no_demo || config.demo == Some(false);
         config.log_json |= flags.log_json;
         Ok(config)
     }
@@ -411,8 +227,23 @@ impl Config {
     }
 }
 
+/// Which file is read where none is named and this one is there.
+const USUAL_FILE: &str = "parlor.toml";
+
+/// The text of a settings file that is TOML.
+fn readable(path: &Path) -> Result<String, Fault> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fault(format!("the settings file {shown} cannot be read: {error}")))?;
+    Figment::from(Toml::string(&text))
+        .extract::<figment::value::Dict>()
+        .map_err(|error| Fault(format!("the settings file {shown} is not TOML: {}", error.kind)))?;
+    Ok(text)
+}
+
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 17] = [
+    "data_dir",
     "topic_prefix",
     "cql_user",
     "cql_password",
@@ -423,6 +254,8 @@ const TEXTS: [&str; 14] = [
     "search_password",
     "search_ca",
     "files",
+    "listen",
+    "log",
     "transcription_url",
     "transcription_key",
     "transcription_model",
@@ -435,7 +268,15 @@ fn variable_text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-/// The settings' names, as in the file.
+/// The account that commands mean which name none. It is no setting of a server.
+pub fn usual_account() -> Option<String> {
+    variable_text(USUAL_ACCOUNT)
+}
+
+/// The variable of [`usual_account`].
+pub const USUAL_ACCOUNT: &str = "PARLOR_ACCOUNT";
+
+/// The settings' names, as in the file: those there are, and an old spelling that is still read.
 fn names() -> Vec<&'static str> {
     vec![
         "data_dir",
@@ -460,7 +301,7 @@ fn names() -> Vec<&'static str> {
         "files",
         "max_file_mib",
         "listen",
-        "demo",
+        "no_demo",
         "max_connections",
         "trusted_proxies",
         "cache_mib",
@@ -474,6 +315,7 @@ fn names() -> Vec<&'static str> {
         "transcription_key",
         "transcription_model",
         "otlp_endpoint",
+        "demo",
     ]
 }
 
@@ -482,8 +324,11 @@ fn names() -> Vec<&'static str> {
 pub fn unknown_variables() -> Vec<String> {
     let known = names();
     let all = Env::prefixed("PARLOR_");
-    let unknown = all.iter().filter(|(name, _)| !known.contains(&name.as_str()));
-    unknown.map(|(name, _)| format!("PARLOR_{}", name.as_str().to_uppercase())).collect()
+    let spelt = all.iter().map(|(name, _)| {
+        (format!("PARLOR_{}", name.as_str().to_uppercase()), known.contains(&name.as_str()))
+    });
+    let unknown = spelt.filter(|(variable, known)| !known && variable != USUAL_ACCOUNT);
+    unknown.map(|(variable, _)| variable).collect()
 }
 
 #[cfg(test)]
@@ -494,19 +339,20 @@ mod tests {
     fn every_setting_can_be_a_variable() {
         let settings = serde_json::to_value(Config::default()).unwrap();
         let settings: Vec<_> = settings.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(settings, names(), "list new settings in names() too");
+        let old = ["demo".to_owned()];
+        assert_eq!([&settings[..], &old].concat(), names(), "list new settings in names() too");
     }
 
     #[test]
     fn flags_win_and_what_is_unsaid_keeps_its_default() {
         let flags = Flags {
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 1234))),
+            listen: Some("localhost:1234".parse().unwrap()),
             no_demo: true,
             ..Flags::default()
         };
         let config = Config::load(&flags).unwrap();
-        assert_eq!(config.listen.port(), 1234);
-        assert!(!config.demo);
+        assert_eq!(config.listen.as_str(), "localhost:1234");
+        assert!(config.no_demo);
         assert_eq!(config.cache_mib, Config::default().cache_mib);
     }
 
@@ -520,5 +366,47 @@ mod tests {
         assert_eq!(network("127.0.0.0/8, fd00::/8").unwrap(), 2);
         let error = network("10.0.0.1").expect_err("an address is no network").to_string();
         assert!(error.contains("10.0.0.1"), "{error}");
+    }
+
+    /// What a settings file of this text comes to.
+    fn from_file(text: &str) -> Result<Config, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let mut flags = Flags::default();
+        flags.storage.config = Some(file.path().to_owned());
+        let told =
+            |fault: Fault| fault.to_string().replace(&file.path().display().to_string(), "FILE");
+        Config::load(&flags).map_err(told)
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_of_in_the_words_of_the_setting() {
+        for (text, told) in [
+            ("cache_mib = \"abc\"", "cache_mib in FILE is \"abc\": it must be a whole number"),
+            ("cache_mib = -1", "cache_mib in FILE is -1: it must be a whole number"),
+            ("log_json = 7", "log_json in FILE is 7: it must be true or false"),
+            ("engine = \"fast\"", "engine in FILE is \"fast\": it must be embedded or cluster"),
+            ("listen = \"8080\"", "listen in FILE: \"8080\" is not HOST:PORT"),
+            ("kafka = 7", "kafka in FILE: must be a list of texts"),
+            ("datadir = \"x\"", "FILE: there is no setting datadir; is data_dir meant?"),
+            ("zebra = 1", "FILE: there is no setting zebra"),
+            ("cache_mib = ", "the settings file FILE is not TOML: "),
+            ("partitions = 0", "partitions is from 1 to 10000"),
+        ] {
+            let error = from_file(text).expect_err(text);
+            assert!(error.starts_with(told), "{text}: {error}");
+        }
+        let mut flags = Flags::default();
+        flags.storage.config = Some("/no/such.toml".into());
+        let error = Config::load(&flags).expect_err("no file").to_string();
+        assert!(error.contains("/no/such.toml cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn the_demo_is_left_out_in_either_spelling() {
+        assert!(from_file("no_demo = true").unwrap().no_demo);
+        assert!(from_file("demo = false").unwrap().no_demo);
+        assert!(!from_file("demo = true").unwrap().no_demo);
+        assert!(!from_file("").unwrap().no_demo);
     }
 }

@@ -32,6 +32,17 @@ pub struct NewAccount {
     pub bots: Vec<Definition>,
 }
 
+/// The most characters of an account's name.
+const NAME_MAX: usize = 100;
+
+impl NewAccount {
+    /// One that has its own name as brand, and neither bot nor person yet.
+    pub fn plain(name: &str) -> Self {
+        let settings = Settings { brand: name.to_owned(), ..Settings::default() };
+        Self { name: name.to_owned(), settings, agent: None, bots: Vec::new() }
+    }
+}
+
 /// The secrets of a new account; they are not kept and cannot be shown again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
@@ -67,8 +78,9 @@ pub fn agent_key(bot: BotId) -> String {
 /// Makes an account with a key for each surface.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a bot that does not compile.
+/// [`Error::Invalid`] for a bot that does not compile, and for a name that nobody could call it by.
 pub async fn create_account(app: &App, new: NewAccount) -> Result<Credentials> {
+    check_name(&new.name)?;
     let account = clock::mint();
     let mut bodies = vec![Body::AccountCreated(AccountCreated {
         name: new.name,
@@ -219,6 +231,17 @@ async fn record(app: &App, account: AccountId, body: Body) -> Result<()> {
     append(app, account, StreamKey::Account(account), vec![body]).await
 }
 
+fn check_name(name: &str) -> Result<()> {
+    let callable = name.trim() == name
+        && (1..=NAME_MAX).contains(&name.chars().count())
+        && !name.chars().any(char::is_control);
+    if callable {
+        return Ok(());
+    }
+    let problem = format!("must be 1 to {NAME_MAX} characters of one line, without spaces around");
+    Err(Error::invalid("name", problem))
+}
+
 fn check_settings(settings: &Settings) -> Result<()> {
     let mut faults = Vec::new();
     for origin in settings.allowed_origins.iter().filter(|origin| *origin != "*") {
@@ -328,6 +351,16 @@ mod tests {
             let translations = [("es".parse().expect("a language"), welcome)].into();
             let other = Settings { translations, ..Settings::default() };
             assert_eq!(fields(&other).is_empty(), good, "{starters:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_a_name_that_it_can_be_called_by() {
+        for good in ["Acme", "Café Ümlaut 24/7", "店"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", " ", " Acme", "Acme\n", "a\tb", &"x".repeat(101)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }
 }

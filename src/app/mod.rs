@@ -128,7 +128,9 @@ pub fn failed(error: engine::Error) -> Error {
                 "it is not known whether this was kept; try again with the same Idempotency-Key",
             )
         }
-        error @ (engine::Error::Locked(_) | engine::Error::Storage(_)) => {
+        error @ (engine::Error::Locked(_)
+        | engine::Error::Unusable(_)
+        | engine::Error::Storage(_)) => {
             tracing::error!(%error, "the engine failed");
             Error::Internal
         }

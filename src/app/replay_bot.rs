@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
 
 use super::{App, failed, list_conversations};
 use crate::bot::{Background, Bot, Step, Turn, Wants};
@@ -34,7 +35,7 @@ const LISTED: usize = 10_000;
 const FAILURES: usize = 10;
 
 /// What a turn led to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub text: String,
     pub buttons: Vec<String>,
@@ -44,7 +45,7 @@ pub struct Answer {
 }
 
 /// A turn that would have gone otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     pub conversation: ConversationId,
     pub message: MessageId,
@@ -54,7 +55,7 @@ pub struct Difference {
 }
 
 /// What a replay has found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub conversations: usize,
     pub turns: usize,

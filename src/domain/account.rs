@@ -39,6 +39,16 @@ impl KeyKind {
             Self::Aloochat => "aloo_",
         }
     }
+
+    /// What it is called among an account's credentials.
+    pub const fn credential(self) -> &'static str {
+        match self {
+            Self::Aerochat => "aerochat_api_key",
+            Self::Chataibot => "chataibot_token",
+            Self::Widget => "widget_site_key",
+            Self::Aloochat => "aloochat_api_token",
+        }
+    }
 }
 
 /// What an account has chosen. Absent limits mean the documented default.

@@ -39,8 +39,11 @@ pub enum Error {
     #[error("the outcome of a write is not known")]
     Unknown,
     /// The data directory is in use by another process.
-    #[error("{0} is in use by another parlor process")]
+    #[error("{0} is in use by another parlor process, such as a server: stop it first")]
     Locked(String),
+    /// The data directory cannot be used as it is; the text says which, why, and what to do.
+    #[error("{0}")]
+    Unusable(String),
     /// The storage failed or holds what cannot be read.
     #[error("storage: {0}")]
     Storage(String),

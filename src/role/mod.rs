@@ -1,13 +1,13 @@
 //! What the binary can be told to do.
 
 pub mod administer;
-pub mod bots;
 pub mod cluster;
 pub mod documents;
 pub mod measures;
 pub mod serve;
 pub mod telemetry;
 pub mod views;
+mod welcome;
 
 use std::path::PathBuf;
 
@@ -37,12 +37,13 @@ enum Role {
     Key(administer::KeyCommand),
     /// Draft, deploy and roll back bots
     #[command(subcommand)]
-    Bot(bots::BotCommand),
+    Bot(administer::BotCommand),
     /// Write the API documents, or check that the written ones are fresh
     Openapi {
         /// Compare instead of writing
         #[arg(long)]
         check: bool,
+        /// Where they are
         #[arg(long, default_value = "openapi")]
         dir: PathBuf,
     },
@@ -51,11 +52,11 @@ enum Role {
     /// Fill the views from the log: in place on a data directory that no server has open, or into
     /// a second keyspace while the cluster serves
     Rebuild {
-        #[command(flatten)]
-        storage: Storage,
-        /// The keyspace to fill; nodes move to it with `--keyspace`
+        /// The keyspace to fill, on a cluster; nodes move to it with `--keyspace`
         #[arg(long, value_name = "KEYSPACE")]
         into: Option<String>,
+        #[command(flatten)]
+        storage: Storage,
     },
     /// Fold the log anew and compare it with the views (no server may have the data directory open;
     /// a cluster may serve)
@@ -73,9 +74,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.role {
         None => serve::run(Config::load(&arguments.flags)?).await,
         Some(Role::Serve(flags)) => serve::run(Config::load(&flags)?).await,
-        Some(Role::Account(command)) => administer::account(command).await,
-        Some(Role::Key(command)) => administer::key(command).await,
-        Some(Role::Bot(command)) => bots::run(command).await,
+        Some(Role::Account(command)) => administer::run(command.order()).await,
+        Some(Role::Key(command)) => administer::run(command.order()).await,
+        Some(Role::Bot(command)) => administer::bot(command).await,
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
         Some(Role::Migrate(storage)) => cluster::migrate(&settings(storage)?).await,
         Some(Role::Rebuild { storage, into }) => views::rebuild(&settings(storage)?, into).await,
@@ -85,4 +86,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn settings(storage: Storage) -> Result<Config, Failure> {
     Ok(Config::load(&Flags { storage, ..Flags::default() })?)
+}
+
+/// Whatever this process makes from now on is for its user alone.
+fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }

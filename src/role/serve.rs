@@ -1,6 +1,6 @@
 //! `parlor serve`: opens the engine, serves, drains.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::administer::Control;
+use super::welcome::welcome;
 use super::{Failure, telemetry};
 use crate::app::accounts::Accounts;
 use crate::app::administration::Credentials;
 use crate::app::{App, Watchers, demo};
-use crate::config::{Config, EngineKind};
+use crate::config::{Address, Config, EngineKind};
 use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
 use crate::files::{self, Files};
@@ -72,6 +74,7 @@ async fn open_files(config: &Config) -> Result<Option<Arc<Files>>, Failure> {
 }
 
 async fn open_embedded(config: &Config, watchers: Arc<Watchers>) -> Result<Embedded, Failure> {
+    super::keep_files_private();
     let options = Options {
         dir: config.data_dir.clone(),
         cache_bytes: config.cache_mib << 20,
@@ -124,8 +127,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     // From the first moment that anybody can know of: a signal before would end us undrained.
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let listener = accept::listen(config.listen, SEND_BUFFER)
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let listener = listen(&config.listen).await?;
     let address = listener.local_addr()?;
     let gate = Gate::new(metrics.clone());
     let drain = CancellationToken::new();
@@ -138,7 +140,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         opened = open_patiently(&config, &gate) => opened?,
         () = stop_signal(&mut terminate, &mut interrupt) => return Ok(()),
     };
-    if config.demo
+    if !config.no_demo
         && config.engine == EngineKind::Embedded
         && let Some(credentials) = demo::make_if_empty(&app).await?
     {
@@ -150,6 +152,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let background = TaskTracker::new();
     background.spawn(takeover::run(app.clone(), drain.clone()));
     background.spawn(upkeep::run(app.clone(), metrics, drain.clone()));
+    if let Some(control) = open_control(&config) {
+        background.spawn(control.serve(app.clone(), drain.clone()));
+    }
     welcome(&config, address)?;
 
     stop_signal(&mut terminate, &mut interrupt).await;
@@ -167,16 +172,49 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn welcome(config: &Config, address: std::net::SocketAddr) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "parlor is listening on http://{address}")?;
-    let credentials = config.data_dir.join("credentials.json");
-    if config.engine == EngineKind::Embedded && credentials.exists() {
-        writeln!(out, "  chat page    http://{address}/")?;
-        writeln!(out, "  API pages    http://{address}/docs")?;
-        writeln!(out, "  credentials  {}", credentials.display())?;
+/// How long a host's name may take to be looked up.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// Listens on the first of a host's addresses that can be had, those of version 4 first: that is
+/// what a name such as `localhost` is taken for by most.
+async fn listen(wanted: &Address) -> Result<tokio::net::TcpListener, Failure> {
+    let named = || format!("cannot listen on {wanted} (--listen, PARLOR_LISTEN, listen)");
+    let looked_up = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host(wanted.as_str())).await;
+    let mut addresses: Vec<_> = looked_up
+        .map_err(|_| format!("{}: looking the name up takes too long", named()))?
+        .map_err(|error| format!("{}: the name is not known: {error}", named()))?
+        .collect();
+    addresses.sort_by_key(std::net::SocketAddr::is_ipv6);
+    let mut problem = "the name has no address".to_owned();
+    for address in addresses {
+        match accept::listen(address, SEND_BUFFER) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                problem = "another process has this port: stop it, or choose another port; port 0 \
+                           takes a free one"
+                    .to_owned();
+            }
+            Err(error) => problem = error.to_string(),
+        }
     }
-    out.flush()
+    Err(format!("{}: {problem}", named()).into())
+}
+
+/// The control socket of an embedded engine's directory. A server without one serves all the same.
+fn open_control(config: &Config) -> Option<Control> {
+    if config.engine != EngineKind::Embedded {
+        return None;
+    }
+    match Control::open(&config.data_dir) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(
+                %error, dir = %config.data_dir.display(),
+                "there is no control socket: `parlor account` and the like need the server stopped"
+            );
+            None
+        }
+    }
 }
 
 async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -45,10 +45,10 @@ pub fn start_logs(config: &Config) -> Result<Traces, Failure> {
     // anything, and such a filter then takes the next line for the one it was asked about.
     let (filter, shown) = if provider.is_some() {
         // Requests are spans of level debug: they cost nothing where nobody traces.
-        let filter = EnvFilter::try_new(format!("{},parlor=debug", config.log))?;
+        let filter = filter(&format!("{},parlor=debug", config.log))?;
         (filter, config.log.parse::<Targets>()?)
     } else {
-        (EnvFilter::try_new(&config.log)?, Targets::new().with_default(LevelFilter::TRACE))
+        (filter(&config.log)?, Targets::new().with_default(LevelFilter::TRACE))
     };
     let stderr =
         std::io::stderr.with_filter(move |line| shown.would_enable(line.target(), line.level()));
@@ -61,6 +61,13 @@ pub fn start_logs(config: &Config) -> Result<Traces, Failure> {
         .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("parlor")));
     tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init()?;
     Ok(Traces(provider))
+}
+
+fn filter(text: &str) -> Result<EnvFilter, Failure> {
+    let wrong = |error| {
+        format!("log (--log, PARLOR_LOG) is {text:?}: {error}; it is such as info or parlor=debug")
+    };
+    Ok(EnvFilter::try_new(text).map_err(wrong)?)
 }
 
 /// OTLP over HTTP; `endpoint` is the collector's base, as in `OTEL_EXPORTER_OTLP_ENDPOINT`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
-use crate::engine::embedded;
+use crate::engine::embedded::{self, directory};
 
 /// Fills the views from the log.
 ///
@@ -54,8 +54,14 @@ fn start_logs(config: &Config) -> Result<telemetry::Traces, Failure> {
 
 /// Opening makes what is not there, which these commands must not.
 fn existing(data_dir: &Path) -> Result<&Path, Failure> {
-    if data_dir.is_dir() {
-        return Ok(data_dir);
+    super::keep_files_private();
+    match directory::look(data_dir)? {
+        directory::Found::Store => Ok(data_dir),
+        directory::Found::Nothing | directory::Found::Begun => Err(format!(
+            "there is nothing in the data directory {}: name another with --data-dir (data_dir, \
+             PARLOR_DATA_DIR)",
+            data_dir.display()
+        )
+        .into()),
     }
-    Err(format!("there is no data directory {}", data_dir.display()).into())
 }

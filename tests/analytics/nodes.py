@@ -28,7 +28,7 @@ class Cluster:
         try:
             self._command("migrate")
             # Each with the demo's bot and an agent; before the nodes, which then know them.
-            make = ("account", "create", "--name")
+            make = ("account", "create", "--template", "demo", "--name")
             self.accounts = [json.loads(self._command(*make, name)) for name in accounts]
             for _ in range(nodes):
                 self._start()

@@ -8,6 +8,7 @@ mod pages;
 mod projections;
 mod published;
 mod service;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -37,7 +37,8 @@ class Server:
 
     def __init__(self, data: str) -> None:
         self._data = data
-        self.keys = json.loads(self._command("account", "create", "--name", "Demo"))
+        create = ("account", "create", "--template", "demo", "--name", "Demo")
+        self.keys = json.loads(self._command(*create))
         limits = {"limits": dict.fromkeys(CLASSES, PLENTY)}
         self._command("account", "set", "--settings", json.dumps(limits))
         self._process = parlor.serve("--data-dir", data)

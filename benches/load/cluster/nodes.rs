@@ -39,7 +39,8 @@ impl Nodes {
         count: usize,
     ) -> io::Result<Self> {
         let (name, connection) = prepare(setting, services)?;
-        let (account, _) = setting.run(&["account", "create", "--name", "Load"], &connection)?;
+        let create = ["account", "create", "--template", "demo", "--name", "Load"];
+        let (account, _) = setting.run(&create, &connection)?;
         let account: serde_json::Value = serde_json::from_str(&account)?;
         let key = account["aerochat_api_key"].as_str();
         let key = key.ok_or_else(|| io::Error::other("the account has no key"))?.to_owned();

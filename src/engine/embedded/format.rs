@@ -32,8 +32,9 @@ pub(super) fn bring_up(store: &Store, dir: &Path) -> Result<()> {
         None => {}
         Some(1) => list_conversations(store, dir)?,
         Some(other) => {
-            return Err(Error::Storage(format!(
-                "{} is of format {other}; this parlor reads formats up to {FORMAT}",
+            return Err(Error::Unusable(format!(
+                "{} is of format {other}; this parlor reads formats up to {FORMAT}: start the release \
+                 that wrote it, or name another directory with --data-dir",
                 dir.display()
             )));
         }

@@ -57,9 +57,10 @@ impl Embedded {
     /// Opens a data directory, brings its views up to its log, and starts the writer.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another process has it; [`Error::Storage`] when it cannot be read.
+    /// [`Error::Locked`] while another process has it; [`Error::Storage`] when it cannot be read or
+    /// holds something else.
     pub fn open(options: &Options, observer: Arc<dyn Observer>) -> Result<Self> {
-        std::fs::create_dir_all(&options.dir).map_err(storage)?;
+        super::directory::prepare(&options.dir)?;
         let store = Store::open(&options.dir, options.cache_bytes)?;
         super::rebuild::catch_up(&store)?;
         let shared = Arc::new(Shared {

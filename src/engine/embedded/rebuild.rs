@@ -83,8 +83,9 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
     catch_up(&store)
 }
 
-/// Folds the log of a data directory anew beside it and compares every row of every view.
-/// Returns how many events were folded and the first difference.
+/// Folds the log of a data directory anew, in the system's directory for temporary files
+/// (`TMPDIR`), and compares every row of every view. Returns how many events were folded and the
+/// first difference.
 ///
 /// Claims that have expired are gone from the views and not missed.
 ///
@@ -92,19 +93,17 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
 /// As [`super::Embedded::open`].
 pub fn verify(dir: &Path) -> Result<(u64, Option<Difference>)> {
     let live = Store::open(dir, CACHE_BYTES)?;
-    let scratch_dir = dir.join("verify");
-    if scratch_dir.exists() {
-        std::fs::remove_dir_all(&scratch_dir).map_err(storage)?;
-    }
-    let scratch = Store::open(&scratch_dir, CACHE_BYTES)?;
+    let scratch_dir = tempfile::Builder::new().prefix("parlor-").tempdir().map_err(storage)?;
+    let scratch = Store::open(scratch_dir.path(), CACHE_BYTES)?;
     for guard in live.events.iter() {
         let (key, value) = guard.into_inner().map_err(storage)?;
         scratch.events.insert(key, value).map_err(storage)?;
     }
     let folded = catch_up(&scratch)?;
     let difference = first_difference(&live, &scratch)?;
+    // The directory goes after what is open in it.
     drop(scratch);
-    std::fs::remove_dir_all(&scratch_dir).map_err(storage)?;
+    scratch_dir.close().map_err(storage)?;
     Ok((folded, difference))
 }
 

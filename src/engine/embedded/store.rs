@@ -5,6 +5,7 @@ use std::path::Path;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::de::DeserializeOwned;
 
+use super::directory::Hold;
 use super::{format, keys};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -37,23 +38,23 @@ pub(super) struct Store {
     pub(super) totals: Keyspace,
     pub(super) conversations_by_time: Keyspace,
     pub(super) meta: Keyspace,
+    // After the database, so that it is let go after it.
+    _hold: Hold,
 }
 
 impl Store {
-    /// Opens or makes the database in `dir`.
+    /// Opens or makes the database in `dir`, which is there.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another process has it, [`Error::Storage`] when it cannot be read
-    /// or is of a newer format.
+    /// [`Error::Locked`] while another process has it, [`Error::Unusable`] when it holds something
+    /// else or is of a newer format, [`Error::Storage`] when it cannot be read.
     pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self> {
+        let hold = Hold::take(dir)?;
         let db = Database::builder(dir)
             .cache_size(cache_bytes)
             .max_journaling_size(MAX_JOURNAL_BYTES)
             .open()
-            .map_err(|error| match error {
-                fjall::Error::Locked => Error::Locked(dir.display().to_string()),
-                other => storage(other),
-            })?;
+            .map_err(|error| unopened(dir, error))?;
         let keyspace = |name: &str| {
             let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
             db.keyspace(name, options).map_err(storage)
@@ -72,6 +73,7 @@ impl Store {
             conversations_by_time: keyspace("conversations_by_time")?,
             meta: keyspace("meta")?,
             db,
+            _hold: hold,
         };
         format::bring_up(&store, dir)?;
         Ok(store)
@@ -138,6 +140,22 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     serde_json::to_writer(&mut bytes, value).map_err(|error| Error::Storage(error.to_string()))?;
     Ok(bytes)
+}
+
+/// Why a directory's store does not open: where, and what to do.
+fn unopened(dir: &Path, error: fjall::Error) -> Error {
+    let shown = dir.display();
+    match error {
+        fjall::Error::Locked => Error::Locked(shown.to_string()),
+        fjall::Error::InvalidVersion(_) => Error::Unusable(format!(
+            "{shown}/version is not of a store that this parlor reads: start the release that wrote \
+             the directory, or name another with --data-dir (data_dir, PARLOR_DATA_DIR)"
+        )),
+        fjall::Error::Io(error) => {
+            Error::Unusable(format!("the store in {shown} does not open: {error}"))
+        }
+        other => Error::Unusable(format!("the store in {shown} does not open: {other:?}")),
+    }
 }
 
 pub(super) fn storage(error: impl std::fmt::Display) -> Error {

@@ -18,7 +18,7 @@ export class Cluster {
       const { kafka, cql } = await cluster.#hold("kafka", "cassandra");
       const connection = ["--engine", "cluster", "--kafka", kafka, "--cql", cql, "--replication", "1", "--min-insync", "1", "--partitions", "6"];
       await parlor("migrate", ...connection);
-      const credentials = JSON.parse(await parlor("account", "create", "--name", "Shop", ...connection));
+      const credentials = JSON.parse(await parlor("account", "create", "--template", "demo", "--name", "Shop", ...connection));
       await parlor("account", "set", "--settings", JSON.stringify(settings), ...connection);
       cluster.siteKey = credentials.widget_site_key;
       for (let number = 0; number < count; number++) cluster.nodes.push(await Server.node(connection));

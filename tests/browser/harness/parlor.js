@@ -74,11 +74,9 @@ export class Server {
     return JSON.parse(await readFile(path.join(this.dataDir, "credentials.json"), "utf8"));
   }
 
-  /** Changes settings of its only account, for which it is stopped and started. */
+  /** Changes settings of its only account, while it runs. */
   async set(settings) {
-    await this.end("SIGTERM");
     await parlor("account", "set", "--data-dir", this.dataDir, "--settings", JSON.stringify(settings));
-    await this.up();
   }
 
   /** A copy of what it keeps, for which it is stopped and started. */

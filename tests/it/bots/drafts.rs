@@ -16,7 +16,7 @@ struct Desk {
 impl Desk {
     async fn new() -> Self {
         let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };
-        desk.done(&["account", "create", "--name", "x"]).await;
+        desk.done(&["account", "create", "--template", "demo", "--name", "x"]).await;
         desk
     }
 

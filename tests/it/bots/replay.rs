@@ -31,7 +31,7 @@ impl Shop {
         shop
     }
 
-    /// Runs `parlor` with a definition in a file, while nobody serves.
+    /// Runs `parlor` with a definition in a file, while the server runs or while nobody serves.
     async fn parlor(&mut self, arguments: &[&str], definition: &Value) -> (bool, String) {
         self.server.terminate().await;
         let file = self.server.dir().join("bot.json");

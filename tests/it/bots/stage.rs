@@ -31,7 +31,8 @@ impl Stage {
 
     pub async fn made(definition: &Value, account: &[&str], flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let create = [&["account", "create", "--name", "Demo"], account].concat();
+        let create = ["account", "create", "--template", "demo", "--name", "Demo"];
+        let create = [&create[..], account].concat();
         let (done, said) = Server::command(dir.path(), &create).await;
         assert!(done, "{said}");
         let credentials: Value = serde_json::from_str(&said).expect("JSON");
@@ -39,9 +40,8 @@ impl Stage {
         Self { server: Server::open(dir.path(), flags).await, credentials, dir }
     }
 
-    /// Deploys a bot more while the server is down; the first goes on answering.
+    /// Deploys a bot more while the server runs; the first goes on answering.
     pub async fn deploy_beside(&mut self, definition: &Value) {
-        self.server.terminate().await;
         let file = self.dir.path().join("beside.json");
         std::fs::write(&file, definition.to_string()).expect("written");
         let file = file.to_str().expect("a path in UTF-8");
@@ -52,14 +52,11 @@ impl Stage {
         let deploy = ["bot", "deploy", "--accept", "--bot", id.trim_end_matches([',', ':', '.'])];
         let (done, said) = Server::command(self.dir.path(), &deploy).await;
         assert!(done, "{said}");
-        self.server.restart().await;
     }
 
-    /// Deploys another version while the server is down.
+    /// Deploys another version while the server runs.
     pub async fn deploy(&mut self, definition: &Value) {
-        self.server.terminate().await;
         deploy(&self.dir, definition).await;
-        self.server.restart().await;
     }
 
     /// A caller with the account's AeroChat key.

@@ -60,7 +60,8 @@ impl Tenant {
 
     /// Makes one of which the nodes may have yet to hear.
     pub async fn unknown(cluster: &Cluster, name: &str, more: &[&str]) -> Self {
-        let arguments = [&["account", "create", "--name", name], more].concat();
+        let create = ["account", "create", "--template", "demo", "--name", name];
+        let arguments = [&create[..], more].concat();
         let made: Value =
             serde_json::from_str(&cluster.command(&arguments).await).expect("credentials");
         let text = |name: &str| made[name].as_str().expect("a credential").to_owned();

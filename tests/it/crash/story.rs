@@ -75,7 +75,8 @@ async fn a_reply_that_is_made_anew_in_other_words_is_restarted() {
     })
     .await;
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let (made, said) = Server::command(dir.path(), &["account", "create", "--name", "Demo"]).await;
+    let create = ["account", "create", "--template", "demo", "--name", "Demo"];
+    let (made, said) = Server::command(dir.path(), &create).await;
     assert!(made, "{said}");
     let model = json!({
         "kind": "llm", "name": "Desk", "base_url": upstream.url("/v1"), "model": "any"

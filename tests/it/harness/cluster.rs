@@ -147,7 +147,8 @@ impl Cluster {
     }
 
     async fn account(&self, name: &str, more: &[&str]) -> Value {
-        let arguments = [&["account", "create", "--name", name], more].concat();
+        let create = ["account", "create", "--template", "demo", "--name", name];
+        let arguments = [&create[..], more].concat();
         serde_json::from_str(&self.command(&arguments).await).expect("credentials")
     }
 

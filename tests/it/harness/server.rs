@@ -178,12 +178,14 @@ impl Server {
         self.process = serve(&self.binary, &self.address, &self.arguments).await;
     }
 
-    /// Runs `parlor` with arguments and `--data-dir`; gives what it printed.
+    /// Runs `parlor` with arguments and `--data-dir`; gives what it printed on standard output, and
+    /// where it went wrong all that it printed.
     pub async fn command(dir: &Path, arguments: &[&str]) -> (bool, String) {
         let dir = dir.to_str().expect("a path in UTF-8");
         let output = run(&[arguments, &["--data-dir", dir]].concat()).await;
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+        let done = output.status.success();
+        let text = if done { output.stdout } else { [output.stdout, output.stderr].concat() };
+        (done, String::from_utf8_lossy(&text).into_owned())
     }
 }
 

@@ -31,7 +31,7 @@ impl Site {
         Self { server, accounts: vec![Account::read(credentials)], dir }
     }
 
-    /// With one account, made with these flags of `parlor account create`.
+    /// With one account, made as the demo's with these flags of `parlor account create`.
     pub async fn with_account(flags: &[&str]) -> Self {
         Self::made(&["Demo"], flags, None).await
     }
@@ -55,7 +55,8 @@ impl Site {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut accounts = Vec::new();
         for name in names {
-            let create = [&["account", "create", "--name", name], flags].concat();
+            let create = ["account", "create", "--template", "demo", "--name", name];
+            let create = [&create[..], flags].concat();
             let credentials = command(dir.path(), &create).await;
             accounts.push(Account::read(serde_json::from_str(&credentials).expect("JSON")));
         }
@@ -151,13 +152,10 @@ impl Site {
         self.run(&["account", "set", "--settings", settings]).await;
     }
 
-    /// Runs `parlor` about the first account; gives what it printed.
+    /// Runs `parlor` about the first account while the server runs; gives what it printed.
     pub async fn run(&mut self, arguments: &[&str]) -> String {
-        self.server.terminate().await;
         let arguments = [arguments, &["--account", &self.accounts[0].id]].concat();
-        let printed = command(self.dir.path(), &arguments).await;
-        self.server.restart().await;
-        printed
+        command(self.dir.path(), &arguments).await
     }
 }
 

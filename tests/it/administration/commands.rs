@@ -1,0 +1,184 @@
+//! `parlor account`, `key` and `bot` while the server runs, and without one.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::Server;
+use crate::harness::server::parlor;
+use crate::harness::wait::within;
+
+const CONTACT: &str = "/bot/v1/contacts/none";
+
+/// Runs a command that must go well; gives what it printed on standard output.
+async fn done(server: &Server, arguments: &[&str]) -> String {
+    let (done, said) = Server::command(server.dir(), arguments).await;
+    assert!(done, "{arguments:?}: {said}");
+    said
+}
+
+/// The same with `--json`.
+async fn document(server: &Server, arguments: &[&str]) -> Value {
+    let said = done(server, &[arguments, &["--json"]].concat()).await;
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"))
+}
+
+async fn refused(server: &Server, arguments: &[&str]) -> String {
+    let (done, said) = Server::command(server.dir(), arguments).await;
+    assert!(!done, "{arguments:?}: {said}");
+    said
+}
+
+/// A file with a bot that says this.
+fn bot(home: &TempDir, text: &str) -> String {
+    let definition = json!({ "kind": "flow", "name": "Desk", "start": "say",
+        "steps": { "say": { "type": "end", "text": text } } });
+    let file = home.path().join("bot.json");
+    std::fs::write(&file, definition.to_string()).expect("written");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+#[tokio::test]
+async fn what_is_administered_while_the_server_runs_holds_at_once() {
+    let (server, home) = (Server::start().await, tempfile::tempdir().expect("a directory"));
+    let pid = server.pid();
+    let made = document(&server, &["account", "create", "--name", "Acme"]).await;
+    let acme = ["--account", "Acme"];
+    let client = server.client_with(made["aerochat_api_key"].as_str().expect("a key"));
+    client.get(CONTACT).await.expect(404);
+
+    let issue = [&["key", "issue", "--label", "second"], &acme[..]].concat();
+    let issued = document(&server, &issue).await;
+    let second = server.client_with(issued["aerochat_api_key"].as_str().expect("a key"));
+    second.get(CONTACT).await.expect(404);
+    let id = issued["key_id"].as_str().expect("an id");
+    let revoked = document(&server, &[&["key", "revoke", id], &acme[..]].concat()).await;
+    assert_eq!(revoked, json!({ "key_id": id }));
+    second.get(CONTACT).await.expect(401);
+    let keys = document(&server, &[&["key", "list"], &acme[..]].concat()).await;
+    let listed = keys["keys"].as_array().expect("keys");
+    let label = |key: &&Value| key["label"] == "second" && key["revoked_at"].is_string();
+    assert_eq!((listed.len(), listed.iter().filter(label).count()), (5, 1), "{keys}");
+
+    let file = bot(&home, "Hello from Acme.");
+    let deployed = [&["bot", "deploy", "--file", &file], &acme[..]].concat();
+    let deployed = document(&server, &deployed).await;
+    assert_eq!(deployed["version"], 1, "{deployed}");
+    let reply = client.say(None, "hi").await;
+    assert_eq!(reply["reply"]["text"], "Hello from Acme.");
+    let bots = document(&server, &[&["bot", "list"], &acme[..]].concat()).await;
+    let only = &bots["bots"][0];
+    assert_eq!((&only["bot_id"], &only["answers"]), (&deployed["bot_id"], &json!(true)), "{bots}");
+    assert!(only["agent_key"].as_str().is_some_and(|key| key.starts_with("agent:")), "{bots}");
+
+    let set = ["account", "set", "--settings", r#"{"auto_reply":"Soon."}"#];
+    let settings = document(&server, &[&set, &acme[..]].concat()).await;
+    let shown = document(&server, &[&["account", "show"], &acme[..]].concat()).await;
+    assert_eq!((&settings["auto_reply"], &shown["settings"]), (&json!("Soon."), &settings));
+    let accounts = document(&server, &["account", "list"]).await;
+    let names: Vec<_> = accounts["accounts"].as_array().expect("accounts").iter().collect();
+    assert!(names.iter().any(|it| it["name"] == "Acme") && names.len() == 2, "{accounts}");
+    assert!(server.runs() && server.pid() == pid, "it was never stopped");
+}
+
+#[tokio::test]
+async fn which_account_is_meant_is_said_by_name_by_id_or_by_a_variable() {
+    let server = Server::start().await;
+    done(&server, &["key", "list"]).await;
+    let made = document(&server, &["account", "create", "--name", "Acme"]).await;
+    let said = refused(&server, &["key", "list"]).await;
+    for told in ["several accounts (Demo, Acme)", "--account", "PARLOR_ACCOUNT"] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let id = made["account_id"].as_str().expect("an id");
+    let by_name = done(&server, &["key", "list", "--account", "Acme"]).await;
+    assert_eq!(done(&server, &["key", "list", "--account", id]).await, by_name);
+    let mut command = parlor();
+    command.env("PARLOR_ACCOUNT", "Acme").args(["key", "list", "--data-dir"]).arg(server.dir());
+    let output = within("a command", command.output()).await.expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), by_name);
+    let said = refused(&server, &["key", "list", "--account", "Amce"]).await;
+    assert!(said.contains("no account \"Amce\"; there are Demo, Acme"), "{said}");
+    done(&server, &["account", "create", "--name", "Acme"]).await;
+    let said = refused(&server, &["key", "list", "--account", "Acme"]).await;
+    assert!(said.contains("several accounts are called") && said.contains(id), "{said}");
+    let said = refused(&server, &["account", "create", "--name", " "]).await;
+    assert!(said.contains("name must be 1 to 100 characters"), "{said}");
+}
+
+#[tokio::test]
+async fn a_new_account_has_its_own_name_and_nothing_of_the_demos_shop() {
+    let server = Server::start().await;
+    let made = document(&server, &["account", "create", "--name", "Acme"]).await;
+    assert_eq!(
+        (&made["chataibot_bot_key"], &made["aloochat_agent_key"]),
+        (&Value::Null, &Value::Null)
+    );
+    let shown = document(&server, &["account", "show", "--account", "Acme"]).await;
+    let settings = &shown["settings"];
+    assert_eq!((&settings["brand"], &settings["greeting"]), (&json!("Acme"), &json!("")));
+    assert_eq!(settings["allowed_origins"], json!([]));
+    let bots = document(&server, &["bot", "list", "--account", "Acme"]).await;
+    assert_eq!(bots, json!({ "bots": [] }));
+    let client = server.client_with(made["aerochat_api_key"].as_str().expect("a key"));
+    let sent = client.say(None, "I want to talk to a human").await;
+    assert_eq!(sent["status"], "unavailable", "nobody is there yet: {sent}");
+    let text = sent.to_string() + &shown.to_string();
+    for of_the_shop in ["Sarah", "opening hours", "order"] {
+        assert!(!text.contains(of_the_shop), "{of_the_shop}: {text}");
+    }
+    let create = ["account", "create", "--name", "Shop", "--template", "demo"];
+    let made = document(&server, &create).await;
+    let client = server.client_with(made["aerochat_api_key"].as_str().expect("a key"));
+    let sent = client.say(None, "what are your opening hours?").await;
+    assert_eq!(sent["intent"], "business_hours");
+    let create = ["account", "create", "--name", "Desk", "--agent", "Ada"];
+    let made = document(&server, &create).await;
+    assert_eq!(made["aloochat_agent_key"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_failure_is_a_document_too() {
+    let server = Server::start().await;
+    let (done, said) = Server::command(server.dir(), &["key", "revoke", "key_1", "--json"]).await;
+    let first = said.lines().next().expect("a document");
+    let document: Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!((done, &document), (false, &json!({ "error": { "message": "no such key" } })));
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("bot.json");
+    std::fs::write(&file, r#"{"kind":"flow","name":"x","start":"a","steps":{}}"#).expect("written");
+    let mut command = parlor();
+    command.args(["bot", "check", "--json", "--file"]).arg(&file);
+    let output = within("a command", command.output()).await.expect("it runs");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["valid"], false);
+    assert!(document["faults"][0]["place"].is_string(), "{document}");
+}
+
+#[tokio::test]
+async fn commands_that_come_at_once_wait_for_each_other() {
+    let home = tempfile::tempdir().expect("a directory");
+    let dir = home.path().join("data");
+    let names = ["A", "B", "C", "D"];
+    let create = names.map(|name| {
+        let dir = dir.clone();
+        async move { Server::command(&dir, &["account", "create", "--name", name]).await }
+    });
+    for (done, said) in join_all(create).await {
+        assert!(done, "{said}");
+    }
+    let (_, listed) = Server::command(&dir, &["account", "list"]).await;
+    assert_eq!(listed.lines().count(), names.len(), "{listed}");
+}
+
+#[tokio::test]
+async fn only_making_an_account_makes_a_directory() {
+    let home = tempfile::tempdir().expect("a directory");
+    let dir = home.path().join("data");
+    for arguments in [&["account", "list"][..], &["key", "issue"], &["bot", "list"]] {
+        let (done, said) = Server::command(&dir, arguments).await;
+        assert!(!done && said.contains("parlor account create"), "{arguments:?}: {said}");
+        assert!(!dir.exists(), "{arguments:?}");
+    }
+    assert!(Server::command(&dir, &["account", "create", "--name", "A"]).await.0);
+}
