@@ -75,6 +75,7 @@ if [[ ! $fast ]]; then
   PARLOR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor"
   export PARLOR_BIN
   step "compose files"; tests/deploy/run.sh
+  step "documents, generated clients, examples and the README's samples"; tests/clients/run.sh
   step "the analytics example"; tests/analytics/run.sh
   step "the documents against the server"; tests/schemathesis/run.sh
   step "browser tests"; (cd tests/browser && npm ci --no-audit --no-fund && npm test)

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod documents;
 pub mod measures;
 pub mod serve;
+pub mod settings;
 pub mod telemetry;
 pub mod views;
 mod welcome;
@@ -38,6 +39,14 @@ enum Role {
     /// Draft, deploy and roll back bots
     #[command(subcommand)]
     Bot(administer::BotCommand),
+    /// Show the settings as a server here would understand them; starts nothing
+    Config {
+        /// All of them, as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
     /// Write the API documents, or check that the written ones are fresh
     Openapi {
         /// Compare instead of writing
@@ -77,14 +86,15 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Account(command)) => administer::run(command.order()).await,
         Some(Role::Key(command)) => administer::run(command.order()).await,
         Some(Role::Bot(command)) => administer::bot(command).await,
+        Some(Role::Config { json, flags }) => settings::run(&Config::load(&flags)?, json),
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
-        Some(Role::Migrate(storage)) => cluster::migrate(&settings(storage)?).await,
-        Some(Role::Rebuild { storage, into }) => views::rebuild(&settings(storage)?, into).await,
-        Some(Role::Verify(storage)) => views::verify(&settings(storage)?).await,
+        Some(Role::Migrate(storage)) => cluster::migrate(&loaded(storage)?).await,
+        Some(Role::Rebuild { storage, into }) => views::rebuild(&loaded(storage)?, into).await,
+        Some(Role::Verify(storage)) => views::verify(&loaded(storage)?).await,
     }
 }
 
-fn settings(storage: Storage) -> Result<Config, Failure> {
+fn loaded(storage: Storage) -> Result<Config, Failure> {
     Ok(Config::load(&Flags { storage, ..Flags::default() })?)
 }
 
