@@ -33,7 +33,7 @@ use crate::engine::{self, embedded::directory};
 /// How often and how long a directory is asked for that somebody holds who does not answer: a server
 /// that is starting or stopping, or another command.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
-const AGAIN: usize = 100;
+const AGAIN: usize = 200;
 
 /// What a command line comes to: what is to be done, where, and how it is told.
 pub struct Command {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::Server;
 use crate::harness::process::{Process, bound_to_us};
 use crate::harness::server::BINARY;
+use crate::harness::wait::eventually;
 
 /// Everything in a directory, itself first, with what others may do there.
 fn rights(dir: &Path) -> Vec<(PathBuf, u32)> {
@@ -65,8 +66,10 @@ async fn a_directory_that_others_could_read_is_narrowed_at_the_start() {
     }
     let server = Server::open(&dir, &[]).await;
     assert_private(&dir);
-    let said = server.said();
-    assert!(said.contains("others could read the data directory"), "{said}");
+    eventually("the log says that it was narrowed", async || {
+        server.said().contains("others could read the data directory").then_some(())
+    })
+    .await;
     drop(server);
     let server = Server::open(&dir, &[]).await;
     assert!(!server.said().contains("others could read"), "it is said once: {}", server.said());
