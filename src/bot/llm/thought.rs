@@ -36,7 +36,7 @@ impl Thought {
                         TAGS.iter().find(|(open, _)| text.starts_with(open))
                     {
                         piece = text[open.len()..].to_owned();
-                        *self = Self::Inside { tail: String::new(), close: *close };
+                        *self = Self::Inside { tail: String::new(), close };
                         continue;
                     }
                     if TAGS.iter().any(|(open, _)| open.starts_with(text)) {
