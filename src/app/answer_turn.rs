@@ -190,7 +190,8 @@ async fn background(
     wants: Wants,
 ) -> engine::Result<Background> {
     if wants == Wants::Nothing {
-        return Ok(Background::default());
+        let attachments = asked.attachments.clone();
+        return Ok(Background { attachments, ..Background::default() });
     }
     let mut variables = state.variables.clone();
     if let Some(contact) = app.engine.contact(state.account, state.contact_id).await? {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use crate::domain::attachment::Attachment;
+use crate::domain::attachment::{self, Attachment};
 use crate::domain::bot::Definition;
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::language::Language;
@@ -69,7 +69,7 @@ pub struct Background {
 /// How much of a conversation a bot wants to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wants {
-    /// The message alone.
+    /// The message alone, with its files.
     Nothing,
     /// All of [`Background`] but the history.
     Variables,
@@ -117,7 +117,7 @@ pub enum Bot {
 /// A whole answer that needs no waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<'a> {
-    Reply { intent: Option<&'a str>, text: &'a str },
+    Reply { intent: Option<&'a str>, text: &'a str, buttons: &'a [String] },
     HandOver,
 }
 
@@ -203,10 +203,12 @@ impl Bot {
                 let (_, answer) = answer_of(faq, turn);
                 let steps: Vec<_> = match answer {
                     Answer::HandOver => vec![Step::HandOver],
-                    Answer::Reply { intent, text } => {
+                    Answer::Reply { intent, text, buttons } => {
                         let intent = intent.map(|intent| Step::Intent(intent.to_owned()));
                         let pieces = faq::pieces(text).map(|piece| Step::Text(piece.to_owned()));
-                        intent.into_iter().chain(pieces).collect()
+                        let offered = (!buttons.is_empty()).then(|| buttons.to_vec());
+                        let buttons = offered.map(Step::Buttons);
+                        intent.into_iter().chain(pieces).chain(buttons).collect()
                     }
                 };
                 stream::iter(steps.into_iter().map(Ok)).boxed()
@@ -219,14 +221,28 @@ impl Bot {
 }
 
 fn answer_of<'a>(faq: &'a Faq, turn: &Turn<'_>) -> (Language, Answer<'a>) {
+    let said =
+        |language, text| Answer::Reply { intent: None, text, buttons: faq.choices(language) };
+    if attachment::are_all(turn.text, &turn.background.attachments) {
+        let language = turn.previous.unwrap_or(faq.default_language());
+        return match faq.files(language) {
+            Some(text) => (language, said(language, text)),
+            None if turn.person_available && faq.hands_over_unknown() => {
+                (language, Answer::HandOver)
+            }
+            None => (language, said(language, faq.fallback(language))),
+        };
+    }
     let answer = faq.answer(turn.text, turn.previous);
     let language = answer.language;
     let said = match answer.outcome {
-        Outcome::Reply { intent, text } => Answer::Reply { intent: Some(intent), text },
-        Outcome::HandOver | Outcome::Unknown if turn.person_available => Answer::HandOver,
-        Outcome::HandOver | Outcome::Unknown => {
-            Answer::Reply { intent: None, text: faq.fallback(language) }
+        Outcome::Reply { intent, text, choices } => {
+            Answer::Reply { intent: Some(intent), text, buttons: choices }
         }
+        Outcome::HandOver if turn.person_available => Answer::HandOver,
+        Outcome::HandOver => said(language, faq.unavailable(language)),
+        Outcome::Unknown if turn.person_available && faq.hands_over_unknown() => Answer::HandOver,
+        Outcome::Unknown => said(language, faq.fallback(language)),
     };
     (language, said)
 }

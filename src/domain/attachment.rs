@@ -28,6 +28,11 @@ pub struct Attachment {
     pub key: String,
 }
 
+/// Whether a message is its files alone: who sends a file and writes nothing sends its name.
+pub fn are_all(text: &str, files: &[Attachment]) -> bool {
+    files.iter().any(|file| file.filename == text)
+}
+
 /// A file name that can be shown and saved anywhere: without its path, control characters, those that
 /// turn the direction of reading (`gpj.exe` would read `exe.jpg`), and what file systems refuse; never
 /// empty.

@@ -7,6 +7,7 @@ use super::super::turns::{Call, Taken, Turns};
 use super::super::{App, accounts::Tenant, clock, failed, read_conversation};
 use super::{SendMessage, Sent, Thread, To};
 use crate::bot::{Answer, Background, Bot, Turn};
+use crate::domain::attachment::{self, Attachment};
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     message: MessageId,
     language: Language,
     text: MessageText,
+    attachments: Vec<Attachment>,
     spoken: bool,
     with_bot: bool,
     /// The message counts only if it is the conversation's first.
@@ -98,7 +100,13 @@ impl Draft {
         let default = variables.and_then(Variables::browser_language).unwrap_or_else(|| {
             bot.as_ref().map_or(Language::ENGLISH, |(bot, _)| bot.default_language())
         });
-        let language = language::detect(command.text.as_str(), previous, default);
+        // A file's name is in no language.
+        let is_file = attachment::are_all(command.text.as_str(), &command.attachments);
+        let language = if is_file {
+            previous.unwrap_or(default)
+        } else {
+            language::detect(command.text.as_str(), previous, default)
+        };
         let inbound = events.len();
         events.push(Body::MessageInbound(MessageInbound {
             message_id: message,
@@ -124,6 +132,7 @@ impl Draft {
             message,
             language,
             text: command.text.clone(),
+            attachments: command.attachments.clone(),
             spoken: command.spoken,
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
             opens,
@@ -161,14 +170,15 @@ impl Draft {
             return Ok(None);
         }
         let Some(taken) = Turns::try_take(app, self.conversation) else { return Ok(None) };
+        let attachments = std::mem::take(&mut self.attachments);
         let turn = Turn {
             text: self.text.as_str(),
             previous: self.previous,
             person_available: self.agent.is_some(),
-            background: &Background::default(),
+            background: &Background { attachments, ..Background::default() },
         };
         let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
-        let Answer::Reply { intent, text } = answer else {
+        let Answer::Reply { intent, text, buttons } = answer else {
             let outcome = self.hand_over(app).await?;
             self.outcome = Some(outcome);
             return Ok(Some(taken));
@@ -177,6 +187,7 @@ impl Draft {
             language,
             intent: intent.map(str::to_owned),
             bot: Some(version),
+            buttons: buttons.to_vec(),
             ..self.said(author_name(&bot, &self.brand), text.to_owned())
         };
         self.outcome = Some(self.reply(reply));

@@ -18,6 +18,9 @@ const LANGUAGES: usize = 32;
 const PHRASES: usize = 200;
 const PHRASE: usize = 200;
 const ANSWER: usize = 4_000;
+/// As many and as long as a flow's buttons.
+const CHOICES: usize = 20;
+const CHOICE: usize = 80;
 /// All phrases of a definition together: what bounds compiling and the index.
 const TOTAL_PHRASES: usize = 5_000;
 
@@ -46,13 +49,44 @@ pub(super) fn check(definition: &Definition) -> Result<(), Faults> {
             found.add(examples, "has no phrase");
         }
         answers(&mut found, &format!("{place}.answers"), &intent.answers, default);
+        if intent.choices && definition.choices.is_empty() {
+            found.add(format!("{place}.choices"), "offers choices, of which the bot has none");
+        }
     }
     total += phrases(&mut found, "handover.phrases", &definition.handover.phrases);
     if total > TOTAL_PHRASES {
         found.add("intents", format!("have {total} phrases, more than {TOTAL_PHRASES}"));
     }
     answers(&mut found, "fallback", &definition.fallback, default);
+    if !definition.handover.unavailable.is_empty() {
+        answers(&mut found, "handover.unavailable", &definition.handover.unavailable, default);
+    }
+    if !definition.files.is_empty() {
+        answers(&mut found, "files", &definition.files, default);
+    }
+    choices(&mut found, &definition.choices, default);
     found.none()
+}
+
+fn choices(found: &mut Found, choices: &BTreeMap<Language, Vec<String>>, default: Language) {
+    if choices.is_empty() {
+        return;
+    }
+    count(found, "choices", choices.len(), 1, LANGUAGES);
+    for (language, labels) in choices {
+        let place = format!("choices.{language}");
+        count(found, &place, labels.len(), 1, CHOICES);
+        for (i, label) in labels.iter().enumerate() {
+            let place = format!("{place}[{i}]");
+            found.text(&place, label, CHOICE);
+            if labels[..i].contains(label) {
+                found.add(place, "is there twice");
+            }
+        }
+    }
+    if !choices.contains_key(&default) {
+        found.add("choices", format!("have none in the default language, {default}"));
+    }
 }
 
 fn phrases(found: &mut Found, place: &str, phrases: &BTreeMap<Language, Vec<String>>) -> usize {

@@ -84,7 +84,7 @@ enum Related {
 
 impl Index {
     /// Builds the index of the phrases of `intents` intents.
-    pub(super) fn build(intents: usize, phrases: &[(Example, &str)]) -> Index {
+    pub(super) fn build(intents: usize, phrases: &[(Example, Words)]) -> Index {
         let mut index = Index {
             vocabulary: Vocabulary::default(),
             examples: phrases.iter().map(|(example, _)| *example).collect(),
@@ -94,11 +94,11 @@ impl Index {
             weights: Vec::new(),
             exact: FnvHashMap::default(),
         };
-        let read: Vec<Words> = phrases.iter().map(|(_, phrase)| Words::read(phrase)).collect();
+        let read = || phrases.iter().map(|(_, words)| words);
         // For each word, how often each intent uses it as more than a stop word.
         let mut uses: Vec<FnvHashMap<IntentId, f32>> = Vec::new();
         let mut sizes = vec![0.0_f32; intents];
-        for ((id, example), words) in (0..).zip(&index.examples).zip(&read) {
+        for ((id, example), words) in (0..).zip(&index.examples).zip(read()) {
             sizes[usize::from(example.intent)] += 1.0;
             let text = words.phrase(0..words.len());
             index.exact.entry(text.into()).or_default().push(id);
@@ -117,7 +117,7 @@ impl Index {
         }
         index.vocabulary.relate(|word| !uses[word as usize].is_empty());
         index.postings.resize_with(index.vocabulary.len(), Vec::new);
-        for (id, words) in (0..).zip(&read) {
+        for (id, words) in (0..).zip(read()) {
             index.post(id, words);
         }
         index

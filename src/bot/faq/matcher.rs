@@ -6,11 +6,12 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::super::faults::Faults;
+use super::super::faults::{Faults, Found};
 use super::{
-    Definition, bounds,
+    Definition, Unknown, bounds,
     handover::Phrases,
     index::{Example, Hit, Index, IntentId, Question},
+    learned::Learned,
     words::Words,
 };
 use crate::domain::language::{self, Language};
@@ -43,14 +44,20 @@ pub struct Faq {
     languages: Vec<Language>,
     intents: Vec<Topic>,
     fallback: BTreeMap<Language, String>,
+    unknown: Unknown,
+    choices: BTreeMap<Language, Vec<String>>,
+    files: BTreeMap<Language, String>,
+    unavailable: BTreeMap<Language, String>,
     handover: Phrases,
     index: Index,
+    learned: Learned,
 }
 
 #[derive(Debug)]
 struct Topic {
     name: String,
     small_talk: bool,
+    choices: bool,
     answers: BTreeMap<Language, String>,
 }
 
@@ -72,6 +79,8 @@ pub enum Outcome<'a> {
         intent: &'a str,
         /// The answer, in the message's language if the intent has it, else in the default one.
         text: &'a str,
+        /// What it offers to ask next.
+        choices: &'a [String],
     },
     /// Someone asks for a person.
     HandOver,
@@ -86,19 +95,20 @@ impl Faq {
     /// All places that break a bound.
     pub fn compile(definition: &Definition) -> Result<Faq, Faults> {
         bounds::check(definition)?;
-        let mut phrases: Vec<(Example, &str)> = Vec::new();
+        let mut phrases: Vec<(Example, Words)> = Vec::new();
         for (intent, data) in (0..).zip(&definition.intents) {
             for (language, examples) in &data.examples {
                 let example = Example { intent, language: *language };
-                phrases.extend(examples.iter().map(|phrase| (example, phrase.as_str())));
+                phrases.extend(examples.iter().map(|phrase| (example, Words::read(phrase))));
             }
         }
         let intent = definition.intents.len() as IntentId;
         let mut handover = Phrases::default();
         for (language, wishes) in &definition.handover.phrases {
             for wish in wishes {
-                handover.add(&Words::read(wish), *language);
-                phrases.push((Example { intent, language: *language }, wish));
+                let words = Words::read(wish);
+                handover.add(&words, *language);
+                phrases.push((Example { intent, language: *language }, words));
             }
         }
         let mut languages: Vec<Language> = phrases.iter().map(|(e, _)| e.language).collect();
@@ -107,18 +117,39 @@ impl Faq {
         let topic = |intent: &super::Intent| Topic {
             name: intent.name.clone(),
             small_talk: intent.small_talk,
+            choices: intent.choices,
             answers: intent.answers.clone(),
         };
-        Ok(Faq {
+        let faq = Faq {
             name: definition.name.clone(),
             pace_ms: definition.pace_ms,
             default_language: definition.default_language,
             languages,
             intents: definition.intents.iter().map(topic).collect(),
             fallback: definition.fallback.clone(),
+            unknown: definition.unknown,
+            choices: definition.choices.clone(),
+            files: definition.files.clone(),
+            unavailable: definition.handover.unavailable.clone(),
             handover,
             index: Index::build(definition.intents.len() + 1, &phrases),
-        })
+            learned: Learned::build(definition.intents.len() + 1, &phrases),
+        };
+        faq.answers_its_choices()?;
+        Ok(faq)
+    }
+
+    /// A button that the bot itself does not understand leads nowhere.
+    fn answers_its_choices(&self) -> Result<(), Faults> {
+        let mut found = Found::default();
+        for (language, choices) in &self.choices {
+            for (i, choice) in choices.iter().enumerate() {
+                if self.answer(choice, Some(*language)).outcome == Outcome::Unknown {
+                    found.add(format!("choices.{language}[{i}]"), "has no answer");
+                }
+            }
+        }
+        found.none()
     }
 
     /// Answers a message. `previous` is the language of the conversation so far.
@@ -138,9 +169,11 @@ impl Faq {
         };
         let language = self.settle(evident, hit).unwrap_or(language);
         let outcome = match self.intents.get(usize::from(hit.intent)) {
-            Some(topic) => {
-                Outcome::Reply { intent: &topic.name, text: self.say(&topic.answers, language) }
-            }
+            Some(topic) => Outcome::Reply {
+                intent: &topic.name,
+                text: self.say(&topic.answers, language),
+                choices: if topic.choices { self.choices(language) } else { &[] },
+            },
             None => Outcome::HandOver,
         };
         Answer { language, outcome }
@@ -159,7 +192,7 @@ impl Faq {
         &self.name
     }
 
-    /// The pause between the pieces of a streamed reply, in milliseconds.
+    /// The language it answers in when it cannot tell the asker's.
     pub fn default_language(&self) -> Language {
         self.default_language
     }
@@ -172,6 +205,31 @@ impl Faq {
     /// What it says when it does not know, in this language or else the default one.
     pub fn fallback(&self, language: Language) -> &str {
         self.say(&self.fallback, language)
+    }
+
+    /// What it says when a person is asked for and none is available.
+    pub fn unavailable(&self, language: Language) -> &str {
+        if self.unavailable.is_empty() {
+            return self.fallback(language);
+        }
+        self.say(&self.unavailable, language)
+    }
+
+    /// What it offers to ask, in this language or else the default one; may be nothing.
+    pub fn choices(&self, language: Language) -> &[String] {
+        let choices =
+            self.choices.get(&language).or_else(|| self.choices.get(&self.default_language));
+        choices.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What it says to a message that is files alone, where it says something of its own to them.
+    pub fn files(&self, language: Language) -> Option<&str> {
+        (!self.files.is_empty()).then(|| self.say(&self.files, language))
+    }
+
+    /// Whether a person should take over what it does not know.
+    pub fn hands_over_unknown(&self) -> bool {
+        self.unknown == Unknown::HandOver
     }
 
     /// Returns the language of the example that was hit, where it is better evidence than the text:
@@ -211,18 +269,16 @@ impl Faq {
             judged |= clause == whole;
             let hit = match self.exactly(words, clause.clone(), language) {
                 Some(hit) => Some(hit),
-                None => self.similar(question, clause.clone(), language),
+                None => self.similar(words, question, clause.clone(), language),
             };
             match hit {
-                Some(hit) if self.is_small_talk(hit) => {
-                    small_talk.get_or_insert(hit);
-                }
+                Some(hit) if self.is_small_talk(hit) => small_talk = Some(hit),
                 Some(hit) => best = Some(better(best, hit)),
                 None => subjects += question.telling(clause),
             }
         }
         if !judged && best.is_none_or(|hit| hit.score < EXACT) {
-            let hit = self.similar(question, whole, language);
+            let hit = self.similar(words, question, whole, language);
             if let Some(hit) = hit.filter(|hit| !self.is_small_talk(*hit)) {
                 best = Some(better(best, hit));
             }
@@ -244,7 +300,7 @@ impl Faq {
             if let Some(hit) = self.exactly(words, opening, language)
                 && self.is_small_talk(hit)
             {
-                small_talk.get_or_insert(hit);
+                *small_talk = Some(hit);
                 clause.start += length;
                 break;
             }
@@ -254,7 +310,7 @@ impl Faq {
             if let Some(hit) = self.exactly(words, closing, language)
                 && self.is_small_talk(hit)
             {
-                small_talk.get_or_insert(hit);
+                *small_talk = Some(hit);
                 clause.end -= length;
                 break;
             }
@@ -270,21 +326,44 @@ impl Faq {
         Some(Hit { intent: example.intent, score: EXACT, language: example.language })
     }
 
-    fn similar(&self, question: &Question, range: Range<usize>, language: Language) -> Option<Hit> {
+    /// Finds what some words are about by two witnesses: the words, against the examples, and the
+    /// letters, by what was learnt. Either is believed where it is sure and the other does not
+    /// gainsay it.
+    fn similar(
+        &self,
+        words: &Words,
+        question: &Question,
+        range: Range<usize>,
+        language: Language,
+    ) -> Option<Hit> {
         let telling = question.telling(range.clone());
         if telling == 0 {
             return None;
         }
-        let (hit, second) = self.index.score(question, range, language)?;
+        let (hit, second) = self.index.score(question, range.clone(), language)?;
         let sure = if usize::from(hit.intent) == self.intents.len() {
             // A single word near "agent" or "person" is no wish to talk to one.
-            if telling > 1 { SURE_OF_HANDOVER } else { 1.0 }
+            if telling > 1 { SURE_OF_HANDOVER } else { EXACT }
         } else if self.is_small_talk(hit) {
             SURE_OF_SMALL_TALK
         } else {
             SURE
         };
-        (hit.score >= sure && hit.score - second >= LEAD).then_some(hit)
+        let is_sure = hit.score >= sure && hit.score - second >= LEAD;
+        let Some(learned) = self.learned.judge(words, range, language) else {
+            return is_sure.then_some(hit);
+        };
+        if learned.intent == hit.intent || (is_sure && !self.is_topic(hit)) {
+            return (is_sure || (learned.sure && self.is_topic(hit))).then_some(hit);
+        }
+        let other = Hit { intent: learned.intent, score: SURE.min(hit.score), ..hit };
+        (learned.sure && !is_sure && self.is_topic(other)).then_some(other)
+    }
+
+    /// Whether a hit is an intent that is neither small talk nor the wish for a person: those are
+    /// said in set phrases.
+    fn is_topic(&self, hit: Hit) -> bool {
+        self.intents.get(usize::from(hit.intent)).is_some_and(|topic| !topic.small_talk)
     }
 
     fn is_small_talk(&self, hit: Hit) -> bool {

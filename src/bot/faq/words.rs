@@ -129,6 +129,10 @@ impl Words {
             'ø' | 'Ø' => self.push_all("o"),
             'ı' => self.push_all("i"),
             'ł' | 'Ł' => self.push_all("l"),
+            // Composed, these are what a reader takes for one character.
+            '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30ff}' | '\u{ac00}'..='\u{d7a3}' => {
+                self.read_part(c);
+            }
             _ => decompose_compatible(c, |part| self.read_part(part)),
         }
     }
@@ -141,13 +145,20 @@ impl Words {
 
     fn read_part(&mut self, part: char) {
         match part {
-            // Accents, the dot that Hindi writers often leave out, and marks of mere layout.
+            // Accents, the dot that Hindi writers often leave out, the vowels and the stretching
+            // that few Arabic writers set, and marks of mere layout.
             '\u{300}'..='\u{36f}'
+            | '\u{640}'
+            | '\u{64b}'..='\u{655}'
+            | '\u{670}'
             | '\u{93c}'
             | '\u{200b}'..='\u{200d}'
             | '\u{fe00}'..='\u{fe0f}' => {}
             // The two ways to write a nasal vowel are used alike.
             '\u{901}' => self.push_mark('\u{902}'),
+            // Letters that Arabic writers use one for the other.
+            'ى' => self.read_part('ي'),
+            'ة' => self.read_part('ه'),
             _ if is_unspaced(part) => self.push_unspaced(part),
             _ if part.is_alphanumeric() => {
                 self.end_unspaced();
@@ -193,6 +204,8 @@ impl Words {
 
     fn end_word(&mut self) {
         let start = self.word;
+        let joined = joined(&self.text[start..]);
+        self.text.replace_range(start..start + joined, "");
         let cut = self.text.floor_char_boundary(start + WORD_BYTES);
         self.text.truncate(cut);
         let word = &self.text[start..];
@@ -212,8 +225,18 @@ fn is_address(chunk: &str) -> bool {
     chunk.contains("://") || chunk.contains('@') || chunk.starts_with("www.")
 }
 
+/// Returns how many bytes at the beginning of an Arabic word are words of their own: "the", with
+/// "and", "with", "for" or "so" before it. What is left must be a word.
+fn joined(word: &str) -> usize {
+    const LEAST: usize = 3;
+    let prefix = ["وال", "بال", "فال", "كال", "لل", "ال"]
+        .into_iter()
+        .find(|prefix| word.strip_prefix(prefix).is_some_and(|rest| rest.chars().count() >= LEAST));
+    prefix.map_or(0, str::len)
+}
+
 /// Tells the characters of Chinese, Japanese and Thai.
-fn is_unspaced(c: char) -> bool {
+pub(super) fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}')
 }
 
@@ -241,6 +264,19 @@ mod tests {
     fn devanagari_keeps_its_vowel_signs() {
         assert_eq!(read("मेरा ऑर्डर कहाँ है?"), "मेरा ऑर्डर कहां है");
         assert_eq!(read("क़ीमत"), read("कीमत"));
+    }
+
+    #[test]
+    fn arabic_is_read_without_vowels_articles_and_varieties_of_letters() {
+        assert_eq!(read("أُرِيدُ السَّفَرَ"), "اريد سفر");
+        assert_eq!(read("والتذكرة للرحلة"), "تذكره رحله");
+        assert_eq!(read("الي"), "الي");
+    }
+
+    #[test]
+    fn a_syllable_of_hangul_is_one_character() {
+        assert_eq!(read("주문").chars().count(), 2);
+        assert_eq!(read("ガソリン"), "ガソ ソリ リン");
     }
 
     #[test]

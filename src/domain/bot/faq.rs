@@ -31,8 +31,38 @@ pub struct Definition {
     /// How people ask for a person.
     #[serde(default)]
     pub handover: Handover,
-    /// What it says when it does not know and no person is available, by language.
+    /// What it says when it does not know and hands nothing over, by language; also when somebody
+    /// asks for a person and none is available.
     pub fallback: BTreeMap<Language, String>,
+    /// What it does about a message that it does not know an answer to.
+    #[serde(default, skip_serializing_if = "Unknown::is_default")]
+    pub unknown: Unknown,
+    /// What it offers to ask, as buttons under the fallback and under the answers of intents with
+    /// `choices`, by language. Each must have an answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub choices: BTreeMap<Language, Vec<String>>,
+    /// What it says to a message that is a file alone, by language; without it, such a message is
+    /// not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<Language, String>,
+}
+
+/// What becomes of a message without an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "FaqUnknown")]
+pub enum Unknown {
+    /// A person takes over where one is available; else the bot says the fallback.
+    #[default]
+    HandOver,
+    /// The bot says the fallback, whoever is available; people come only when they are asked for.
+    Say,
+}
+
+impl Unknown {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One thing that people ask, in their words, and what it is answered.
@@ -49,6 +79,9 @@ pub struct Intent {
     pub examples: BTreeMap<Language, Vec<String>>,
     /// The answer, by language.
     pub answers: BTreeMap<Language, String>,
+    /// Offers the bot's choices under the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub choices: bool,
 }
 
 /// How people ask to talk to a person rather than the bot.
@@ -59,4 +92,8 @@ pub struct Handover {
     /// a single telling word ("agent please") only as a whole sentence.
     #[serde(default)]
     pub phrases: BTreeMap<Language, Vec<String>>,
+    /// What the bot says when a person is asked for and none is available, by language; the
+    /// fallback where it is absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unavailable: BTreeMap<Language, String>,
 }

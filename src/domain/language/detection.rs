@@ -24,6 +24,8 @@ const ROMANISED: f32 = 1.5;
 const LETTER: f32 = 0.4;
 /// What the letter statistics count for one word; they grow with the root of the words.
 const STATISTICS: f32 = 0.3;
+/// So many words a text needs to be of a language none of whose words and letters it shows.
+const UNCUED: usize = 3;
 /// Below this a text is no evidence of its language.
 const EVIDENCE: f32 = 0.32;
 
@@ -157,6 +159,20 @@ impl Votes {
         }
     }
 
+    /// What the letter statistics say. They always say something, of mere keys too ("asdf qwer"):
+    /// where neither a word nor a letter speaks for a language, all parts of the text must agree.
+    fn guess(&self, text: &str) -> Option<Language> {
+        let language = name(whichlang::detect_language(text));
+        if !text.is_ascii() || self.cues.iter().any(|cue| *cue > 0.0) {
+            return Some(language);
+        }
+        let middle = text.len() / 2;
+        let middle = text[middle..].find(char::is_whitespace).map_or(text.len(), |at| middle + at);
+        let agrees = |part: &str| name(whichlang::detect_language(part)) == language;
+        let (first, second) = text.split_at(middle);
+        (self.words >= UNCUED && agrees(first) && agrees(second)).then_some(language)
+    }
+
     fn language(
         mut self,
         text: &str,
@@ -169,9 +185,11 @@ impl Votes {
         let share = LETTER / self.letters.count_ones().max(1) as f32;
         self.give(self.letters, share);
         let mut guess = None;
-        if self.words > 1 && latin > 5 {
+        if self.words > 1
+            && latin > 5
+            && let Some(language) = self.guess(text)
+        {
             let weight = STATISTICS * (self.words as f32).sqrt();
-            let language = name(whichlang::detect_language(text));
             match LISTED.iter().position(|listed| *listed == language) {
                 Some(place) => self.cues[place] += weight,
                 None => guess = Some((language, weight)),

@@ -164,6 +164,28 @@ async fn without_an_agent_the_bot_says_what_it_can() {
 }
 
 #[tokio::test]
+async fn what_the_demo_does_not_know_it_says_and_offers_what_it_does() {
+    let site = Site::start().await;
+    let client = site.client();
+    let sent = asked(&client, None, "write me a poem").await;
+    assert_eq!(sent["status"], "bot", "an agent is there, and is not called");
+    assert_eq!(sent["intent"], Value::Null);
+    let id = text(&sent, "conversation_id");
+    let path = format!("/live/v1/conversations/{id}/events");
+    let feed = client.get(&path).await.expect(200);
+    let frames = feed["events"].as_array().expect("frames");
+    let reply = frames.iter().find(|frame| frame["type"] == "message.outbound").expect("a reply");
+    let offered = reply["data"]["buttons"].as_array().expect("choices").clone();
+    assert!(offered.len() > 2, "{offered:?}");
+    for choice in offered {
+        let sent = asked(&client, Some(id), choice.as_str().expect("a label")).await;
+        assert!(sent["intent"].is_string(), "{choice} leads to an answer: {sent}");
+    }
+    let person = asked(&client, Some(id), "I want to talk to a human").await;
+    assert_eq!(person["status"], "queued_for_agent");
+}
+
+#[tokio::test]
 async fn what_was_said_is_kept_as_written() {
     let site = Site::start().await;
     let client = site.client();

@@ -8,6 +8,7 @@ use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages, page};
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::wait::eventually;
 
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
@@ -44,6 +45,20 @@ async fn what_a_visitor_uploads_is_a_message_with_a_file() {
     upload(&page, "v-1", said).await.expect(201);
     let listed = messages(&page, "v-1").await;
     assert!(listed.iter().any(|message| message["body"] == "It came like this"));
+}
+
+#[tokio::test]
+async fn a_file_alone_is_answered_in_the_language_of_the_conversation() {
+    let site = Site::start().await;
+    let page = page(&site);
+    create(&page, "v-1", "Wann haben Sie geöffnet?").await.expect(201);
+    upload(&page, "v-1", picture("IMG_2041 this is a picture.png")).await.expect(201);
+    eventually("the picture is answered", async || {
+        let listed = messages(&page, "v-1").await;
+        let said = |message: &Value| message["body"].as_str().unwrap_or_default().to_owned();
+        listed.iter().any(|message| said(message).contains("Ihre Datei")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

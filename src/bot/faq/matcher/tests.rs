@@ -82,7 +82,7 @@ fn small_talk_gives_way_to_the_question() {
     asked("Hi, where is my order?", "order_status");
     asked("hello when are you open thanks", "business_hours");
     asked("Good morning! How much is shipping? Thank you!", "shipping");
-    asked("Thanks a lot, bye", "thanks");
+    asked("Thanks a lot, bye", "goodbye");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_answer_is_in_the_language_of_the_question() {
     ] {
         let language = lang(language);
         let text = demo.intents[0].answers[&language].as_str();
-        let outcome = Outcome::Reply { intent: "business_hours", text };
+        let outcome = Outcome::Reply { intent: "business_hours", text, choices: &[] };
         assert_eq!(faq.answer(question, None), Answer { language, outcome });
     }
 }
@@ -136,7 +136,8 @@ fn a_language_without_an_answer_gets_the_default_one() {
     let faq = Faq::compile(&demo).unwrap();
     let answer = faq.answer("Wann habt ihr geöffnet?", None);
     assert_eq!(answer.language, lang("de"));
-    assert_eq!(answer.outcome, Outcome::Reply { intent: "business_hours", text: &english });
+    let outcome = Outcome::Reply { intent: "business_hours", text: &english, choices: &[] };
+    assert_eq!(answer.outcome, outcome);
     assert_eq!(faq.fallback(lang("de")), demo.fallback[&Language::ENGLISH]);
 }
 
@@ -182,6 +183,84 @@ fn a_definition_survives_json_and_has_a_schema() {
     assert_eq!(serde_json::from_str::<Definition>(&json).unwrap(), demo());
     let schema = serde_json::to_string(&schemars::schema_for!(Definition)).unwrap();
     assert!(schema.contains("\"maximum\":1000"), "{schema}");
+}
+
+#[test]
+fn small_talk_has_an_answer_in_every_language_of_the_demo() {
+    let faq = faq();
+    let wrong: Vec<_> = [
+        ("en", "capabilities", "What can you do?"),
+        ("es", "capabilities", "¿qué puedes hacer?"),
+        ("fr", "capabilities", "que peux-tu faire ?"),
+        ("de", "capabilities", "was kannst du?"),
+        ("pt", "capabilities", "o que você pode fazer?"),
+        ("hi", "capabilities", "आप क्या कर सकते हैं?"),
+        ("en", "goodbye", "thanks, bye"),
+        ("es", "goodbye", "gracias, adiós"),
+        ("fr", "goodbye", "merci, au revoir"),
+        ("de", "goodbye", "danke, tschüss"),
+        ("pt", "goodbye", "obrigado, tchau"),
+        ("hi", "goodbye", "धन्यवाद, अलविदा"),
+        ("en", "greeting", "how are you?"),
+        ("es", "greeting", "¿cómo estás?"),
+        ("fr", "greeting", "comment ça va ?"),
+        ("de", "greeting", "wie geht es dir?"),
+        ("pt", "greeting", "tudo bem?"),
+        ("hi", "greeting", "आप कैसे हैं?"),
+        ("en", "identity", "are you a robot"),
+        ("es", "identity", "¿eres un robot?"),
+        ("fr", "identity", "tu es un robot ?"),
+        ("de", "identity", "bist du ein roboter?"),
+        ("pt", "identity", "você é um robô?"),
+        ("hi", "identity", "क्या आप रोबोट हैं?"),
+        ("en", "identity", "who are you?"),
+        ("es", "identity", "¿quién eres?"),
+        ("fr", "identity", "qui êtes-vous ?"),
+        ("de", "identity", "wer bist du?"),
+        ("pt", "identity", "quem é você?"),
+        ("hi", "identity", "आप कौन हैं?"),
+    ]
+    .into_iter()
+    .filter_map(|(language, expected, message)| {
+        let answer = faq.answer(message, None);
+        let right = matches!(answer.outcome, Outcome::Reply { intent, .. } if intent == expected);
+        (!right || answer.language != lang(language)).then(|| format!("{message}: {answer:?}"))
+    })
+    .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn mere_keys_are_in_the_language_of_the_conversation() {
+    let faq = faq();
+    assert_eq!(faq.answer("asdf qwer", None).language, Language::ENGLISH);
+    assert_eq!(faq.answer("asdf qwer", Some(lang("pt"))).language, lang("pt"));
+}
+
+#[test]
+fn choices_are_offered_in_the_askers_language_and_each_has_an_answer() {
+    let faq = faq();
+    for (language, choices) in demo().choices {
+        assert_eq!(faq.choices(language), choices);
+        for choice in &choices {
+            let outcome = faq.answer(choice, None).outcome;
+            assert!(matches!(outcome, Outcome::Reply { .. }), "{choice}: {outcome:?}");
+        }
+    }
+    assert_eq!(faq.choices(lang("fi")), faq.choices(Language::ENGLISH));
+    let Outcome::Reply { choices, .. } = faq.answer("what can you do?", None).outcome else {
+        panic!("it knows what it can do");
+    };
+    assert_eq!(choices, faq.choices(Language::ENGLISH));
+}
+
+#[test]
+fn a_choice_that_the_bot_does_not_understand_is_refused() {
+    let mut demo = demo();
+    let english = demo.choices.get_mut(&Language::ENGLISH).unwrap();
+    english[1] = "frobnicate quux".to_owned();
+    let faults = Faq::compile(&demo).unwrap_err().to_string();
+    assert_eq!(faults, "choices.en[1]: has no answer");
 }
 
 proptest! {

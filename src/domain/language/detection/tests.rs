@@ -82,6 +82,8 @@ const LINES: &[(&str, &str)] = &[
     ("zh", "你们几点开门？"),
     ("ja", "注文はどこですか"),
     ("ar", "أين طلبي؟"),
+    ("tr", "siparişim nerede"),
+    ("sv", "var finns paketet som kom igår"),
 ];
 
 fn language(tag: &str) -> Language {
@@ -111,6 +113,11 @@ fn a_text_that_says_nothing_keeps_the_language() {
         "https://www.example.com/hola",
         "a@hola.example",
         "pizza",
+        "asdf qwer",
+        "jkhsdf kjhsdf",
+        "zxcv qwer uiop",
+        "qwertz uiop",
+        "sdlfkj wer sdf",
         "?!",
     ] {
         assert_eq!(
