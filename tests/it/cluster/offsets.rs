@@ -39,6 +39,7 @@ async fn offsets_without_a_record_hold_up_no_reader_no_keyspace_and_no_generatio
     all_is_projected(&filled).await;
 
     engine.close().await;
+    roll_back(&settings, 2).await;
     let mut later = settings.clone();
     (later.kafka.generation, later.kafka.partitions) = (2, 3);
     let engine = open(&later).await;

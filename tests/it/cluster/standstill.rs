@@ -8,7 +8,7 @@ use parlor::engine::cluster::{Cluster, migrate};
 use parlor::engine::{Engine as _, Error, EventLog as _};
 use scylla::client::session_builder::SessionBuilder;
 
-use super::ground::{clean, ground, open, traffic};
+use super::ground::{clean, ground, open, reader, traffic};
 use crate::engines::samples::Thread;
 use crate::harness::wait::{eventually_in, within_time};
 
@@ -37,12 +37,16 @@ async fn a_node_that_does_not_advance_or_lost_its_tables_refuses_and_says_why() 
     traffic(&engine, 2, 2).await;
     let session = SessionBuilder::new().known_nodes(&settings.cql.hosts).build().await;
     let session = session.expect("a session");
-    let drop = format!("DROP KEYSPACE {}", settings.cql.keyspace);
-    session.query_unpaged(drop, ()).await.expect("dropped");
+    let gone = format!("DROP KEYSPACE {}", settings.cql.keyspace);
+    session.query_unpaged(gone, ()).await.expect("dropped");
     refuses(&engine, "was dropped").await;
     // Tables that come back are empty, and this node knows only what comes next.
     migrate(&settings).await.expect("migrated");
     refuses(&engine, "was dropped").await;
+    let other = reader(&settings).await;
+    let append = tokio::time::timeout(AT_ONCE, other.append(Thread::new().begin())).await;
+    assert!(append.is_err(), "nobody projects: {append:?}");
+    drop(other);
     engine.close().await;
     let cql = Cql::open(&settings.cql).await.expect("opened");
     let checkpoint = cql.checkpoint(0).await.expect("readable").unwrap_or_default();
