@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
+use super::stage::{ASK, STORY, Stage, Thread, names, rest_of_reply};
+use crate::harness::Client;
 
 #[tokio::test]
 async fn a_malformed_cursor_is_refused_by_name() {
