@@ -99,8 +99,9 @@ pub(super) async fn coded(bytes: Bytes, coding: Coding) -> std::io::Result<Bytes
         return Ok(bytes);
     }
     let name = (Sha256::digest(&bytes).into(), coding);
-    if let Some(kept) = KEPT.get(&name) {
-        return Ok(kept.clone());
+    let kept = KEPT.get(&name).map(|kept| kept.clone());
+    if let Some(kept) = kept {
+        return Ok(kept);
     }
     let made = tokio::task::spawn_blocking(move || compressed(&bytes, coding)).await??;
     KEPT.insert(name, made.clone());

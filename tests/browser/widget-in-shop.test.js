@@ -229,7 +229,7 @@ scenario("a flow is walked through by the buttons that it offers", async (contex
     const widget = await Widget.open(context, { shop: store, siteKey: keys.widget_site_key });
     await widget.begin("Hello");
     const offers = widget.page.locator(".offer");
-    await offers.first().waitFor();
+    await offers.filter({ hasText: "Track my order" }).waitFor();
     assert.deepEqual(await offers.allTextContents(), ["Track my order", "Opening hours", "Talk to a person"]);
     await offers.first().click();
     await widget.page.getByText("What is your order number?").waitFor();

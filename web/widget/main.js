@@ -58,6 +58,7 @@ async function made(options, launched) {
   const language = languageOf(options);
   const [words, config] = await Promise.all([wordsOf(language), launched.config ?? configOf(client, store)]);
   if (!config) return null;
+  if (launched.config) store.config = launched.config;
 
   const panel = new Panel({
     words, language, store, client,

@@ -113,7 +113,7 @@ export class Panel {
     this.latest = element("button", "latest", icon("down"), words.latest);
     this.latest.type = "button";
     this.drop = element("div", "drop", words.drop);
-    const head = element("header", "head", element("div", "names", this.title, this.soon), this.bell, this.close);
+    const head = element("div", "head", element("div", "names", this.title, this.soon), this.bell, this.close);
     this.panel = element("section", "panel", head, this.line, this.scroll, element("div", "foot", this.latest, this.composer.form), this.drop);
     this.panel.id = "panel";
     this.panel.tabIndex = -1;
