@@ -93,6 +93,22 @@ def of_readme(place: Path, origin: str) -> dict[str, list[str]]:
     return found
 
 
+def cut_and_resumed(place: Path, origin: str, keys: dict) -> str:
+    """What the README's script of a stream that is cut and resumed prints."""
+    scripts = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    script = next(script for script in scripts if "Last-Event-ID" in script)
+    ran = subprocess.run(
+        ["bash", "-euc", script.replace(SHIPPED, origin)],
+        cwd=place,
+        env={**os.environ, "AEROCHAT_API_KEY": keys["aerochat_api_key"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 def ask(program: list[str], origin: str, keys: dict) -> str:
     """What a program prints on its question."""
     environment = {
@@ -124,6 +140,9 @@ def run_all(origin: str, keys: dict, reply: str) -> None:
         for language, program in of_readme(Path(directory), origin).items():
             said = ask(program, origin, keys)
             assert said == reply, f"the README's {language} prints {said!r} and not {reply!r}"
+        before, after = cut_and_resumed(Path(directory), origin, keys).split("--- cut;")
+        assert "event: chunk" in before and "event: end" not in before, f"not cut: {before}"
+        assert "event: message.outbound" in after, f"not resumed: {after}"
     print(f"{len(found)} of 3 examples run, whole and cut: {', '.join(found)}")
     if "Go" not in found:
         print("SKIPPED: the example in Go, as there is no Go here (Debian: golang-go)")

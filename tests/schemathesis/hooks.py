@@ -36,7 +36,7 @@ def filter_failure(context, failure, case, response) -> bool:
 def is_beyond_schemas(answer: str) -> bool:
     """Whether a refusal names something that is ruled by more than its schema."""
     said = json.loads(answer)
-    told = said.get("message") or said["error"]
+    told = said.get("message") or said.get("error") or said["detail"]
     message = told["message"] if isinstance(told, dict) else told
     # The widget begins its sentences in capitals.
     message = message[:1].lower() + message[1:]

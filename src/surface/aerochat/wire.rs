@@ -75,9 +75,9 @@ impl TryFrom<SendMessageIn> for Asked {
 }
 
 fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
-    let name = said(given.name, "contact.name", faults);
-    let email = said(given.email, "contact.email", faults);
-    let phone = said(given.phone, "contact.phone", faults);
+    let name = said(given.name, "contact.name", 200, faults);
+    let email = said(given.email, "contact.email", 254, faults);
+    let phone = said(given.phone, "contact.phone", 40, faults);
     Details {
         name: parsed(name, "contact.name", faults),
         email: parsed(email, "contact.email", faults),
@@ -85,14 +85,21 @@ fn details(given: ContactIn, faults: &mut Vec<Fault>) -> Details {
     }
 }
 
-/// An empty text says nothing about the contact.
+/// An empty text says nothing about the contact; what it may have at most it may not exceed either.
 fn said<T: Into<String>>(
     field: Field<Option<T>>,
     name: &'static str,
+    max: usize,
     faults: &mut Vec<Fault>,
 ) -> Option<String> {
     let text: String = field.optional(name, "a string", faults).flatten()?.into();
-    (!is_blank(&text)).then_some(text)
+    if !is_blank(&text) {
+        return Some(text);
+    }
+    if text.chars().count() > max {
+        faults.push(Fault { field: name, problem: format!("must have at most {max} characters") });
+    }
+    None
 }
 
 /// Result of a sent message.

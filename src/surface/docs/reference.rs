@@ -1,4 +1,4 @@
-//! A surface's document as a page. Ours and not a vendored viewer: a page is some 100 kB without a
+//! A surface's document as a page. Ours and not a vendored viewer: a page is some 50 kB without a
 //! script in the way, reads in both themes, passes the rules of accessibility, and a browser finds
 //! every word on it.
 

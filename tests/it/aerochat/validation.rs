@@ -55,6 +55,7 @@ async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept() {
         (json!({ "phone": "call me" }), "contact.phone"),
         (json!({ "phone": "+1234567890123456" }), "contact.phone"),
         (json!({ "phone": 15551234567_u64 }), "contact.phone"),
+        (json!({ "phone": " ".repeat(41) }), "contact.phone"),
         (json!({ "name": "n".repeat(201) }), "contact.name"),
         (json!({ "name": ["Jane"] }), "contact.name"),
         (json!("Jane"), "contact"),
