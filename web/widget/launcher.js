@@ -31,7 +31,7 @@ export const MODULES = `
   ../vendor/marked ../vendor/remend
   ../client/chain ../client/checked ../client/conversation ../client/feed ../client/frame ../client/json ../client/outbox
   ../client/parlor-client ../client/parlor-error ../client/reply ../client/retry ../client/sse-parser ../client/together
-  ../client/transcript ../client/transports ../client/widget-client
+  ../client/transcript ../client/transports ../client/well-formed ../client/widget-client
 `.trim().split(/\s+/);
 
 export const GROUND = { light: "#ffffff", dark: "#1a1d23" };

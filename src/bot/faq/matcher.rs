@@ -160,7 +160,10 @@ impl Faq {
         if words.is_empty() {
             return Answer { language, outcome: Outcome::Unknown };
         }
-        if self.asks_for_person(&words, language) {
+        // "Are you a real person?" holds the wish for one, and is a question of its own.
+        let taught = self.exactly(&words, 0..words.len(), language);
+        let is_taught = taught.is_some_and(|hit| usize::from(hit.intent) < self.intents.len());
+        if !is_taught && self.asks_for_person(&words, language) {
             return Answer { language, outcome: Outcome::HandOver };
         }
         let question = self.index.prepare(&words, language);

@@ -25,6 +25,7 @@ macro_rules! guide {
 pub(super) const GUIDES: &[Guide] = &[
     guide!("bots", "Bots"),
     guide!("widget", "The chat widget"),
+    guide!("settings", "An account's settings"),
     guide!("operations", "Running Parlor"),
     guide!("scale", "Scale"),
     guide!("analytics", "Analytics"),
