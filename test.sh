@@ -55,6 +55,7 @@ services=(cluster clustered engines::cql engines::search engines::cluster harnes
 step "what is needed"; install_packages
 step "format"; cargo fmt --check
 step "lints"; cargo clippy --locked --all-targets -- -D warnings
+[[ $fast ]] || { step "an older release, to run beside this one"; cargo build --locked --bin parlor-older --features older-release; }
 if [[ $fast ]]; then
   step "unit, property and integration tests, without services"
   skipped=(); for module in "${services[@]}"; do skipped+=(--skip "$module::"); done
