@@ -21,11 +21,13 @@ use super::time::Timestamp;
 use super::variables::{Memory, Variables};
 
 mod administration;
+mod received;
 
 pub use administration::{
     AccountCreated, AgentUpdated, BotDeployed, BotDrafted, BotWithdrawn, KeyIssued, KeyRevoked,
     SettingsChanged,
 };
+pub use received::Received;
 
 /// An event before or after it is in the log; its place there is its `Seq`.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,28 +39,6 @@ pub struct Event {
     pub body: Body,
     /// The `data` as it came, where the event was read from a log that others write too.
     pub received: Received,
-}
-
-/// The JSON of an event's `data` as it was received, with fields of which this release knows nothing. What
-/// writes the event down writes this, so that a newer release finds all of it. It says nothing of its own:
-/// two events are equal with and without it.
-#[derive(Debug, Clone, Default)]
-pub struct Received(Option<Box<RawValue>>);
-
-impl Received {
-    /// The `data` of an event, which must be JSON.
-    ///
-    /// # Errors
-    /// As the parser's.
-    pub fn from_json(data: &str) -> serde_json::Result<Self> {
-        serde_json::from_str::<&RawValue>(data).map(|data| Self(Some(data.to_owned())))
-    }
-}
-
-impl PartialEq for Received {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 macro_rules! bodies {
@@ -114,7 +94,7 @@ macro_rules! bodies {
                 out.serialize_field("at", &self.at)?;
                 out.serialize_field("account", &self.account)?;
                 out.serialize_field("key", &self.key)?;
-                match (&self.received.0, &self.body) {
+                match (self.received.data(), &self.body) {
                     (Some(received), _) => out.serialize_field("data", received)?,
                     $((None, Body::$variant(data)) => out.serialize_field("data", data)?,)*
                 }

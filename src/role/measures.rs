@@ -86,6 +86,16 @@ const MEASURES: &[(&str, Kind, &str)] = &[
     ("parlor_kafka_retries_total", PLAIN, "Requests that the Kafka client sent again."),
     ("parlor_cql_seconds", Seconds, "A CQL statement, by its name."),
     ("parlor_cql_retries_total", PLAIN, "CQL statements that were tried again."),
+    (
+        "parlor_log_poll_failures_total",
+        Counter(Some(("reader", &["projector", "tail"]))),
+        "Polls of the log that failed; /readyz says why.",
+    ),
+    (
+        "parlor_projector_standstill_seconds",
+        Gauge,
+        "How long a partition has not advanced while records wait.",
+    ),
     ("parlor_projector_partitions_owned", Gauge, "Partitions that this node folds."),
     (
         "parlor_projector_rebalances_total",

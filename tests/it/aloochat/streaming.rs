@@ -143,7 +143,7 @@ async fn a_stream_of_another_account_or_of_no_message_is_not_there() {
     }
     ours.get(&path).await.expect(400);
     let conversation = text(&events[0].data, "conversation_id");
-    let never = ours.with("Last-Event-ID", &format!("{conversation}/999999999999"));
+    let never = ours.with("Last-Event-ID", &format!("{conversation}/9999999999999999"));
     let refused = never.get(&path).await.expect(400);
     assert_eq!(refused["error"], "UnknownCursor", "the log never had this place: {refused}");
     let nothing = format!("{STREAM}/{}", "0".repeat(32));

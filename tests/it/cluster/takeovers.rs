@@ -19,6 +19,7 @@ use crate::crash::judge::{events, history};
 use crate::engines::samples::Thread;
 use crate::harness::Client;
 use crate::harness::feed::{Feed, assembled, assert_chained};
+use crate::harness::wait::eventually;
 
 /// Conversations at once.
 const LANES: u64 = 16;
@@ -164,11 +165,15 @@ impl World {
     /// Checks a conversation on every node; gives the bot's reply to a message, if it stands.
     async fn every_node_agrees(&self, thread: &Thread, message: &str) -> Option<String> {
         let id = thread.id.to_string();
-        let seen =
-            join_all(self.tenant.clients.iter().map(async |client: &Client| {
+        // What a bot says too late is written down as discarded, also between two of these reads.
+        let seen = eventually("every node has the same", async || {
+            let seen = join_all(self.tenant.clients.iter().map(async |client: &Client| {
                 tokio::join!(events(client, &id), history(client, &id))
             }));
-        let seen = seen.await;
+            let seen = seen.await;
+            seen.iter().all(|one| *one == seen[0]).then_some(seen)
+        })
+        .await;
         for (frames, messages) in &seen {
             nothing_of_the_bot_after_the_takeover(frames);
             assert_eq!(frames, &seen[0].0, "every node has the same events");

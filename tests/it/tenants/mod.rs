@@ -26,7 +26,7 @@ const WITHOUT_IDS: [&str; 4] =
 /// another account's ids.
 const FORMS: [&str; 3] = ["agent_chat", "agent_stream", "upload_widget_file"];
 /// Parameters that are no ids.
-const PLAIN_PARAMETERS: [&str; 12] = [
+const PLAIN_PARAMETERS: [&str; 13] = [
     "Idempotency-Key",
     "Accept",
     "Prefer",
@@ -34,6 +34,7 @@ const PLAIN_PARAMETERS: [&str; 12] = [
     "limit",
     "at",
     "after",
+    "before",
     "since",
     "cursor",
     "disposition",
@@ -58,6 +59,8 @@ fn value_for(operation: &str, field: &str) -> Value {
         "typing" => json!(true),
         "as" => json!("agent"),
         "name" => json!("Sarah"),
+        "email" => json!("sarah@example.com"),
+        "anonymous" => json!(false),
         "expires_in" => json!(600),
         _ => panic!(
             "tenants/mod.rs does not know the field {field} of {operation}: if it is an id, say whose \

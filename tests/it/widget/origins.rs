@@ -64,7 +64,8 @@ async fn a_page_is_told_what_it_may_send() {
 
 #[tokio::test]
 async fn what_monitoring_adds_to_requests_is_allowed() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
+    site.set(&format!(r#"{{"allowed_origins":["{SHOP}"]}}"#)).await;
     let added = "baggage, sentry-trace, traceparent, tracestate, x-datadog-trace-id, x-b3-traceid";
     for path in [CREATE, "/api/v1/chat/config", "/live/v1/conversations/current/stream"] {
         let asked = site
