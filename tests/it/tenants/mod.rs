@@ -171,6 +171,14 @@ async fn walk(two: &Two, client_of: impl Fn(&Operation) -> Client, surface: Opti
         // None: in all places at once.
         let choices = std::iter::once(None).chain(places.iter().map(Some));
         for choice in choices.filter(|_| !places.is_empty()) {
+            // A place in the log is a number: in two partitions it may be the same one.
+            let is_own = choice.is_some_and(|(_, only)| {
+                let of = |things| id_for(only, &operation.path, things).map(str::to_owned);
+                of(&two.of_a) == of(&two.of_b)
+            });
+            if is_own {
+                continue;
+            }
             let with = async |theirs: &Things| {
                 let whose = |place, name: &str| match choice {
                     Some((kind, only)) if (*kind, only.as_str()) != (place, name) => {
