@@ -38,6 +38,7 @@ async fn what_is_no_json_object_is_an_invalid_request() {
         r#"{"message":"Hello",}"#,
         r#"{"message":"Hello"} {"message":"again"}"#,
         r#"{'message':'Hello'}"#,
+        r#"{"message":"\ud8"}"#,
         "message=Hello",
         &deep,
     ] {

@@ -205,9 +205,26 @@ fn takes(thread: &Thread, number: u64) -> Event {
     }
 }
 
-/// Reads until nothing comes any more.
+/// Whether a frame shows that a person has the conversation.
+fn takes_over(frame: &Value) -> bool {
+    match frame["type"].as_str() {
+        Some("conversation.assigned") => true,
+        Some("message.outbound") => frame["data"]["author"]["type"] == "agent",
+        _ => false,
+    }
+}
+
+/// Reads until the takeover is shown, however long that takes, and then until nothing comes any more.
 async fn read(mut feed: Feed) -> Vec<Value> {
     let mut frames = Vec::new();
+    loop {
+        let frame = feed.next().await;
+        let taken = takes_over(&frame.data);
+        frames.push(frame);
+        if taken {
+            break;
+        }
+    }
     while let Ok(frame) = tokio::time::timeout(QUIET, feed.try_next()).await {
         frames.push(frame.expect("the stream goes on"));
     }
@@ -223,9 +240,9 @@ async fn read(mut feed: Feed) -> Vec<Value> {
 fn nothing_of_the_bot_after_the_takeover(frames: &[Value]) {
     let mut taken = false;
     for frame in frames {
+        taken |= takes_over(frame);
         match frame["type"].as_str().expect("a type") {
-            "conversation.assigned" => taken = true,
-            "message.outbound" if frame["data"]["author"]["type"] == "agent" => taken = true,
+            "message.outbound" if frame["data"]["author"]["type"] == "agent" => {}
             "message.outbound" | "reply.started" | "reply.chunk" | "reply.restarted" => {
                 assert!(!taken, "the bot is shown after the takeover: {frame} in {frames:#?}");
             }
