@@ -147,7 +147,10 @@ async fn verify_and_rebuild_make_no_directory_that_is_not_there() {
     let dir = parent.path().join("none");
     for command in ["verify", "rebuild"] {
         let (done, text) = Server::command(&dir, &[command]).await;
-        assert!(!done && text.contains("there is no data directory"), "{command}: {text}");
+        assert!(
+            !done && text.contains("there is nothing in the data directory"),
+            "{command}: {text}"
+        );
         assert!(!dir.exists(), "{command} must not make {}", dir.display());
     }
 }
