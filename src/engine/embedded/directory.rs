@@ -205,21 +205,21 @@ mod tests {
     fn what_is_there_is_told_apart() {
         let home = tempfile::tempdir().expect("a directory");
         let dir = home.path().join("data");
-        assert_eq!(look(&dir), Ok(Found::Nothing));
+        assert_eq!(look(&dir).expect("ours"), Found::Nothing);
         assert!(!dir.exists(), "looking makes nothing");
         std::fs::create_dir_all(dir.join("lost+found")).expect("made");
         std::fs::write(dir.join(".keep"), "").expect("written");
-        assert_eq!(look(&dir), Ok(Found::Nothing));
+        assert_eq!(look(&dir).expect("ours"), Found::Nothing);
         std::fs::write(dir.join("lock"), "").expect("written");
         std::fs::create_dir(dir.join("keyspaces")).expect("made");
-        assert_eq!(look(&dir), Ok(Found::Begun));
+        assert_eq!(look(&dir).expect("ours"), Found::Begun);
         std::fs::create_dir(dir.join("keyspaces/0")).expect("made");
         assert!(look(&dir).is_err(), "a store that has lost its marker is not made anew");
         std::fs::write(dir.join("letter.odt"), "").expect("written");
         let error = look(&dir).expect_err("refused").to_string();
         assert!(error.contains("letter.odt") && error.contains("--data-dir"), "{error}");
         std::fs::write(dir.join(MARKER), "").expect("written");
-        assert_eq!(look(&dir), Ok(Found::Store));
+        assert_eq!(look(&dir).expect("ours"), Found::Store);
         let error = look(&dir.join(MARKER)).expect_err("refused").to_string();
         assert!(error.contains("cannot be read"), "{error}");
     }
@@ -230,7 +230,7 @@ mod tests {
         std::fs::write(home.path().join("0.jnl"), "").expect("written");
         std::fs::create_dir(home.path().join("keyspaces")).expect("made");
         let hold = Hold::take(home.path()).expect("free");
-        assert_eq!(look(home.path()), Ok(Found::Nothing));
+        assert_eq!(look(home.path()).expect("ours"), Found::Nothing);
         assert!(matches!(Hold::take(home.path()), Err(Error::Locked(_))));
         drop(hold);
         Hold::take(home.path()).expect("free again");
