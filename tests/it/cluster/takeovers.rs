@@ -138,7 +138,7 @@ impl World {
         let asked = message(Some(&id), QUESTION);
         let (told, taken) = tokio::join!(
             async { here.post(MESSAGES, &asked).await.expect(200) },
-            after(Duration::from_millis(600), self.person.append(vec![takes(&thread, number)])),
+            after(Duration::from_millis(1_500), self.person.append(vec![takes(&thread, number)])),
         );
         assert_eq!(taken.expect("kept")[0].effect, Effect::Applied, "a person always may");
         let message = told["message_id"].as_str().expect("an id");
