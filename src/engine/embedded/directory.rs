@@ -205,7 +205,6 @@ mod tests {
     fn what_is_there_is_told_apart() {
         let home = tempfile::tempdir().expect("a directory");
         let dir = home.path().join("data");
-<<<<<<< HEAD
         assert_eq!(look(&dir).ok(), Some(Found::Nothing));
         assert!(!dir.exists(), "looking makes nothing");
         std::fs::create_dir_all(dir.join("lost+found")).expect("made");
@@ -214,27 +213,13 @@ mod tests {
         std::fs::write(dir.join("lock"), "").expect("written");
         std::fs::create_dir(dir.join("keyspaces")).expect("made");
         assert_eq!(look(&dir).ok(), Some(Found::Begun));
-=======
-        assert_eq!(look(&dir).expect("ours"), Found::Nothing);
-        assert!(!dir.exists(), "looking makes nothing");
-        std::fs::create_dir_all(dir.join("lost+found")).expect("made");
-        std::fs::write(dir.join(".keep"), "").expect("written");
-        assert_eq!(look(&dir).expect("ours"), Found::Nothing);
-        std::fs::write(dir.join("lock"), "").expect("written");
-        std::fs::create_dir(dir.join("keyspaces")).expect("made");
-        assert_eq!(look(&dir).expect("ours"), Found::Begun);
->>>>>>> w-admin
         std::fs::create_dir(dir.join("keyspaces/0")).expect("made");
         assert!(look(&dir).is_err(), "a store that has lost its marker is not made anew");
         std::fs::write(dir.join("letter.odt"), "").expect("written");
         let error = look(&dir).expect_err("refused").to_string();
         assert!(error.contains("letter.odt") && error.contains("--data-dir"), "{error}");
         std::fs::write(dir.join(MARKER), "").expect("written");
-<<<<<<< HEAD
         assert_eq!(look(&dir).ok(), Some(Found::Store));
-=======
-        assert_eq!(look(&dir).expect("ours"), Found::Store);
->>>>>>> w-admin
         let error = look(&dir.join(MARKER)).expect_err("refused").to_string();
         assert!(error.contains("cannot be read"), "{error}");
     }
@@ -245,11 +230,7 @@ mod tests {
         std::fs::write(home.path().join("0.jnl"), "").expect("written");
         std::fs::create_dir(home.path().join("keyspaces")).expect("made");
         let hold = Hold::take(home.path()).expect("free");
-<<<<<<< HEAD
         assert_eq!(look(home.path()).ok(), Some(Found::Nothing));
-=======
-        assert_eq!(look(home.path()).expect("ours"), Found::Nothing);
->>>>>>> w-admin
         assert!(matches!(Hold::take(home.path()), Err(Error::Locked(_))));
         drop(hold);
         Hold::take(home.path()).expect("free again");

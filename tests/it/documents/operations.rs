@@ -93,16 +93,10 @@ fn every_variable_that_is_deployed_is_a_setting() {
     let settings = settings();
     for (path, text) in deployed() {
         let upper = |c: char| c.is_ascii_uppercase() || c == '_';
-<<<<<<< HEAD
         for variable in words(&text, "PARLOR_", upper) {
             if variable == NO_SETTING {
                 continue;
             }
-=======
-        // Commands read one more, which is no setting of a server.
-        let variables = words(&text, "PARLOR_", upper).into_iter();
-        for variable in variables.filter(|name| *name != parlor::config::USUAL_ACCOUNT) {
->>>>>>> w-admin
             let name = variable["PARLOR_".len()..].to_lowercase();
             assert!(settings.contains(&name), "{}: {variable} is no setting", path.display());
         }
