@@ -44,7 +44,10 @@ struct World {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_bot_is_shown_after_a_person_took_over() {
     let times = times("PARLOR_TAKEOVERS", 500, 10_000);
-    let tenant = Arc::new(Tenant::new(shared().await, "Takeovers", &[]).await);
+    let tenant = Tenant::new(shared().await, "Takeovers", &[]).await;
+    // Streamed in about the time within which the person comes.
+    tenant.deploy(shared().await, |bot| bot["pace_ms"] = 30.into()).await;
+    let tenant = Arc::new(tenant);
     let world = World { tenant, person: engine().await, bot: engine().await };
     let began = Instant::now();
     let mut lanes = JoinSet::new();
@@ -138,7 +141,7 @@ impl World {
         let asked = message(Some(&id), QUESTION);
         let (told, taken) = tokio::join!(
             async { here.post(MESSAGES, &asked).await.expect(200) },
-            after(Duration::from_millis(1_500), self.person.append(vec![takes(&thread, number)])),
+            after(Duration::from_millis(600), self.person.append(vec![takes(&thread, number)])),
         );
         assert_eq!(taken.expect("kept")[0].effect, Effect::Applied, "a person always may");
         let message = told["message_id"].as_str().expect("an id");
