@@ -40,13 +40,15 @@ const LEAST: f32 = 0.12;
 const UNLEARNT: f32 = 0.3;
 /// The share of the score in the confidence; the rest is its lead over the next.
 const SCORE: f32 = 0.35;
-/// Smaller weights are left out.
+/// Weights are kept as whole numbers of so many parts, and smaller ones than this are left out:
+/// there are many of them.
+const FINE: f32 = 8192.0;
 const NEGLIGIBLE: f32 = 0.01;
 
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     rows: FnvHashMap<Gram, Row>,
-    weights: Vec<(IntentId, f32)>,
+    weights: Vec<(IntentId, i16)>,
     unseen: f32,
     intents: usize,
     thresholds: Vec<(Language, f32)>,
@@ -129,10 +131,10 @@ impl Learned {
             };
             squares += row.weight * row.weight;
             for (intent, weight) in &self.weights[row.start as usize..row.end as usize] {
-                scores[usize::from(*intent)] += row.weight * weight;
+                scores[usize::from(*intent)] += row.weight * f32::from(*weight);
             }
         }
-        let (intent, confidence) = confidence(&scores, squares.sqrt().recip())?;
+        let (intent, confidence) = confidence(&scores, (squares.sqrt() * FINE).recip())?;
         let own = self.thresholds.iter().find(|(of, _)| *of == language);
         let threshold = own.map_or(self.threshold, |(_, threshold)| *threshold);
         Some(Verdict { intent: intent as IntentId, sure: confidence >= threshold })
@@ -159,7 +161,9 @@ impl Learned {
         for (gram, id) in ids {
             let id = *id as usize;
             let start = self.weights.len() as u32;
-            self.weights.extend(weights[id].iter().filter(|(_, w)| w.abs() >= NEGLIGIBLE));
+            let telling = weights[id].iter().filter(|(_, weight)| weight.abs() >= NEGLIGIBLE);
+            // A weight beyond the range is cut to it by the cast.
+            self.weights.extend(telling.map(|(intent, w)| (*intent, (w * FINE).round() as i16)));
             let row = Row { weight: rarities[id], start, end: self.weights.len() as u32 };
             self.rows.insert(*gram, row);
         }
