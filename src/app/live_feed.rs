@@ -46,7 +46,7 @@ pub async fn follow(
 /// come after it.
 ///
 /// # Errors
-/// As [`follow`].
+/// As [`follow()`].
 pub async fn reached(
     app: &App,
     account: AccountId,
@@ -76,7 +76,7 @@ pub fn whereabouts(state: &Conversation) -> Whereabouts {
 /// A page of a conversation's feed and the place after it.
 ///
 /// # Errors
-/// As [`follow`].
+/// As [`follow()`].
 pub async fn page(
     app: &Arc<App>,
     account: AccountId,
@@ -94,7 +94,7 @@ pub async fn page(
 /// The page of a conversation's feed that ends before `before`, oldest first.
 ///
 /// # Errors
-/// As [`follow`].
+/// As [`follow()`].
 pub async fn page_before(
     app: &Arc<App>,
     account: AccountId,

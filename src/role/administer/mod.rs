@@ -1,6 +1,6 @@
 //! `parlor account`, `parlor key` and `parlor bot`.
 //!
-//! The command line becomes an [`Order`], which is data. [`carry_out`](carry_out::carry_out) does it on
+//! The command line becomes an [`Order`], which is data. `carry_out` does it on
 //! an application and says what came of it, which is data again. Whose application that is, is
 //! another matter: with the embedded engine the server's, where one has the data directory (the order
 //! goes through its control socket); else one that is opened for this order alone, on the directory or

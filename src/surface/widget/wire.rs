@@ -38,13 +38,12 @@ pub(super) struct ConfigOut {
     greeting: String,
     brand: String,
     look: LookOut,
-    /// When a visitor is asked for name and e-mail.
+    // Said at the type: beside a reference a description makes a schema that generators cannot read.
     require_details: RequireDetailsOut,
     /// First questions to offer.
     starters: Vec<String>,
     /// Greeting and first questions by language, for visitors who read another than `greeting`'s.
     translations: BTreeMap<String, WelcomeOut>,
-    /// How soon an answer usually comes.
     #[oai(skip_serializing_if_is_none)]
     reply_time: Option<ReplyTimeOut>,
 }
