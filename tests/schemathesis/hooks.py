@@ -11,7 +11,7 @@ from schemathesis.openapi.checks import JsonSchemaError, RejectedPositiveData
 
 # Places in a feed or a list, by the parameter that takes them: ours to make and to read. What is
 # none is refused with 400 and the parameter's name.
-OPAQUE = ("after ", "at ", "cursor ", "last-Event-ID ")
+OPAQUE = ("after ", "at ", "before ", "cursor ", "last-Event-ID ")
 # What stands beside another value and depends on it: a URL where the message's type is `file`, one
 # of two fields (the document says so; the cases of coverage do not read it), a key that was used.
 DEPENDENT = ("message.data.body must be an http", "query and audio", "this Idempotency-Key was")
@@ -19,6 +19,9 @@ DEPENDENT = ("message.data.body must be an http", "query and audio", "this Idemp
 ELSEWHERE = ("audio cannot be taken: no transcription", "body is not a form: failed to read headers")
 # Texts with rules of their own: JSON within a form's text, names of variables.
 INNER = ("messages ", "variables.")
+# A text of which nothing is seen (marks of direction, joiners, control characters): one without any
+# characters breaks its schema, so nothing else that is valid is refused so.
+INVISIBLE = "must not be empty"
 
 
 @schemathesis.hook
@@ -40,7 +43,7 @@ def is_beyond_schemas(answer: str) -> bool:
     message = told["message"] if isinstance(told, dict) else told
     # The widget begins its sentences in capitals.
     message = message[:1].lower() + message[1:]
-    return message.startswith((*OPAQUE, *DEPENDENT, *ELSEWHERE, *INNER))
+    return message.startswith((*OPAQUE, *DEPENDENT, *ELSEWHERE, *INNER)) or message.endswith(INVISIBLE)
 
 
 def is_text_in_form(failure, case) -> bool:

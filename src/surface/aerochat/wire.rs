@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::app::outcome::Outcome;
 use crate::app::read_conversation::Page;
 use crate::app::send_message::Sent;
-use crate::domain::characters::is_blank;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
 use crate::domain::message::Author;
@@ -93,7 +92,7 @@ fn said<T: Into<String>>(
     faults: &mut Vec<Fault>,
 ) -> Option<String> {
     let text: String = field.optional(name, "a string", faults).flatten()?.into();
-    if !is_blank(&text) {
+    if !text.trim().is_empty() {
         return Some(text);
     }
     if text.chars().count() > max {

@@ -93,7 +93,7 @@ impl Streams {
         }
         let limit = usize::try_from(limit).unwrap_or(100);
         let account = caller.tenant.account.id;
-        if let Some(before) = before.0 {
+        if let Some(before) = before.0.filter(|before| !before.is_empty()) {
             if after.0.is_some() {
                 return Err(Error::invalid("before", "cannot be given with after").into());
             }
