@@ -19,6 +19,10 @@ use tokio::time::timeout;
 
 use super::json_text::mended_body;
 
+/// How much of a body that is too large is read all the same, so that the refusal arrives, and for how long.
+const REST: usize = 1024 * 1024;
+const REST_TIME: Duration = Duration::from_secs(1);
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
@@ -78,6 +82,8 @@ async fn read(
         // Trailers are nobody's business here.
         let Ok(chunk) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if whole.len() + parts.len() + chunk.len() > limit {
+            drop((whole, parts, chunk));
+            let _ = timeout(REST_TIME, pass_over(&mut body)).await;
             return Err(BodyError::TooLarge);
         }
         if whole.is_empty() && parts.is_empty() {
@@ -93,6 +99,19 @@ async fn read(
         parts.extend_from_slice(&chunk);
     }
     Ok(if parts.is_empty() { whole } else { parts.freeze() })
+}
+
+/// Reads on without keeping anything. A client that still writes when the connection is closed is told of
+/// a broken pipe, and not why.
+async fn pass_over(body: &mut BoxBody<Bytes, io::Error>) {
+    let mut left = REST;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        if length > left {
+            return;
+        }
+        left -= length;
+    }
 }
 
 /// A middleware that lets bodies in only whole, within `limit` bytes and `deadline`.
@@ -152,7 +171,14 @@ impl<E: Endpoint> Endpoint for LimitedBody<E> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, time::Duration};
+    use std::{
+        future::pending,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
 
     use bytes::Bytes;
     use futures_util::{StreamExt, stream};
@@ -177,6 +203,21 @@ mod tests {
         let body = chunks(&["ab", "cd", "e"]);
         assert_eq!(read_limited(body, 4, LONG).await, Err(BodyError::TooLarge));
         assert_eq!(read_limited("abcde".into(), 4, LONG).await, Err(BodyError::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_read_on_for_a_while_and_not_for_ever() {
+        for (pieces, all) in [(1_000, true), (3_000, false)] {
+            let taken = Arc::new(AtomicUsize::new(0));
+            let count = taken.clone();
+            let piece = move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1_000]))
+            };
+            let body = Body::from_bytes_stream(stream::iter(0..pieces).map(piece));
+            assert_eq!(read_limited(body, 9, LONG).await, Err(BodyError::TooLarge));
+            assert_eq!(taken.load(Ordering::Relaxed) == pieces, all, "of {pieces}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
