@@ -31,8 +31,12 @@ const PARTS: usize = 4;
 const TOLERANCE: f32 = 0.05;
 /// What a sequence that no phrase has counts, beside the rarest that one has.
 const UNSEEN: f32 = 0.7;
-/// How many of its own phrases may be judged wrongly, at the threshold.
-const WRONG: f32 = 0.012;
+/// The share of its own phrases that may be judged wrongly, at the threshold; of many phrases beyond
+/// [`FEW`], a smaller one. What is off topic is not among a bot's phrases, and the more it knows, the
+/// more of that is like something.
+const WRONG: f32 = 0.0205;
+const FEW: f32 = 2.0;
+const WRONG_OF_MANY: f32 = 0.007;
 /// Fewer phrases than this say too little about a language's threshold.
 const ENOUGH: usize = 40;
 /// The least threshold, and that of a bot too small to learn one.
@@ -202,8 +206,13 @@ fn threshold(judged: impl Iterator<Item = (f32, bool)>) -> f32 {
         return UNLEARNT;
     }
     wrong.sort_unstable_by(|a, b| b.total_cmp(a));
-    let borne = (count as f32 * WRONG) as usize;
-    wrong.get(borne).map_or(LEAST, |least| (least + 0.001).max(LEAST))
+    wrong.get(borne(count)).map_or(LEAST, |least| (least + 0.001).max(LEAST))
+}
+
+/// How many of some judgements may be wrong.
+fn borne(count: usize) -> usize {
+    let count = count as f32;
+    (count * WRONG).min(FEW + count * WRONG_OF_MANY) as usize
 }
 
 /// A phrase to learn from.
@@ -401,7 +410,8 @@ mod tests {
         let judged = (0..200).map(|i| (i as f32 / 100.0, i % 40 != 10));
         let wrong_above =
             |limit: f32| (0..200).filter(|i| i % 40 == 10 && *i as f32 / 100.0 >= limit).count();
-        assert_eq!(wrong_above(threshold(judged)), (200.0 * WRONG) as usize);
+        assert_eq!(wrong_above(threshold(judged)), borne(200));
+        assert_eq!([40, 150, 1_000].map(borne), [0, 3, 9]);
         assert_eq!(threshold(std::iter::empty()), UNLEARNT);
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::domain::language::{self, Language};
 
 /// Answers below this score would be guesses.
-const SURE: f32 = 0.47;
+const SURE: f32 = 0.52;
 /// How far an intent must lead the next one; closer together, either could be meant.
 const LEAD: f32 = 0.035;
 /// Handing over ends the bot's part, so it takes more.
