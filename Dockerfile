@@ -6,7 +6,7 @@ COPY . .
 # librdkafka needs gcc, g++ and make, OpenSSL (`tls`) perl too; all are in this image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --profile dist --locked --features tls,s3 \
+    cargo build --profile dist --locked --features tls,s3,jemalloc \
     && cp target/dist/parlor /usr/local/bin/parlor
 
 FROM debian:bookworm-slim

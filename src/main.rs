@@ -7,12 +7,12 @@ use parlor::role::{Arguments, run};
 
 /// A message is many small allocations on two threads. Against the system's allocator: fewer
 /// instructions per message, and idle connections no larger (benches/load, `send` and `idle`).
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("parlor: {error}");

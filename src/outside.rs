@@ -44,7 +44,8 @@ pub enum Error {
     #[error("{0:?} is not a URL of http or https with a host")]
     Url(String),
     #[error(
-        "{host} is at {address}, which is not public: the setting allow_networks does not have it"
+        "{} no public address, and the setting allow_networks does not have it",
+        whose_address(host, *address)
     )]
     Refused { host: String, address: IpAddr },
     /// Nothing was answered; the call may not even have arrived.
@@ -64,6 +65,14 @@ pub enum Error {
     Broken(String),
     #[error("the answer is not understood: {0}")]
     Malformed(String),
+}
+
+/// The beginning of what is said of an address: with the name that led to it, where one did.
+fn whose_address(host: &str, address: IpAddr) -> String {
+    match host.trim_matches(['[', ']']).parse() == Ok(address) {
+        true => format!("{address} is"),
+        false => format!("{host} is at {address}, which is"),
+    }
 }
 
 impl Error {

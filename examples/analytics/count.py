@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import logging
 import signal
 import sys
 import time
@@ -43,6 +44,9 @@ class Topic:
 
     def __init__(self, brokers: str, name: str, options: dict[str, str]) -> None:
         self.name = name
+        # librdkafka repeats itself for as long as a broker is away; the exceptions say the same once.
+        silent = logging.Logger("librdkafka")
+        silent.addHandler(logging.NullHandler())
         self._consumer = Consumer(
             {
                 "bootstrap.servers": brokers,
@@ -53,7 +57,8 @@ class Topic:
                 # Records that are gone must not be skipped in silence.
                 "auto.offset.reset": "error",
             }
-            | options
+            | options,
+            logger=silent,
         )
         about = self._consumer.list_topics(name, timeout=PATIENCE_S).topics[name]
         if about.error is not None:
@@ -171,16 +176,15 @@ def run(arguments: argparse.Namespace) -> None:
     """Reads the topics one after another."""
     options = dict(option.split("=", 1) for option in arguments.kafka_option)
     count = Count(Contract(arguments.document.read_text(encoding="utf-8")))
-    try:
-        for place, name in enumerate(arguments.topic, start=1):
-            follow = place == len(arguments.topic) and not arguments.until_end
-            topic = Topic(arguments.brokers, name, options)
-            try:
-                read(topic, count, follow, arguments)
-            finally:
-                topic.close()
-    except KeyboardInterrupt:
-        pass
+    for place, name in enumerate(arguments.topic, start=1):
+        follow = place == len(arguments.topic) and not arguments.until_end
+        topic = Topic(arguments.brokers, name, options)
+        try:
+            read(topic, count, follow, arguments)
+        except KeyboardInterrupt:
+            break
+        finally:
+            topic.close()
     show(count.report(), arguments.json)
 
 
@@ -215,8 +219,11 @@ def main() -> int:
     try:
         run(arguments)
     except KafkaException as error:
-        print(f"count.py: {error.args[0]}", file=sys.stderr)
+        print(f"count.py: {arguments.brokers}: {error.args[0]}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"count.py: stopped before {arguments.brokers} answered", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -221,8 +221,9 @@ pub async fn withdraw_bot(app: &App, account: AccountId, bot_id: BotId) -> Resul
 /// # Errors
 /// [`Error::NotFound`] when there is no such account, [`Error::Invalid`] for what could never work.
 pub async fn change_settings(app: &App, account: AccountId, settings: Settings) -> Result<()> {
-    app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    let tenant = app.accounts.get(account).ok_or(Error::NotFound("account"))?;
     check_settings(&settings)?;
+    check_default_bot(&tenant.account, &settings)?;
     record(app, account, Body::SettingsChanged(SettingsChanged { settings })).await
 }
 
@@ -240,6 +241,18 @@ fn check_name(name: &str) -> Result<()> {
     }
     let problem = format!("must be 1 to {NAME_MAX} characters of one line, without spaces around");
     Err(Error::invalid("name", problem))
+}
+
+/// A bot that is chosen must be there to answer. One that was withdrawn since may stay chosen.
+fn check_default_bot(account: &Account, settings: &Settings) -> Result<()> {
+    let chosen =
+        settings.default_bot.filter(|_| settings.default_bot != account.settings.default_bot);
+    match chosen {
+        Some(bot) if account.deployed(bot).is_none() => {
+            Err(Error::invalid("default_bot", format!("{bot} is not deployed in this account")))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_settings(settings: &Settings) -> Result<()> {

@@ -126,7 +126,8 @@ async fn answer(
     let pause = bot.pace().min(app.pace);
     let steps = paced(bot.answer(&turn, &app.outside), pause, &writer, begun.streamed);
     let mut typing = Typing { writer: &writer, author, now: false };
-    let end = listen(steps, bot.name(), &begun.stop, &mut said, &mut typing).await;
+    let whose = Whose { account: state.account, conversation: state.id, bot: bot.name() };
+    let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing).await;
     drop(typing);
     if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
         said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
@@ -237,14 +238,22 @@ async fn history(
     Ok(all)
 }
 
+/// Whose reply it is, as the log names it where it fails.
+struct Whose<'a> {
+    account: AccountId,
+    conversation: ConversationId,
+    bot: &'a str,
+}
+
 /// Takes a bot's steps until it is done, stopped or too slow.
 async fn listen(
     mut steps: BoxStream<'_, Result<Step, bot::Error>>,
-    name: &str,
+    whose: &Whose<'_>,
     stop: &Notify,
     said: &mut Said,
     typing: &mut Typing<'_>,
 ) -> End {
+    let Whose { account, conversation, bot } = *whose;
     let writer = typing.writer;
     let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
@@ -277,16 +286,16 @@ async fn listen(
             Ok(Some(Ok(Step::HandOver))) => return End::HandedOver,
             Ok(Some(Ok(Step::Resolve))) => return End::Resolved,
             Ok(Some(Err(error))) => {
-                tracing::warn!(%error, "a bot failed");
+                tracing::warn!(%account, %conversation, bot, %error, "a bot failed");
                 return End::Failed(FailureReason::BotFailed);
             }
             Ok(None) if said.text.is_empty() => {
-                tracing::warn!(bot = name, "a bot said nothing");
+                tracing::warn!(%account, %conversation, bot, "a bot said nothing");
                 return End::Failed(FailureReason::BotFailed);
             }
             Ok(None) => return End::Answered,
             Err(_) => {
-                tracing::warn!(bot = name, "a bot took too long");
+                tracing::warn!(%account, %conversation, bot, "a bot took too long");
                 return End::Failed(FailureReason::TimedOut);
             }
         }

@@ -43,7 +43,7 @@ impl Remote {
         upstream::check(&mut found, &definition.name, url, &definition.headers);
         let lengths = SECRET.0..=SECRET.1;
         if definition.secret.as_ref().is_some_and(|secret| !lengths.contains(&secret.len())) {
-            found.add("secret", format!("has not from {} to {} characters", SECRET.0, SECRET.1));
+            found.add("secret", format!("must have {} to {} characters", SECRET.0, SECRET.1));
         }
         found.number("history", definition.history as u64, 0, HISTORY_MAX);
         let timeouts = [

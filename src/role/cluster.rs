@@ -15,9 +15,15 @@ mod with {
     use crate::engine::cluster::search::Access;
     use crate::engine::cluster::{self, Cluster, Place, Settings, cql, kafka};
     use crate::role::Failure;
+    use crate::role::output::print;
 
-    fn settings(config: &Config) -> Settings {
-        Settings {
+    fn settings(config: &Config) -> Result<Settings, Failure> {
+        let tls = config.cql_tls || config.cql_ca.is_some();
+        if tls && !cfg!(feature = "tls") {
+            let problem = "the settings cql_tls and cql_ca need a build with the feature tls, as the image is";
+            return Err(problem.into());
+        }
+        Ok(Settings {
             kafka: kafka::Settings {
                 brokers: config.kafka.clone(),
                 options: config.kafka_options.clone(),
@@ -31,7 +37,7 @@ mod with {
                 hosts: config.cql.clone(),
                 user: config.cql_user.clone(),
                 password: config.cql_password.clone(),
-                tls: config.cql_tls || config.cql_ca.is_some(),
+                tls,
                 ca: config.cql_ca.clone(),
                 keyspace: config.keyspace.clone(),
                 replication: config.replication,
@@ -45,7 +51,7 @@ mod with {
                 },
             }),
             clock: crate::app::clock::now,
-        }
+        })
     }
 
     /// Joins the cluster, having made what is missing.
@@ -57,7 +63,7 @@ mod with {
         watchers: Arc<Watchers>,
         projects: bool,
     ) -> Result<Arc<dyn Engine>, Failure> {
-        let settings = settings(config);
+        let settings = settings(config)?;
         cluster::migrate(&settings).await?;
         Ok(Arc::new(Cluster::open(&settings, watchers, projects).await?))
     }
@@ -67,12 +73,11 @@ mod with {
     /// # Errors
     /// As the engine's.
     pub async fn migrate(config: &Config) -> Result<(), Failure> {
-        cluster::migrate(&settings(config)).await?;
-        println!(
+        cluster::migrate(&settings(config)?).await?;
+        print(format_args!(
             "topics {}.*, keyspace {}: as they should be",
             config.topic_prefix, config.keyspace
-        );
-        Ok(())
+        ))
     }
 
     /// Fills a second keyspace.
@@ -80,9 +85,8 @@ mod with {
     /// # Errors
     /// As the engine's.
     pub async fn rebuild(config: &Config, into: String) -> Result<(), Failure> {
-        let events = cluster::rebuild(&settings(config), &into).await?;
-        println!("keyspace {into} is filled from {events} events and equals the log");
-        Ok(())
+        let events = cluster::rebuild(&settings(config)?, &into).await?;
+        print(format_args!("keyspace {into} is filled from {events} events and equals the log"))
     }
 
     /// Compares the views with the log.
@@ -90,12 +94,12 @@ mod with {
     /// # Errors
     /// As the engine's, and the first difference.
     pub async fn verify(config: &Config) -> Result<(), Failure> {
-        let (events, difference) = cluster::verify(&settings(config)).await?;
+        let (events, difference) = cluster::verify(&settings(config)?).await?;
         match difference {
-            None => {
-                println!("the views of keyspace {} equal their {events} events", config.keyspace);
-                Ok(())
-            }
+            None => print(format_args!(
+                "the views of keyspace {} equal their {events} events",
+                config.keyspace
+            )),
             Some(difference) => Err(format!("the views differ: {difference}").into()),
         }
     }

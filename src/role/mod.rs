@@ -4,6 +4,7 @@ pub mod administer;
 pub mod cluster;
 pub mod documents;
 pub mod measures;
+mod output;
 pub mod serve;
 pub mod settings;
 pub mod telemetry;
@@ -13,8 +14,9 @@ mod welcome;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
-use crate::config::{Config, Flags, Storage};
+use crate::config::{Config, EngineKind, Flags, Storage};
 
 /// An event-sourced streaming chat backend.
 #[derive(Debug, Parser)]
@@ -77,9 +79,16 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Does what the command line says.
 ///
+/// The runtime is made here, not in the binary: futures are compiled where they are driven, and
+/// what the library and the binary have in common would be compiled twice.
+///
 /// # Errors
 /// Whatever kept it from being done, in words for the operator.
-pub async fn run(arguments: Arguments) -> Result<(), Failure> {
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    Runtime::new()?.block_on(carry_out(arguments))
+}
+
+async fn carry_out(arguments: Arguments) -> Result<(), Failure> {
     match arguments.role {
         None => serve::run(Config::load(&arguments.flags)?).await,
         Some(Role::Serve(flags)) => serve::run(Config::load(&flags)?).await,
@@ -88,9 +97,20 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Bot(command)) => administer::bot(command).await,
         Some(Role::Config { json, flags }) => settings::run(&Config::load(&flags)?, json),
         Some(Role::Openapi { check, dir }) => documents::run(&dir, check),
-        Some(Role::Migrate(storage)) => cluster::migrate(&loaded(storage)?).await,
+        Some(Role::Migrate(storage)) => migrate(&loaded(storage)?).await,
         Some(Role::Rebuild { storage, into }) => views::rebuild(&loaded(storage)?, into).await,
         Some(Role::Verify(storage)) => views::verify(&loaded(storage)?).await,
+    }
+}
+
+async fn migrate(config: &Config) -> Result<(), Failure> {
+    match config.engine {
+        EngineKind::Cluster => cluster::migrate(config).await,
+        EngineKind::Embedded => {
+            Err("migrate is for the cluster engine: say --engine cluster. The \
+                                     embedded engine makes what it needs when it starts"
+                .into())
+        }
     }
 }
 

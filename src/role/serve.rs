@@ -142,7 +142,10 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     };
     if !config.no_demo
         && config.engine == EngineKind::Embedded
-        && let Some(credentials) = demo::make_if_empty(&app).await?
+        && let Some(credentials) = demo::make_if_empty(&app).await.map_err(|error| {
+            let why = app.engine.health().detail.unwrap_or_else(|| error.to_string());
+            format!("the demo account cannot be made: {why}")
+        })?
     {
         write_credentials(&config.data_dir, &credentials)?;
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Failure;
+use super::output::print;
 use crate::config::{Config, unknown_variables};
 
 /// What stands in the place of a secret.
@@ -20,8 +21,7 @@ pub fn run(config: &Config, json: bool) -> Result<(), Failure> {
     }
     let shown = shown(serde_json::to_value(config)?);
     if json {
-        println!("{}", serde_json::to_string_pretty(&shown)?);
-        return Ok(());
+        return print(serde_json::to_string_pretty(&shown)?);
     }
     for (name, value) in shown.as_object().into_iter().flatten() {
         let empty = match value {
@@ -31,10 +31,20 @@ pub fn run(config: &Config, json: bool) -> Result<(), Failure> {
             Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
         };
         if !empty {
-            println!("{name} = {value}");
+            print(format_args!("{name} = {}", toml(value)))?;
         }
     }
     Ok(())
+}
+
+/// A value as a settings file takes it. JSON's and TOML's differ in tables alone.
+fn toml(value: &Value) -> String {
+    let Value::Object(fields) = value else { return value.to_string() };
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!("{} = {}", Value::from(name.as_str()), toml(value)))
+        .collect();
+    format!("{{ {} }}", fields.join(", "))
 }
 
 /// The settings without their secrets.
@@ -61,9 +71,20 @@ fn shown(mut settings: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use figment::Figment;
+    use figment::providers::{Format as _, Toml};
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_table_is_shown_as_a_settings_file_takes_it() {
+        let shown = toml(&json!({ "sasl.mechanism": "PLAIN", "retries": 3, "list": ["a\n", "é"] }));
+        let file = format!("kafka_options = {shown}");
+        let read: Value = Figment::from(Toml::string(&file)).extract().expect("TOML");
+        let expected = json!({ "sasl.mechanism": "PLAIN", "retries": 3, "list": ["a\n", "é"] });
+        assert_eq!(read["kafka_options"], expected, "{file}");
+    }
 
     #[test]
     fn no_secret_is_shown() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
 use crate::engine::embedded::{self, directory};
@@ -21,8 +22,7 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
         (EngineKind::Embedded, None) => {
             let dir = existing(&config.data_dir)?;
             let events = embedded::rebuild(dir)?;
-            println!("rebuilt the views of {} from {events} events", dir.display());
-            Ok(())
+            print(format_args!("rebuilt the views of {} from {events} events", dir.display()))
         }
     }
 }
@@ -39,10 +39,7 @@ pub async fn verify(config: &Config) -> Result<(), Failure> {
     let dir = existing(&config.data_dir)?;
     let (events, difference) = embedded::verify(dir)?;
     match difference {
-        None => {
-            println!("the views of {} equal their {events} events", dir.display());
-            Ok(())
-        }
+        None => print(format_args!("the views of {} equal their {events} events", dir.display())),
         Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
     }
 }

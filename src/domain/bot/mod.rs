@@ -20,6 +20,16 @@ pub enum Definition {
 }
 
 impl Definition {
+    /// Its kind, as `kind` says it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Faq(_) => "faq",
+            Self::Flow(_) => "flow",
+            Self::Llm(_) => "llm",
+            Self::Remote(_) => "remote",
+        }
+    }
+
     /// The name its bot goes by.
     pub fn name(&self) -> &str {
         match self {

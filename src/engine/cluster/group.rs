@@ -9,12 +9,12 @@
 
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::core::Core;
-use super::kafka::{PATIENCE, client_error};
+use super::kafka::{PATIENCE, QuietConsumer, client_error};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
 
@@ -74,7 +74,7 @@ pub(super) fn tell(core: &Core) {
 ///
 /// # Errors
 /// When Kafka does not say.
-pub(super) fn present(core: &Core, consumer: &BaseConsumer) -> Result<Vec<Group>> {
+pub(super) fn present(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Group>> {
     let groups = consumer.fetch_group_list(None, PATIENCE).map_err(client_error)?;
     let all = core.settings.group("");
     let ours = groups.groups().iter().filter(|group| !group.members().is_empty());
@@ -82,7 +82,7 @@ pub(super) fn present(core: &Core, consumer: &BaseConsumer) -> Result<Vec<Group>
 }
 
 /// Whether nodes of another group project; no, where Kafka does not say. Blocks.
-pub(super) fn are_others(core: &Core, consumer: &BaseConsumer) -> bool {
+pub(super) fn are_others(core: &Core, consumer: &QuietConsumer) -> bool {
     let groups = present(core, consumer).unwrap_or_else(|error| {
         tracing::warn!(%error, "the consumer groups cannot be listed");
         Vec::new()

@@ -3,18 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, ClientContext};
 use uuid::Uuid;
 
 use crate::engine::{Error, Result, Topic};
 
 /// How long an answer of a broker is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Hears of brokers that are away and says it to those who debug: each client says so again and again,
+/// and whoever waits for one of them says it once, with what it means.
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "a broker cannot be reached");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// A consumer that is quiet about brokers that are away.
+pub(super) type QuietConsumer = BaseConsumer<Quiet>;
 
 /// Which brokers, and how the topics are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,8 +174,8 @@ impl Settings {
 /// [`Error::ReadOnly`] while no broker answers; [`Error::Storage`] when a topic is not as the
 /// settings say, in words for the operator.
 pub(super) async fn prepare(settings: &Settings) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> =
-        settings.with_options(settings.client()).create().map_err(client_error)?;
+    let config = settings.with_options(settings.client());
+    let admin: AdminClient<Quiet> = config.create_with_context(Quiet).map_err(client_error)?;
     let options = AdminOptions::new()
         .request_timeout(Some(PATIENCE))
         .operation_timeout(Some(Duration::from_secs(20)));
@@ -284,7 +298,7 @@ fn check(wanted: &Wanted, (partitions, replicas): Found, settings: &Settings) ->
 
 /// A log forgets nothing, and acknowledges only what is kept.
 async fn check_logs(
-    admin: &AdminClient<DefaultClientContext>,
+    admin: &AdminClient<Quiet>,
     options: &AdminOptions,
     settings: &Settings,
 ) -> Result<()> {
@@ -330,7 +344,7 @@ async fn partitions_of(
     let config = settings.tail();
     let names: Vec<_> = names.collect();
     blocking(move || {
-        let consumer: BaseConsumer = config.create().map_err(client_error)?;
+        let consumer: QuietConsumer = config.create_with_context(Quiet).map_err(client_error)?;
         let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(client_error)?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
         let of_ours = topics.filter(|topic| names.iter().any(|name| name == topic.name()));

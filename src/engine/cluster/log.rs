@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rdkafka::consumer::BaseConsumer;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use super::applied::Tag;
 use super::core::{Core, Parts};
 use super::cql::{self, Cql};
 use super::group::{self, Group};
-use super::kafka::{self, blocking, client_error};
+use super::kafka::{self, Quiet, QuietConsumer, blocking, client_error};
 use super::producer::{Producer, Record};
 use super::reader::Reader;
 use super::record::{headers, partition_of};
@@ -109,7 +108,8 @@ impl Cluster {
         let cql = Cql::open(&settings.cql).await?;
         let kafka = Arc::new(settings.kafka.clone());
         let config = kafka.tail();
-        let consumer: Arc<BaseConsumer> = Arc::new(config.create().map_err(client_error)?);
+        let consumer: Arc<QuietConsumer> =
+            Arc::new(config.create_with_context(Quiet).map_err(client_error)?);
         let group = Group::of(&settings.cql.keyspace);
         let relay = ClusterRelay::new(kafka.replies(), group, kafka.partitions, consumer.clone());
         let appends = Arc::new(Appends::new(group));

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 
 use super::core::Core;
 use super::group;
-use super::kafka::{blocking, client_error};
+use super::kafka::{Quiet, QuietConsumer, blocking, client_error};
 use super::progress::{Place, Progress};
 use super::reader::watermarks;
 use super::record::place_of;
@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Looks every second until the engine closes.
 pub(super) async fn run(core: Arc<Core>) {
-    let consumer: Result<BaseConsumer> = core.settings.tail().create().map_err(client_error);
+    let consumer: Result<QuietConsumer> =
+        core.settings.tail().create_with_context(Quiet).map_err(client_error);
     let consumer = match consumer {
         Ok(consumer) => Arc::new(consumer),
         Err(error) => {
@@ -97,7 +98,7 @@ async fn look_at_tables(core: &Core, before: Option<&'static str>) -> Option<&'s
 }
 
 /// Looks at Kafka; gives where the partitions of this node are.
-fn look(core: &Core, consumer: &BaseConsumer) -> Result<Vec<Place>> {
+fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Place>> {
     let topic = core.settings.log_now(Topic::Events);
     let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);

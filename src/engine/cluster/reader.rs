@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Semaphore;
 
-use super::kafka::{PATIENCE, Settings, blocking, client_error, is_settling};
+use super::kafka::{PATIENCE, Quiet, QuietConsumer, Settings, blocking, client_error, is_settling};
 use super::record::{event_of, place_of, seq_of};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
@@ -36,7 +36,7 @@ pub(super) struct Page {
 #[derive(Clone)]
 pub(super) struct Reader {
     settings: Arc<Settings>,
-    idle: Arc<Mutex<Vec<BaseConsumer>>>,
+    idle: Arc<Mutex<Vec<QuietConsumer>>>,
     turns: Arc<Semaphore>,
 }
 
@@ -72,7 +72,7 @@ impl Reader {
             let offset = if at == generation { offset + 1 } else { 0 };
             let name = self.settings.log(topic, generation);
             let left = limit - all.events.len();
-            let read = move |consumer: &BaseConsumer| {
+            let read = move |consumer: &QuietConsumer| {
                 page(consumer, &name, partition, generation, offset, left)
             };
             let page = self.with_consumer(read).await?;
@@ -99,7 +99,7 @@ impl Reader {
     ) -> Result<Seq> {
         for generation in (1..generation).rev() {
             let name = self.settings.log(topic, generation);
-            let next = move |consumer: &BaseConsumer| {
+            let next = move |consumer: &QuietConsumer| {
                 watermarks(consumer, &name, partition).map(|(_, high)| high)
             };
             let next = self.with_consumer(next).await?;
@@ -119,7 +119,7 @@ impl Reader {
 
     async fn with_consumer<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&BaseConsumer) -> Result<T> + Send + 'static,
+        act: impl FnOnce(&QuietConsumer) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let turn = self.turns.clone().acquire_owned().await;
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -130,7 +130,7 @@ impl Reader {
             let _turn = turn;
             let consumer = match kept {
                 Some(consumer) => consumer,
-                None => config.create().map_err(client_error)?,
+                None => config.create_with_context(Quiet).map_err(client_error)?,
             };
             let outcome = act(&consumer)?;
             consumer.unassign().map_err(client_error)?;
@@ -147,7 +147,7 @@ impl Reader {
 /// The first offset that is there and the one after the last; nothing where there is no such
 /// partition.
 pub(super) fn watermarks(
-    consumer: &BaseConsumer,
+    consumer: &QuietConsumer,
     topic: &str,
     partition: u32,
 ) -> Result<(i64, i64)> {
@@ -170,7 +170,7 @@ pub(super) fn watermarks(
 }
 
 /// Whether a topic certainly has fewer partitions.
-fn is_beyond(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<bool> {
+fn is_beyond(consumer: &QuietConsumer, topic: &str, partition: i32) -> Result<bool> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let found = found.filter(|found| found.error().is_none()).map(|found| found.partitions().len());
@@ -179,7 +179,7 @@ fn is_beyond(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<boo
 }
 
 fn page(
-    consumer: &BaseConsumer,
+    consumer: &QuietConsumer,
     topic: &str,
     partition: u32,
     generation: u32,

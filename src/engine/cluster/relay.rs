@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
 use dashmap::DashMap;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::core::Core;
 use super::group::Group;
-use super::kafka::client_error;
+use super::kafka::{QuietConsumer, client_error};
 use super::reader::watermarks;
 use super::record::partition_of;
 use super::signal::{Message, Notice, Origin};
@@ -63,7 +63,7 @@ pub(super) struct ClusterRelay {
     topic: String,
     group: Group,
     partitions: u32,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<QuietConsumer>,
     core: OnceLock<Weak<Core>>,
     runtime: tokio::runtime::Handle,
     watched: DashMap<ConversationId, (Arc<Watched>, usize)>,
@@ -77,7 +77,7 @@ impl ClusterRelay {
         topic: String,
         group: Group,
         partitions: u32,
-        consumer: Arc<BaseConsumer>,
+        consumer: Arc<QuietConsumer>,
     ) -> Self {
         Self {
             topic,

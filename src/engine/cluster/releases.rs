@@ -7,9 +7,9 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 
-use super::kafka::{PATIENCE, Settings, client_error};
+use super::kafka::{PATIENCE, QuietConsumer, Settings, client_error};
 use crate::domain::event::{Body, Event};
 use crate::engine::{Error, Result};
 
@@ -53,7 +53,7 @@ impl Releases {
     ///
     /// # Errors
     /// When Kafka does not say.
-    pub(super) fn look(&self, settings: &Settings, consumer: &BaseConsumer) -> Result<()> {
+    pub(super) fn look(&self, settings: &Settings, consumer: &QuietConsumer) -> Result<()> {
         let wait = self.wait.load(Ordering::Relaxed);
         if wait > 0 {
             self.wait.store(wait - 1, Ordering::Relaxed);

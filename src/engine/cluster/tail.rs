@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::applied;
 use super::core::Core;
 use super::group::Address;
-use super::kafka::client_error;
+use super::kafka::{QuietConsumer, client_error};
 use super::reader::watermarks;
 use super::record::{event_of, seq_of};
 use crate::engine::{Recorded, Result, Topic};
@@ -19,7 +19,7 @@ use crate::engine::{Recorded, Result, Topic};
 const WAIT: Duration = Duration::from_millis(100);
 
 /// Sets a consumer to where the tails begin. Blocks.
-pub(super) fn assign(core: &Core, consumer: &BaseConsumer) -> Result<()> {
+pub(super) fn assign(core: &Core, consumer: &QuietConsumer) -> Result<()> {
     let (_, end) = watermarks(consumer, &core.settings.applied(), core.inbox)?;
     let mut list = TopicPartitionList::new();
     let inbox = i32::try_from(core.inbox).unwrap_or(i32::MAX);
@@ -38,14 +38,14 @@ pub(super) fn assign(core: &Core, consumer: &BaseConsumer) -> Result<()> {
 /// When there can be no thread.
 pub(super) fn start(
     core: &Arc<Core>,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<QuietConsumer>,
 ) -> Result<std::thread::JoinHandle<()>> {
     let core = core.clone();
     let thread = std::thread::Builder::new().name("parlor-tail".into());
     thread.spawn(move || run(&core, &consumer)).map_err(super::core::thread_error)
 }
 
-fn run(core: &Core, consumer: &BaseConsumer) {
+fn run(core: &Core, consumer: &QuietConsumer) {
     let (applied, replies) = (core.settings.applied(), core.settings.replies());
     while !core.closing.is_cancelled() {
         match consumer.poll(WAIT) {

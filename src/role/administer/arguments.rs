@@ -62,6 +62,9 @@ pub enum AccountCommand {
         /// Deploy no bot, whatever the template says
         #[arg(long)]
         no_bot: bool,
+        /// Make it although there is one of that name; commands then need its id
+        #[arg(long)]
+        same_name: bool,
         #[command(flatten)]
         common: Common,
     },
@@ -192,7 +195,10 @@ pub enum BotCommand {
     /// List the bots, their versions, and which answers
     List {
         #[command(flatten)]
-        which: Which,
+        of: Of,
+        /// Only this one, `bot_…` [default: all]
+        #[arg(long, value_name = "ID")]
+        bot: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -222,7 +228,7 @@ pub enum BotCommand {
     Show {
         #[command(flatten)]
         which: Which,
-        /// Which version [default: the draft]
+        /// Which version [default: the draft, else the version that answers]
         #[arg(long, value_name = "N")]
         version: Option<u32>,
         #[command(flatten)]
@@ -295,6 +301,7 @@ impl AccountCommand {
                 agent,
                 no_agent,
                 no_bot,
+                same_name,
                 common,
             } => {
                 let create = CreateAccount {
@@ -305,6 +312,7 @@ impl AccountCommand {
                     agent,
                     no_agent,
                     no_bot,
+                    same_name,
                 };
                 ordered(Order::CreateAccount(create), common)
             }
@@ -349,7 +357,9 @@ impl BotCommand {
     pub fn order(self) -> Result<Command, Failure> {
         let boxed = |file: &PathBuf| check::read(file).map(Box::new);
         match self {
-            Self::List { which, common } => ordered(Order::ListBots(which.order()?), common),
+            Self::List { of, bot, common } => {
+                ordered(Order::ListBots(Which { of, bot }.order()?), common)
+            }
             Self::Check { .. } => Err("checking a definition needs no account".into()),
             Self::Draft { which, file, new, common } => {
                 let (which, definition) = (which.order()?, boxed(&file)?);

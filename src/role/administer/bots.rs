@@ -8,7 +8,7 @@ use super::{Outcome, outcome};
 use crate::app::accounts::Tenant;
 use crate::app::replay_bot::Report;
 use crate::app::{App, administration, replay_bot};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, Bot};
 use crate::domain::bot::Definition;
 use crate::domain::event::BotVersion;
 use crate::domain::ids::{AccountId, BotId};
@@ -40,6 +40,8 @@ pub(super) fn list(app: &App, which: &Which) -> Result<Outcome, Failure> {
     let listed = all.iter().filter(|(id, _)| which.bot.is_none_or(|named| named == **id));
     let bots = listed.map(|(id, bot)| outcome::Bot {
         bot_id: *id,
+        name: newest(bot).map_or_else(String::new, |definition| definition.name().to_owned()),
+        kind: newest(bot).map_or_else(String::new, |definition| definition.kind().to_owned()),
         agent_key: administration::agent_key(*id),
         versions: bot.versions.keys().copied().collect(),
         deployed: bot.deployed,
@@ -63,13 +65,20 @@ pub(super) async fn draft(
     Ok(Outcome::BotDrafted { bot_id: drafted })
 }
 
+/// The draft, else the version that answers, else the last one.
+fn newest(bot: &Bot) -> Option<&Definition> {
+    let answering = || bot.deployed.and_then(|version| bot.versions.get(&version));
+    let last = || bot.versions.last_key_value().map(|(_, last)| last);
+    bot.draft.as_ref().or_else(answering).or_else(last).map(Arc::as_ref)
+}
+
 /// Shows the draft or a version, without its secrets.
 pub(super) fn show(app: &App, which: &Which, version: Option<u32>) -> Result<Outcome, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let bot = bot.and_then(|bot| tenant.account.bots.get(&bot)).ok_or(NO_BOT)?;
     let definition = match version {
         Some(version) => bot.versions.get(&version).ok_or("there is no such version")?,
-        None => bot.draft.as_ref().ok_or("there is no draft; name a --version")?,
+        None => newest(bot).ok_or("this bot has no definition yet")?,
     };
     Ok(Outcome::BotShown(serde_json::to_value(definition.redacted())?))
 }

@@ -71,6 +71,15 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
 }
 
 async fn create_account(app: &App, create: &CreateAccount) -> Result<Outcome, Failure> {
+    let all = app.accounts.all();
+    let other = all.iter().find(|it| it.account.name == create.name && !create.same_name);
+    if let Some(other) = other {
+        return Err(format!(
+            "there is an account {:?} already, {}: take another name, or say --same-name",
+            create.name, other.account.id
+        )
+        .into());
+    }
     let mut new = match create.template {
         Template::Plain => NewAccount::plain(&create.name),
         Template::Demo => demo::account(&create.name)?,

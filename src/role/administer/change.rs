@@ -45,7 +45,8 @@ pub(super) fn merged(settings: &Settings, change: Value) -> Result<Settings, Fai
     }
     let mut whole = serde_json::to_value(settings)?;
     merge(&mut whole, change);
-    Ok(serde_json::from_value(whole)?)
+    serde_path_to_error::deserialize(whole)
+        .map_err(|error| format!("{}: {}", error.path(), error.inner()).into())
 }
 
 #[cfg(test)]
@@ -70,7 +71,9 @@ mod tests {
             (json!({ "colour": null }), "no setting colour"),
             (json!({ "limits": { "widget": 7 } }), "no setting limits.widget"),
             (json!({ "look": { "title": "x" } }), "no setting look.title"),
-            (json!({ "credits": "x" }), "invalid type"),
+            (json!({ "credits": "x" }), "credits: invalid type"),
+            (json!({ "require_details": "soon" }), "require_details: unknown variant"),
+            (json!({ "limits": { "widget_read": -1 } }), "limits.widget_read: invalid value"),
             (json!([]), "the change is no JSON object"),
             (json!({ "limits": [] }), "limits is no JSON object"),
         ] {

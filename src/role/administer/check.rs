@@ -8,6 +8,7 @@ use crate::bot::faults::Faults;
 use crate::bot::{document, drafts};
 use crate::domain::bot::Definition;
 use crate::role::Failure;
+use crate::role::output::print;
 
 /// Says whether a file holds a bot's definition.
 ///
@@ -17,8 +18,8 @@ pub(super) fn run(file: &Path, json: bool) -> Result<(), Failure> {
     let checked = text(file)?;
     let checked = document::read(&checked).and_then(|read| drafts::check(&read));
     match (checked, json) {
-        (Ok(_), true) => println!("{}", json!({ "valid": true, "faults": [] })),
-        (Ok(_), false) => println!("{} is a bot", file.display()),
+        (Ok(_), true) => print(json!({ "valid": true, "faults": [] })),
+        (Ok(_), false) => print(format_args!("{} is a bot", file.display())),
         (Err(faults), json) => {
             if json {
                 let listed = faults
@@ -26,12 +27,11 @@ pub(super) fn run(file: &Path, json: bool) -> Result<(), Failure> {
                     .iter()
                     .map(|fault| json!({ "place": fault.place, "problem": fault.problem }));
                 let listed: Vec<_> = listed.collect();
-                println!("{}", json!({ "valid": false, "faults": listed }));
+                print(json!({ "valid": false, "faults": listed }))?;
             }
-            return Err(not_a_bot(file, &faults));
+            Err(not_a_bot(file, &faults))
         }
     }
-    Ok(())
 }
 
 /// Reads a definition.

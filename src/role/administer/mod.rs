@@ -26,7 +26,7 @@ pub use control::Control;
 pub use order::Order;
 pub use outcome::Outcome;
 
-use super::{Failure, serve};
+use super::{Failure, output, serve};
 use crate::config::{Config, EngineKind, Flags, Storage};
 use crate::engine::{self, embedded::directory};
 
@@ -56,7 +56,7 @@ pub async fn run(command: Result<Command, Failure>) -> Result<(), Failure> {
         }
         Err(error) => {
             if json {
-                println!("{}", failed(&error.to_string()));
+                output::print(failed(&error.to_string()))?;
             }
             Err(error)
         }
@@ -81,10 +81,9 @@ pub(super) fn failed(message: &str) -> Value {
 
 fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&outcome.document())?);
-        return Ok(());
+        return output::print(serde_json::to_string_pretty(&outcome.document())?);
     }
-    println!("{}", show::text(outcome)?);
+    output::print(show::text(outcome)?)?;
     if let Some(hint) = show::hint(outcome) {
         eprintln!("{hint}");
     }

@@ -74,6 +74,9 @@ pub struct CreateAccount {
     pub agent: Option<String>,
     pub no_agent: bool,
     pub no_bot: bool,
+    /// Whether another account may have the name already.
+    #[serde(default)]
+    pub same_name: bool,
 }
 
 /// What a new account begins with.

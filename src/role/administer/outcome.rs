@@ -85,6 +85,10 @@ pub struct Key {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bot {
     pub bot_id: BotId,
+    /// What it is called, by its newest definition.
+    pub name: String,
+    /// `faq`, `flow`, `llm` or `remote`.
+    pub kind: String,
     /// The bot as Aloo names it.
     pub agent_key: String,
     pub versions: Vec<u32>,

@@ -21,7 +21,9 @@ pub(super) fn text(outcome: &Outcome) -> Result<String, Failure> {
         Outcome::Bots { bots } => lines(bots.iter().map(bot)),
         Outcome::KeyRevoked { key_id } => format!("{key_id} no longer works"),
         Outcome::BotDrafted { bot_id } => {
-            format!("{bot_id} has this draft now; `parlor bot deploy` makes it answer")
+            format!(
+                "{bot_id} has this draft now; `parlor bot deploy --bot {bot_id}` makes it answer"
+            )
         }
         Outcome::Replayed(report) => replay(report),
         Outcome::BotDeployed { version, replay: report, .. } => {
@@ -78,8 +80,9 @@ fn bot(bot: &Bot) -> String {
     let deployed = bot.deployed.map_or("none".to_owned(), |version| version.to_string());
     let draft = if bot.has_draft { "  a draft" } else { "" };
     let answers = if bot.answers { "  answers where none is named" } else { "" };
-    let id = bot.bot_id;
-    format!("{id}  versions {}  deployed {deployed}{draft}{answers}", versions.join(", "))
+    let Bot { bot_id, kind, name, .. } = bot;
+    let versions = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
+    format!("{bot_id}  {kind}  {name:?}  versions {versions}  deployed {deployed}{draft}{answers}")
 }
 
 fn replay(report: &Report) -> String {

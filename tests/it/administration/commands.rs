@@ -99,7 +99,12 @@ async fn which_account_is_meant_is_said_by_name_by_id_or_by_a_variable() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), by_name);
     let said = refused(&server, &["key", "list", "--account", "Amce"]).await;
     assert!(said.contains("no account \"Amce\"; there are Demo, Acme"), "{said}");
-    done(&server, &["account", "create", "--name", "Acme"]).await;
+    let said = refused(&server, &["account", "create", "--name", "Acme"]).await;
+    assert!(
+        said.contains("already") && said.contains(id) && said.contains("--same-name"),
+        "{said}"
+    );
+    done(&server, &["account", "create", "--name", "Acme", "--same-name"]).await;
     let said = refused(&server, &["key", "list", "--account", "Acme"]).await;
     assert!(said.contains("several accounts are called") && said.contains(id), "{said}");
     let said = refused(&server, &["account", "create", "--name", " "]).await;
@@ -181,4 +186,68 @@ async fn only_making_an_account_makes_a_directory() {
         assert!(!dir.exists(), "{arguments:?}");
     }
     assert!(Server::command(&dir, &["account", "create", "--name", "A"]).await.0);
+}
+
+#[tokio::test]
+async fn the_bot_that_is_chosen_must_be_there_to_answer() {
+    let server = Server::start().await;
+    let set = |bot: &str| json!({ "default_bot": bot }).to_string();
+    let chosen = async |bot: &str, as_it_should: bool| {
+        let settings = set(bot);
+        let arguments = ["account", "set", "--settings", &settings];
+        let (done, said) = Server::command(server.dir(), &arguments).await;
+        assert_eq!(done, as_it_should, "{bot}: {said}");
+        said
+    };
+    let bots = document(&server, &["bot", "list"]).await;
+    let first = bots["bots"][0]["bot_id"].as_str().expect("a bot").to_owned();
+    let said = chosen("bot_nope", false).await;
+    assert!(said.contains("default_bot"), "{said}");
+    let other = "bot_351Qn59HarTtsY2Gro1qg";
+    assert!(chosen(other, false).await.contains("is not deployed in this account"));
+    chosen(&first, true).await;
+    done(&server, &["bot", "withdraw", "--bot", &first]).await;
+    // What was chosen before may stay: another setting can be changed.
+    done(&server, &["account", "set", "--settings", r#"{"greeting":"Hi!"}"#]).await;
+}
+
+#[tokio::test]
+async fn a_second_bot_is_told_apart_and_its_draft_deployed_by_itself() {
+    let (server, home) = (Server::start().await, tempfile::tempdir().expect("a directory"));
+    let file = bot(&home, "Hello.");
+    let said = done(&server, &["bot", "draft", "--new", "--file", &file]).await;
+    let id = said.split(' ').next().expect("an id");
+    let hint = format!("`parlor bot deploy --bot {id}`");
+    assert!(said.contains(&hint), "{said}");
+    let shown = document(&server, &["bot", "show", "--bot", id]).await;
+    assert_eq!((&shown["kind"], &shown["name"]), (&json!("flow"), &json!("Desk")));
+    let listed = done(&server, &["bot", "list", "--bot", id]).await;
+    assert!(listed.contains(r#"flow  "Desk"  versions none"#), "{listed}");
+    done(&server, &["bot", "deploy", "--bot", id]).await;
+    let listed = done(&server, &["bot", "list", "--bot", id]).await;
+    assert!(listed.contains("versions 1  deployed 1"), "{listed}");
+    // The demo's own bot has no draft: what answers is shown.
+    assert_eq!(document(&server, &["bot", "show"]).await["kind"], "faq");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_had_enough_is_no_failure() {
+    let server = Server::start().await;
+    let mut command = std::process::Command::new("sh");
+    let piped = format!(
+        "'{}' bot show --data-dir '{}' | head -n 1",
+        crate::harness::server::BINARY,
+        server.dir().display()
+    );
+    let output = tokio::task::spawn_blocking(move || command.args(["-c", &piped]).output());
+    let output = within("a command", output).await.expect("joined").expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.stdout.starts_with(b"{") && said.is_empty(), "{said}");
+}
+
+#[tokio::test]
+async fn to_migrate_is_for_a_cluster() {
+    let server = Server::start().await;
+    let said = refused(&server, &["migrate"]).await;
+    assert!(said.contains("--engine cluster"), "{said}");
 }

@@ -60,7 +60,8 @@ impl Tenant {
 
     /// Makes one of which the nodes may have yet to hear.
     pub async fn unknown(cluster: &Cluster, name: &str, more: &[&str]) -> Self {
-        let create = ["account", "create", "--template", "demo", "--name", name];
+        // The cluster outlives a test, and so do the accounts of others.
+        let create = ["account", "create", "--template", "demo", "--same-name", "--name", name];
         let arguments = [&create[..], more].concat();
         let made: Value =
             serde_json::from_str(&cluster.command(&arguments).await).expect("credentials");

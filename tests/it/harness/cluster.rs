@@ -147,7 +147,8 @@ impl Cluster {
     }
 
     async fn account(&self, name: &str, more: &[&str]) -> Value {
-        let create = ["account", "create", "--template", "demo", "--name", name];
+        // The cluster outlives a test, and so do the accounts of others.
+        let create = ["account", "create", "--template", "demo", "--same-name", "--name", name];
         let arguments = [&create[..], more].concat();
         serde_json::from_str(&self.command(&arguments).await).expect("credentials")
     }

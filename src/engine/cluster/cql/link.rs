@@ -181,9 +181,7 @@ fn secured(builder: SessionBuilder, settings: &Settings) -> Result<SessionBuilde
 
 #[cfg(not(feature = "tls"))]
 fn secured(_: SessionBuilder, _: &Settings) -> Result<SessionBuilder> {
-    let problem =
-        "the settings cql_tls and cql_ca need a build with the feature tls, as the image is";
-    Err(Error::Storage(problem.into()))
+    Err(Error::Storage("TLS towards the CQL store needs a build with the feature tls".into()))
 }
 
 /// Why there is no session: the store is away, or it does not let us in.

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::super::kafka::{PATIENCE, Settings, blocking, client_error};
+use super::super::kafka::{PATIENCE, Quiet, QuietConsumer, Settings, blocking, client_error};
 use super::super::reader::watermarks;
 use super::super::record::{event_of, seq_of};
 use crate::domain::seq::Seq;
@@ -110,7 +110,12 @@ impl WholeLog {
         .await
     }
 
-    fn stretch(&self, consumer: &BaseConsumer, generation: u32, partition: u32) -> Result<Stretch> {
+    fn stretch(
+        &self,
+        consumer: &QuietConsumer,
+        generation: u32,
+        partition: u32,
+    ) -> Result<Stretch> {
         let topic = self.settings.log(Topic::Events, generation);
         let (low, to) = watermarks(consumer, &topic, partition)?;
         if low > 0 {
@@ -165,15 +170,15 @@ impl WholeLog {
     }
 }
 
-fn consumer(settings: &Settings) -> Result<BaseConsumer> {
+fn consumer(settings: &Settings) -> Result<QuietConsumer> {
     let mut config = settings.tail();
     // Offsets may be missing at the end of a stretch: the end itself must be told.
     config.set("enable.partition.eof", "true").set("queued.max.messages.kbytes", "32768");
-    config.create().map_err(client_error)
+    config.create_with_context(Quiet).map_err(client_error)
 }
 
 /// The partitions of a generation's topic; none when there is no such topic.
-fn count(consumer: &BaseConsumer, settings: &Settings, generation: u32) -> Result<Option<u32>> {
+fn count(consumer: &QuietConsumer, settings: &Settings, generation: u32) -> Result<Option<u32>> {
     let topic = settings.log(Topic::Events, generation);
     let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
