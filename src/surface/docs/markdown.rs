@@ -135,7 +135,9 @@ fn labelled(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
             Event::Start(Tag::TableRow) => column = 0,
             Event::Start(Tag::TableCell) if in_head => heads.push(String::new()),
             Event::Text(text) | Event::Code(text) if in_head => {
-                heads.last_mut().map(|head| head.push_str(text));
+                if let Some(head) = heads.last_mut() {
+                    head.push_str(text);
+                }
             }
             Event::Start(Tag::TableCell) => {
                 let head = heads.get(column).filter(|head| column > 0 && !head.is_empty());
