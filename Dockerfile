@@ -1,4 +1,4 @@
-# docker build -t parlor . && docker run -p 8080:8080 -v parlor:/data parlor
+# docker build -t parlor . && docker run -p 127.0.0.1:8080:8080 -v parlor:/data parlor
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .

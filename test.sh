@@ -12,7 +12,8 @@ Runs everything that must pass, cheap things first. It installs what it needs an
 
 On Debian it installs with apt: build-essential, OpenJDK 17 and Maven (for Kafka, Cassandra and OpenSearch, 155 MB
 of jars), Python's venv, Go, Chromium, Node.js and npm. With cargo it installs cargo-deny. The rest stays in this
-folder. Rust 1.95 must be there already; rustup is the way to get it.
+folder. Rust 1.95 must be there already; rustup is the way to get it. Without --fast Node.js must be 20.19 or newer:
+Debian 13 has that, Debian 12 has 18, so get a newer one from https://nodejs.org first.
 END
 }
 
@@ -44,6 +45,10 @@ install_packages() {
   if (( ${#missing[@]} )); then
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
+  fi
+  if [[ ! $fast ]] && ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then
+    echo "test.sh: Node.js is $(node --version), and 20.19 or newer is needed; get one from https://nodejs.org, or run this with --fast" >&2
+    exit 1
   fi
   command -v cargo >/dev/null || { echo "test.sh: Rust is missing; install rustup (https://rustup.rs), then run this again" >&2; exit 1; }
   rustup component add rustfmt clippy >/dev/null 2>&1 || true

@@ -6,6 +6,22 @@
 const LANGUAGE = "parlor.docs.language";
 const SHIPPED = "http://127.0.0.1:8080";
 
+/**
+ * What is copied of a block: all of it, or of a dialogue with a shell what was typed.
+ * @param {Element} block
+ * @param {string} text
+ */
+function worthCopying(block, text) {
+  if (!(block instanceof HTMLElement) || block.dataset.language !== "console") return text;
+  const typed = [];
+  let goesOn = false;
+  for (const line of text.split("\n")) {
+    if (line.startsWith("$ ") || goesOn) typed.push(goesOn ? line : line.slice(2));
+    goesOn = (line.startsWith("$ ") || goesOn) && line.endsWith("\\");
+  }
+  return typed.length > 0 ? `${typed.join("\n")}\n` : text;
+}
+
 /** Storage may be closed to us; then the choice lasts as long as the page. */
 const kept = () => {
   try {
@@ -43,7 +59,7 @@ for (const block of document.querySelectorAll(".sample, .code")) {
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(worthCopying(block, code.textContent));
       button.textContent = said.textContent = "Copied";
     } catch {
       button.textContent = said.textContent = "Not copied";

@@ -27,8 +27,24 @@ const attributes = [
   ...(lang ? [`data-lang="${lang}"`] : []),
   ...(theme === "auto" ? [] : [`data-theme="${theme}"`]),
 ];
-byId("snippet", HTMLElement).textContent = `<script type="module" src="${location.origin}/widget.js"\n        ${attributes.join(" ")}></script>`;
-byId("policy", HTMLElement).textContent = `script-src ${location.origin}; connect-src ${location.origin}; img-src blob:`;
+show("snippet", [`<script type="module"`, ` src="${location.origin}/widget.js"`, ...attributes.map((one, at) => (at > 0 ? " " : "\n        ") + one), "></script>"]);
+show("policy", [`script-src ${location.origin};`, ` connect-src ${location.origin};`, " img-src blob:"]);
+
+/**
+ * Shows code whose parts are not broken; each brings the space before it.
+ * @param {string} id
+ * @param {string[]} parts
+ */
+function show(id, parts) {
+  byId(id, HTMLElement).replaceChildren(
+    ...parts.flatMap((part) => {
+      const whole = document.createElement("span");
+      whole.className = "whole";
+      whole.textContent = part.trim();
+      return [part.slice(0, part.length - part.trimStart().length), whole];
+    }),
+  );
+}
 
 if (siteKey) {
   const state = byId("state", HTMLElement);

@@ -2,8 +2,10 @@
 //
 //     AEROCHAT_API_KEY=… node ask.mjs "where is my order?"
 //
-// Node 20, nothing to install. CHAT_URL names a server that is elsewhere. In a page use
+// Node 18 or newer, nothing to install. CHAT_URL names a server that is elsewhere. In a page use
 // web/client, which does all of this and more.
+
+import { randomUUID } from "node:crypto";
 
 const origin = process.env.CHAT_URL ?? "http://127.0.0.1:8080";
 const key = { "X-AeroChat-API-Key": process.env.AEROCHAT_API_KEY };
@@ -38,7 +40,7 @@ async function ask(question) {
     const asking = events(`${origin}/bot/v1/conversations/messages/stream`, {
       method: "POST",
       // The same key sends the message once, however often this has to be tried.
-      headers: { ...key, "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
+      headers: { ...key, "Content-Type": "application/json", "Idempotency-Key": randomUUID() },
       body: JSON.stringify({ message: question }),
     });
     for await (const { id, name, data } of asking) {

@@ -21,9 +21,9 @@ pub(super) fn welcome(config: &Config, address: SocketAddr) -> std::io::Result<(
   credentials  {credentials}
   a first call:
 
-KEY=$(sed -n 's/.*"aerochat_api_key": "\(.*\)".*/\1/p' {file})
+export AEROCHAT_API_KEY=$(sed -n 's/.*"aerochat_api_key": "\(.*\)".*/\1/p' {file})
 curl -X POST http://{here}/bot/v1/conversations/messages \
-  -H "X-AeroChat-API-Key: $KEY" -H "Content-Type: application/json" \
+  -H "X-AeroChat-API-Key: $AEROCHAT_API_KEY" -H "Content-Type: application/json" \
   -d '{{"message":"what are your opening hours?"}}'
 
 "#

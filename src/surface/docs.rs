@@ -48,9 +48,18 @@ pub struct Document {
     pub about: &'static str,
     /// Who should use it.
     pub audience: &'static str,
+    /// The environment variable that holds the key in its samples.
+    key: &'static str,
     /// OpenAPI 3.0, as pretty JSON that ends in a newline.
     pub json: String,
 }
+
+/// The variables that hold keys in samples. In small letters they are the keys' names in
+/// `credentials.json`, and their first word is the kind that `parlor key issue` makes.
+const AEROCHAT_API_KEY: &str = "AEROCHAT_API_KEY";
+const WIDGET_SITE_KEY: &str = "WIDGET_SITE_KEY";
+const CHATAIBOT_TOKEN: &str = "CHATAIBOT_TOKEN";
+const ALOOCHAT_API_TOKEN: &str = "ALOOCHAT_API_TOKEN";
 
 /// The documents of all surfaces.
 pub fn documents() -> Vec<Document> {
@@ -62,9 +71,10 @@ pub fn documents() -> Vec<Document> {
             base: "/bot/v1",
             about: "Send a customer's message, get the bot's reply.",
             audience: "Your own server, in front of an app, a shop or a CRM of yours.",
+            key: AEROCHAT_API_KEY,
             json: published(
                 &aerochat::service().spec(),
-                &limited("AEROCHAT_API_KEY", include_str!("aerochat/examples.json")),
+                &limited(AEROCHAT_API_KEY, include_str!("aerochat/examples.json")),
             ),
         },
         Document {
@@ -73,9 +83,10 @@ pub fn documents() -> Vec<Document> {
             base: "/api/v1/chat",
             about: "A visitor's conversation on a web page, opened with a site key.",
             audience: "A web page without a server of yours. One script tag does it all.",
+            key: WIDGET_SITE_KEY,
             json: published(
                 &widget::service().spec(),
-                &limited("WIDGET_SITE_KEY", include_str!("widget/examples.json")),
+                &limited(WIDGET_SITE_KEY, include_str!("widget/examples.json")),
             ),
         },
         Document {
@@ -84,9 +95,10 @@ pub fn documents() -> Vec<Document> {
             base: "/api/v1/conversation(s)",
             about: "A bot's flow, with its buttons and questions, behind a widget of your own.",
             audience: "Your own server and chat window, where a flow leads the visitor.",
+            key: CHATAIBOT_TOKEN,
             json: published(
                 &chataibot::service().spec(),
-                &limited("CHATAIBOT_TOKEN", include_str!("chataibot/examples.json")),
+                &limited(CHATAIBOT_TOKEN, include_str!("chataibot/examples.json")),
             ),
         },
         Document {
@@ -95,9 +107,10 @@ pub fn documents() -> Vec<Document> {
             base: "/api/v1/chat",
             about: "Conversations with AI agents, whole or streamed, in text or speech.",
             audience: "Your own server, where each call names the agent and its version.",
+            key: ALOOCHAT_API_TOKEN,
             json: published(
                 &aloochat::service().spec(),
-                &limited("ALOOCHAT_API_TOKEN", include_str!("aloochat/examples.json")),
+                &limited(ALOOCHAT_API_TOKEN, include_str!("aloochat/examples.json")),
             ),
         },
         Document {
@@ -106,11 +119,12 @@ pub fn documents() -> Vec<Document> {
             base: "/live/v1",
             about: "Follow a conversation over SSE or WebSocket, and resume at any character.",
             audience: "A front end that shows replies as they are made, with a token from your server.",
+            key: AEROCHAT_API_KEY,
             json: published(
                 &live::service().spec(),
                 &Publishing {
                     limited: false,
-                    key: "AEROCHAT_API_KEY",
+                    key: AEROCHAT_API_KEY,
                     examples: include_str!("live/examples.json"),
                 },
             ),
@@ -245,7 +259,7 @@ fn index(documents: &[Document]) -> Page<'static> {
         }
         h2 id="which" { "Which API should I use?" }
         div class="wide" tabindex="0" {
-            table class="stacked" {
+            table {
                 thead { tr { th scope="col" { "API" } th scope="col" { "What it does" } th scope="col" { "Who should use it" } } }
                 tbody {
                     @for document in documents {

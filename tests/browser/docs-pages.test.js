@@ -10,7 +10,7 @@ import { Server } from "./harness/parlor.js";
 
 const { source: AXE } = createRequire(import.meta.url)("axe-core");
 const PAGES = ["/docs/", "/docs/aerochat", "/docs/widget", "/docs/chataibot", "/docs/aloochat", "/docs/live", "/docs/events"];
-const GUIDES = ["bots", "widget", "operations", "scale", "analytics"].map((name) => `/docs/guides/${name}`);
+const GUIDES = ["bots", "widget", "settings", "operations", "scale", "analytics", "architecture", "changes"].map((name) => `/docs/guides/${name}`);
 const SIZES = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 
 let server, chromium;
@@ -80,6 +80,74 @@ test("a sample is copied in the chosen language, and names the server that shows
   await page.reload();
   assert.ok(await page.getByRole("radio", { name: "Python" }).isChecked(), "the choice is kept");
   assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("of a dialogue with a shell what was typed is copied, of other code all", async () => {
+  const context = await chromium.newContext({ viewport: SIZES.phone, permissions: ["clipboard-read", "clipboard-write"] });
+  const { page } = await open(context, "/docs/guides/analytics");
+  const copied = async (block) => {
+    await block.getByRole("button", { name: "Copy" }).click();
+    await block.getByRole("button", { name: "Copied" }).waitFor();
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const lines = (await copied(page.locator('.code[data-language="console"]').first())).trimEnd().split("\n");
+  assert.deepEqual(lines.map((line) => line.split(" ")[0]), ["cd", "python3", "venv/bin/python"]);
+  const sql = page.locator('.code[data-language="sql"]').first();
+  assert.equal(await copied(sql), await sql.locator("code").textContent());
+  await context.close();
+});
+
+test("names in tables are not broken, nothing is cut without a hint, and no button lies on code", async () => {
+  for (const viewport of Object.values(SIZES)) {
+    const context = await chromium.newContext({ viewport, permissions: ["clipboard-read", "clipboard-write"] });
+    for (const at of ["/docs/", ...GUIDES]) {
+      const { page } = await open(context, at);
+      const found = await page.evaluate(() => {
+        const all = (selector) => Array.from(document.querySelectorAll(selector));
+        const broken = all(":is(td, th) code").filter((one) => one.textContent.length <= 40 && !one.textContent.includes(" ") && one.getClientRects().length > 1);
+        const meets = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+        const covered = all(".code .copy").filter((button) => meets(button.getBoundingClientRect(), button.parentElement.querySelector("pre").getBoundingClientRect()));
+        const cut = all(".wide, .code pre").filter((one) => one.scrollWidth > one.clientWidth && (one.tabIndex < 0 || !getComputedStyle(one).backgroundImage.includes("gradient")));
+        return [...broken, ...covered, ...cut].map((one) => one.textContent.slice(0, 60));
+      });
+      assert.deepEqual(found, [], `${at} at ${viewport.width}`);
+      await page.close();
+    }
+    await context.close();
+  }
+});
+
+test("a guide names the others by their titles", async () => {
+  const context = await chromium.newContext({ viewport: SIZES.desk });
+  const { page } = await open(context, "/docs/guides/operations");
+  const named = await page.locator("main a").filter({ hasText: /\.md$/ }).allTextContents();
+  assert.deepEqual(named, [], "these are files' names");
+  await page.locator("main").getByRole("link", { name: "How it works" }).first().click();
+  await page.getByRole("heading", { level: 1, name: "Architecture" }).waitFor();
+  await context.close();
+});
+
+test("the page that shows the widget breaks no directive", async () => {
+  for (const viewport of Object.values(SIZES)) {
+    const context = await chromium.newContext({ viewport });
+    const page = await context.newPage();
+    await page.goto(`${server.origin}/widget-demo`);
+    const parts = page.locator("pre .whole");
+    await parts.first().waitFor();
+    assert.deepEqual(await parts.evaluateAll((all) => all.filter((one) => one.getClientRects().length > 1).map((one) => one.textContent)), []);
+    assert.equal(await page.locator("#policy").textContent(), `script-src ${server.origin}; connect-src ${server.origin}; img-src blob:`);
+    await context.close();
+  }
+});
+
+test("an API's page says where the key of its samples comes from", async () => {
+  const context = await chromium.newContext({ viewport: SIZES.desk });
+  for (const [at, key] of [["aerochat", "AEROCHAT_API_KEY"], ["widget", "WIDGET_SITE_KEY"], ["chataibot", "CHATAIBOT_TOKEN"], ["aloochat", "ALOOCHAT_API_TOKEN"], ["live", "AEROCHAT_API_KEY"]]) {
+    const { page } = await open(context, `/docs/${at}`);
+    assert.match(await page.locator("#credentials ~ .code").first().textContent(), new RegExp(`export ${key}=.*"${key.toLowerCase()}".*credentials.json`));
+    await page.close();
+  }
   await context.close();
 });
 

@@ -139,15 +139,34 @@ scenario("who wants less motion gets none", { ...DESKTOP, reducedMotion: "reduce
 });
 
 scenario("it stands where the shop wants it, in both directions", DESKTOP, async (context) => {
+  const sideOf = async (part) => {
+    const box = await part.boundingBox();
+    return box.x + box.width / 2 > 640 ? "right" : "left";
+  };
   const middle = async (tag, dir) => {
     const widget = await open(context, { tag, about: { dir } });
-    const box = await widget.launcher.boundingBox();
+    const side = await sideOf(widget.launcher);
+    await widget.launcher.click();
+    await widget.panel.waitFor();
+    assert.deepEqual([await sideOf(widget.launcher), await sideOf(widget.panel)], [side, side], `${tag}, ${dir}: the panel stands there too`);
     await widget.page.close();
-    return box.x + box.width / 2 > 640 ? "right" : "left";
+    return side;
   };
   for (const [tag, ltr, rtl] of [["", "right", "left"], ['data-position="start"', "left", "right"], ['data-position="left"', "left", "left"], ['data-position="right"', "right", "right"]]) {
     assert.deepEqual([await middle(tag, "ltr"), await middle(tag, "rtl")], [ltr, rtl], tag);
+    // The visitor's language does not move it.
+    for (const lang of ["ar", "en"]) {
+      const spoken = `data-lang="${lang}" ${tag}`;
+      assert.deepEqual([await middle(spoken, "ltr"), await middle(spoken, "rtl")], [ltr, rtl], spoken);
+    }
   }
+});
+
+scenario("an Arabic visitor of a page that runs left to right finds the button where others do", { ...DESKTOP, locale: "ar" }, async (context) => {
+  const widget = await open(context, { about: { dir: "ltr" } });
+  const box = await widget.launcher.boundingBox();
+  assert.ok(box.x > 640, `the button is at ${box.x}`);
+  assert.equal(await widget.page.locator(".root").getAttribute("dir"), "rtl", "its text is Arabic");
 });
 
 scenario("data attributes choose language, theme and that it is open", { ...DESKTOP, locale: "fr-CA" }, async (context) => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lints every document, makes a TypeScript and a Python client from each, compiles them, and lets
 # them call a real server; then runs every sample of code that the documents have, and the programs
-# of examples/. Needs Node 20, Python 3 and curl. Installs what else it needs here and into
+# of examples/. Needs Node 20.19, Python 3 and curl. Installs what else it needs here and into
 # target/clients; can be run again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

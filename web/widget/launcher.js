@@ -46,7 +46,7 @@ export const CSS = `
 [hidden] { display: none !important; }
 .root {
   --ground: ${GROUND.light}; --ink: ${INK.light}; --soft: #5a6270; --edge: #dadee6; --field: #7b8494; --bubble: #f0f2f6; --bad: #b3261e; --warn: #fff4d6; --warn-ink: #5c4400;
-  position: fixed; z-index: 2147483000; inset-block-end: 20px; inset-inline-end: 20px;
+  position: fixed; z-index: 2147483000; bottom: 20px; right: 20px;
   display: flex; flex-direction: column; align-items: flex-end; gap: 14px;
   color: var(--ink); font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; text-align: start; overflow-wrap: anywhere;
   -webkit-text-size-adjust: 100%; pointer-events: none;
@@ -55,11 +55,8 @@ export const CSS = `
   --ground: ${GROUND.dark}; --ink: ${INK.dark}; --soft: #a9b1bf; --edge: #343a45; --field: #7f8896; --bubble: #282d36; --bad: #ff9a90; --warn: #3d3111; --warn-ink: #ffe3a0;
   color-scheme: dark;
 }
-.root[data-position="start"] { inset-inline: 20px auto; align-items: flex-start; }
-.root[data-position="left"] { left: 20px; right: auto; align-items: flex-start; }
-.root[data-position="right"] { right: 20px; left: auto; }
-.root[data-position="left"][dir="rtl"] { align-items: flex-end; }
-.root[data-position="right"][dir="rtl"] { align-items: flex-start; }
+.root[data-side="left"] { left: 20px; right: auto; }
+.root[data-side="left"][dir="ltr"], .root[data-side="right"][dir="rtl"] { align-items: flex-start; }
 button { font: inherit; color: inherit; cursor: pointer; border: 0; background: none; padding: 0; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .icon { inline-size: 22px; block-size: 22px; display: block; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; flex: none; }
@@ -114,19 +111,31 @@ export function languageOf({ lang }) {
 }
 
 /**
- * Gives the root of what is shown its language, direction, place and theme.
+ * Gives the root of what is shown its language, direction, place and theme. The place is the shop's
+ * matter: it follows the page's direction, and so it is the same for visitors of every language.
  * @param {HTMLElement} root
  * @param {Options} options
  */
 export function dress(root, options) {
   const language = languageOf(options);
   root.lang = language;
-  root.dir = language === "ar" || getComputedStyle(document.documentElement).direction === "rtl" ? "rtl" : "ltr";
-  root.dataset.position = options.position ?? "end";
+  const pageIsRtl = getComputedStyle(document.documentElement).direction === "rtl";
+  root.dir = language === "ar" || pageIsRtl ? "rtl" : "ltr";
+  root.dataset.side = sideOf(options.position ?? "end", pageIsRtl);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const theme = () => (root.dataset.theme = !options.theme || options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
   theme();
   dark.addEventListener("change", theme);
+}
+
+/**
+ * The side of the window at which the widget stands.
+ * @param {NonNullable<Options["position"]>} position
+ * @param {boolean} pageIsRtl
+ */
+function sideOf(position, pageIsRtl) {
+  if (position === "left" || position === "right") return position;
+  return (position === "end") === pageIsRtl ? "left" : "right";
 }
 
 /** @param {string} css */

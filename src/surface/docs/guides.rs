@@ -1,11 +1,13 @@
-//! The guides of `docs/`, as pages.
+//! The guides of `docs/`, and what they lead to besides, as pages.
 
-use super::markdown::{self, Rendered};
+use super::markdown::{self, Place, Rendered};
 
-/// A guide: a file of `docs/`.
+/// A guide: a file of `docs/`, or one beside it.
 pub(super) struct Guide {
-    /// The file's name without `.md`, and its name under `/docs/guides/`.
+    /// Its name under `/docs/guides/`.
     pub(super) name: &'static str,
+    /// Its place in the repository.
+    file: &'static str,
     /// As the menu has it.
     pub(super) title: &'static str,
     text: &'static str,
@@ -13,10 +15,14 @@ pub(super) struct Guide {
 
 macro_rules! guide {
     ($name:literal, $title:literal) => {
+        guide!($name, $title, concat!("docs/", $name, ".md"))
+    };
+    ($name:literal, $title:literal, $file:expr) => {
         Guide {
             name: $name,
+            file: $file,
             title: $title,
-            text: include_str!(concat!("../../../docs/", $name, ".md")),
+            text: include_str!(concat!("../../../", $file)),
         }
     };
 }
@@ -29,6 +35,8 @@ pub(super) const GUIDES: &[Guide] = &[
     guide!("operations", "Running Parlor"),
     guide!("scale", "Scale"),
     guide!("analytics", "Analytics"),
+    guide!("architecture", "How it works", "ARCHITECTURE.md"),
+    guide!("changes", "Changes", "CHANGELOG.md"),
 ];
 
 impl Guide {
@@ -42,20 +50,22 @@ impl Guide {
     }
 }
 
-/// Where a link of a guide leads, by its place in the repository.
-fn served(link: &str) -> Option<String> {
+/// Where a link of a guide leads. Guides stand in `docs/` or beside it, so a file is known by the
+/// end of its path.
+fn served(link: &str) -> Option<Place> {
     if link.starts_with('#') || link.starts_with("https://") || link.starts_with("http://") {
-        return Some(link.to_owned());
+        return Some(Place::at(link));
     }
     let (file, place) = link
         .split_once('#')
         .map_or((link, String::new()), |(file, place)| (file, format!("#{place}")));
-    if let Some(name) = file.strip_suffix(".md") {
-        let guide = GUIDES.iter().find(|guide| guide.name == name)?;
-        return Some(format!("{}{place}", guide.path()));
+    let file = file.trim_start_matches("../");
+    if let Some(document) = file.strip_prefix("openapi/") {
+        return Some(Place::at(format!("/docs/{document}{place}")));
     }
-    let document = file.strip_prefix("../openapi/")?;
-    Some(format!("/docs/{document}{place}"))
+    let is_it = |guide: &&Guide| guide.file == file || guide.file == format!("docs/{file}");
+    let guide = GUIDES.iter().find(is_it)?;
+    Some(Place { address: format!("{}{place}", guide.path()), title: Some(guide.title) })
 }
 
 #[cfg(test)]
@@ -75,8 +85,11 @@ mod tests {
 
     #[test]
     fn links_lead_to_what_is_served() {
-        assert_eq!(served("bots.md#flows").as_deref(), Some("/docs/guides/bots#flows"));
-        assert_eq!(served("../openapi/live.json").as_deref(), Some("/docs/live.json"));
-        assert_eq!(served("../ARCHITECTURE.md"), None);
+        let address = |link| served(link).map(|place| place.address);
+        assert_eq!(address("bots.md#flows").as_deref(), Some("/docs/guides/bots#flows"));
+        assert_eq!(address("docs/bots.md").as_deref(), Some("/docs/guides/bots"));
+        assert_eq!(address("../openapi/live.json").as_deref(), Some("/docs/live.json"));
+        assert_eq!(address("../ARCHITECTURE.md").as_deref(), Some("/docs/guides/architecture"));
+        assert_eq!(address("../examples/analytics/fold.py"), None);
     }
 }

@@ -90,12 +90,37 @@ pub(super) fn body(surface: &Document, document: &Value) -> Markup {
                 }
             }
         }
+        (whence(surface))
         @for (tag, operations) in chapters(document) {
             h2 id={ "tag-" (tag.to_lowercase()) } { (tag) }
             @if let Some(about) = of_tag(document, tag) { (prose(about)) }
             @for operation in &operations { (shown(document, operation)) }
         }
     }
+}
+
+/// Where the key comes from that the samples read, and what they need besides.
+fn whence(surface: &Document) -> Markup {
+    let key = surface.key;
+    let name = key.to_lowercase();
+    let kind = name.split('_').next().unwrap_or_default();
+    let more = match surface.name {
+        "chataibot" => "\n\nThe bot that a call names is `chataibot_bot_key` in the same file.",
+        "aloochat" => "\n\nThe agent that a call names is `aloochat_agent_key` in the same file.",
+        _ => "",
+    };
+    prose(&format!(
+        "The samples read the key from the variable `{key}`. The demo account's is in \
+         `data/credentials.json`, in the directory in which the server was started:\n\n\
+         ```sh\n\
+         export {key}=$(sed -n 's/.*\"{name}\": \"\\(.*\\)\".*/\\1/p' data/credentials.json)\n\
+         ```\n\n\
+         `parlor account create` prints the keys of another account, once. `parlor key issue --kind \
+         {kind}` makes one more, and `parlor key list` shows which there are, without their \
+         secrets.{more}\n\n\
+         The Python samples need `requests` (`pip install requests`). The JavaScript samples run in Node 18 \
+         or newer: save them with the ending `.mjs`."
+    ))
 }
 
 fn of_tag<'a>(document: &'a Value, tag: &str) -> Option<&'a str> {

@@ -165,8 +165,10 @@ impl<'a> Call<'a> {
                 for (name, value) in fields {
                     let line = match text_of(value).strip_prefix('@') {
                         Some(file) => {
-                            imports = "import { openAsBlob } from \"node:fs\";\n\n".to_owned();
-                            format!("await openAsBlob(\"{file}\"), \"{file}\"")
+                            // `openAsBlob` is not there in Node 18.
+                            imports =
+                                "import { readFile } from \"node:fs/promises\";\n\n".to_owned();
+                            format!("new Blob([await readFile(\"{file}\")]), \"{file}\"")
                         }
                         None => value.to_string(),
                     };
