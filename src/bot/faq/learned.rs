@@ -38,7 +38,7 @@ const WRONG: f32 = 0.0205;
 const FEW: f32 = 2.0;
 const WRONG_OF_MANY: f32 = 0.007;
 /// Fewer phrases than this say too little about a language's threshold.
-const ENOUGH: usize = 40;
+const ENOUGH: usize = 100;
 /// The least threshold, and that of a bot too small to learn one.
 const LEAST: f32 = 0.12;
 const UNLEARNT: f32 = 0.3;
@@ -411,7 +411,7 @@ mod tests {
         let wrong_above =
             |limit: f32| (0..200).filter(|i| i % 40 == 10 && *i as f32 / 100.0 >= limit).count();
         assert_eq!(wrong_above(threshold(judged)), borne(200));
-        assert_eq!([40, 150, 1_000].map(borne), [0, 3, 9]);
+        assert_eq!([100, 150, 1_000].map(borne), [2, 3, 9]);
         assert_eq!(threshold(std::iter::empty()), UNLEARNT);
     }
 }

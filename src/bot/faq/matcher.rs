@@ -18,6 +18,10 @@ use crate::domain::language::{self, Language};
 
 /// Answers below this score would be guesses.
 const SURE: f32 = 0.52;
+/// Below this score no telling word of a text is known: what is left, such as "do you", tells nothing.
+const KNOWN: f32 = 0.1;
+/// From this score and lead on, the letters do not overrule the words.
+const GAINSAID: (f32, f32) = (0.3, 0.1);
 /// How far an intent must lead the next one; closer together, either could be meant.
 const LEAD: f32 = 0.035;
 /// Handing over ends the bot's part, so it takes more.
@@ -353,11 +357,16 @@ impl Faq {
             SURE
         };
         let is_sure = hit.score >= sure && hit.score - second >= LEAD;
-        let Some(learned) = self.learned.judge(words, range, language) else {
+        let learned = self.learned.judge(words, range, language).filter(|_| hit.score >= KNOWN);
+        let Some(learned) = learned else {
             return is_sure.then_some(hit);
         };
         if learned.intent == hit.intent || (is_sure && !self.is_topic(hit)) {
             return (is_sure || (learned.sure && self.is_topic(hit))).then_some(hit);
+        }
+        // The words tell of something else, if not surely.
+        if hit.score >= GAINSAID.0 && hit.score - second >= GAINSAID.1 {
+            return None;
         }
         let other = Hit { intent: learned.intent, score: SURE.min(hit.score), ..hit };
         (learned.sure && !is_sure && self.is_topic(other)).then_some(other)

@@ -276,3 +276,69 @@ proptest! {
         });
     }
 }
+
+/// Three intents of eight phrases, as somebody writes on the first day.
+fn small() -> Faq {
+    let examples: [(&str, &[&str]); 2] = [
+        (
+            "business_hours",
+            &[
+                "When are you open?",
+                "What are your opening hours?",
+                "When do you close?",
+                "Are you open on Saturday?",
+                "Until what time are you open?",
+                "Is the shop open on Sundays?",
+                "Business hours",
+                "What are your hours?",
+            ],
+        ),
+        (
+            "order_status",
+            &[
+                "Where is my order?",
+                "Track my parcel",
+                "When does my package arrive?",
+                "My order has not come",
+                "Do you know when my parcel comes?",
+                "Order status",
+                "Has my order been sent?",
+                "How long until my parcel is here?",
+            ],
+        ),
+    ];
+    let intent = |(name, phrases): (&str, &[&str])| serde_json::json!({ "name": name, "examples": { "en": phrases }, "answers": { "en": name } });
+    let definition = serde_json::json!({
+        "name": "Acme", "default_language": "en", "fallback": { "en": "?" },
+        "intents": examples.map(intent),
+    });
+    Faq::compile(&serde_json::from_value(definition).expect("a definition")).expect("a bot")
+}
+
+#[test]
+fn a_small_bot_answers_nothing_of_which_it_knows_only_the_common_words() {
+    let faq = small();
+    for asked in [
+        "do you sell bicycles?",
+        "Do you take PayPal?",
+        "do you have shoes",
+        "what is the weather like",
+        "can I pay by card",
+        "who is the president",
+        "are you hiring?",
+        "do you ship to France?",
+        "how old are you",
+        "what is your name",
+    ] {
+        assert_eq!(faq.answer(asked, None).outcome, Outcome::Unknown, "{asked}");
+    }
+    for (asked, about) in [
+        ("opening times please", "business_hours"),
+        ("when do you open tomorrow", "business_hours"),
+        ("my parcel is late", "order_status"),
+        ("parcel not arrived", "order_status"),
+        ("can you tell me where my package is", "order_status"),
+    ] {
+        assert_eq!(faq.intent_of(asked, Language::ENGLISH), Some(about), "{asked}");
+    }
+}
