@@ -91,6 +91,9 @@ pub struct Config {
     pub demo: Option<bool>,
     /// Connections at a time.
     pub max_connections: usize,
+    /// How many of them one address may hold; where it is not said, a quarter, or all of them behind
+    /// trusted proxies.
+    pub max_connections_per_address: Option<usize>,
     /// Proxies in front that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
     /// Mebibytes of stored blocks kept in memory.
@@ -146,6 +149,7 @@ impl Default for Config {
             no_demo: false,
             demo: None,
             max_connections: 20_000,
+            max_connections_per_address: None,
             trusted_proxies: 0,
             cache_mib: 64,
             disk_reserve_mib: 256,
@@ -303,6 +307,7 @@ fn names() -> Vec<&'static str> {
         "listen",
         "no_demo",
         "max_connections",
+        "max_connections_per_address",
         "trusted_proxies",
         "cache_mib",
         "disk_reserve_mib",

@@ -164,6 +164,8 @@ impl Server {
         let log = data.with_extension("log");
         let mut command = setting.command();
         command.arg("serve").arg("--data-dir").arg(data).arg("--listen").arg(address.to_string());
+        // All clients are of one address here.
+        command.args(["--max-connections-per-address", "20000"]);
         command.args(flags);
         let began = Instant::now();
         let process = Process::launch(command, address, &log)?;
@@ -190,6 +192,7 @@ impl Server {
         let address = free_address()?;
         let mut command = setting.command();
         command.args(["serve", "--listen", &address.to_string()]).args(connection);
+        command.args(["--max-connections-per-address", "20000"]);
         let began = Instant::now();
         let process = Process::launch(command, address, log)?;
         Ok(Self { process, key: key.to_owned(), ready_after: began.elapsed() })

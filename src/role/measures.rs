@@ -41,6 +41,11 @@ const MEASURES: &[(&str, Kind, &str)] = &[
     ),
     ("parlor_server_accept_errors_total", PLAIN, "Connections that could not be accepted."),
     (
+        "parlor_server_connections_refused_total",
+        PLAIN,
+        "Connections that were closed because their address had its share.",
+    ),
+    (
         "parlor_server_tasks_cut_total",
         PLAIN,
         "Connections that were cut when the time to drain was over.",

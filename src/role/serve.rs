@@ -122,7 +122,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!(variable, "this variable names no setting and is ignored");
     }
     let metrics = telemetry::start_metrics()?;
-    raise_file_limit();
+    let open_files = raise_file_limit();
 
     // From the first moment that anybody can know of: a signal before would end us undrained.
     let (mut terminate, mut interrupt) =
@@ -131,7 +131,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     let gate = Gate::new(metrics.clone());
     let drain = CancellationToken::new();
-    let limits = Limits { max_connections: config.max_connections, ..Limits::default() };
+    let limits = connection_limits(&config, open_files);
     let grace = Duration::from_secs(config.drain_s);
     let tracker = TaskTracker::new();
     let serving = accept::serve(listener, gate.clone(), limits, drain.clone(), tracker, grace);
@@ -228,13 +228,40 @@ async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
 }
 
 /// A connection needs a descriptor: takes as many as the process may have.
-fn raise_file_limit() {
+///
+/// Returns how many it may open; none where nobody counts them.
+fn raise_file_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "the limit of open files could not be raised");
+        return limit.current;
     }
+    limit.maximum
+}
+
+/// Descriptors that connections leave to storage, to calls of others and to logs.
+const KEPT_DESCRIPTORS: u64 = 512;
+/// Fewer connections than this are no service.
+const LEAST_CONNECTIONS: usize = 16;
+
+/// How many connections there may be, by the settings and by what the process may open.
+fn connection_limits(config: &Config, open_files: Option<u64>) -> Limits {
+    let room = open_files.map_or(u64::MAX, |all| all.saturating_sub(KEPT_DESCRIPTORS));
+    let room = usize::try_from(room).unwrap_or(usize::MAX).max(LEAST_CONNECTIONS);
+    let max_connections = config.max_connections.min(room);
+    if max_connections < config.max_connections {
+        tracing::warn!(
+            max_connections,
+            open_files,
+            "max_connections is lowered: raise the limit of open files (ulimit -n, LimitNOFILE)"
+        );
+    }
+    let share = if config.trusted_proxies > 0 { max_connections } else { max_connections / 4 };
+    let per_address = config.max_connections_per_address.unwrap_or(share).max(1);
+    tracing::info!(max_connections, per_address, "connections at a time");
+    Limits { max_connections, max_connections_per_address: per_address, ..Limits::default() }
 }
 
 /// Writes `credentials.json`, readable by its owner alone.

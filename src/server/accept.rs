@@ -6,7 +6,8 @@
 //!
 //! At the cap the loop stops accepting and lets the backlog wait. Accepting and closing would
 //! answer sooner, but turns every client's retry into work at the worst moment; a full backlog
-//! costs nothing here and is what load balancers take as a sign to go elsewhere.
+//! costs nothing here and is what load balancers take as a sign to go elsewhere. One address is another
+//! matter: beyond its share its connections are closed, so that the backlog is there for all others.
 //!
 //! When `accept` fails for want of resources (EMFILE, ENFILE, ENOMEM) the loop pauses, longer each
 //! time, and counts it in `server_accept_errors_total`; a peer that was gone before it was
@@ -20,7 +21,7 @@ use hyper_util::rt::TokioTimer;
 use poem::Endpoint;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,6 +29,7 @@ use tracing::Instrument;
 
 use super::{
     connection::{self, Shared},
+    places::Places,
     tasks::Tasks,
     wire::Deadlines,
 };
@@ -53,6 +55,9 @@ pub struct Limits {
     /// Connections at a time, upgraded ones included. Default 20 000; the process needs a
     /// descriptor for each.
     pub max_connections: usize,
+    /// How many of them one address may hold ([`counted`](super::places::counted)); more are closed
+    /// at once. Default 5 000.
+    pub max_connections_per_address: usize,
     /// The longest request head. Default 16 KiB; longer ones are answered 431.
     pub max_header_bytes: usize,
     /// What hyper may buffer of one connection, in and out; at least 8 KiB. Default 64 KiB.
@@ -69,6 +74,7 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),
             max_connections: 20_000,
+            max_connections_per_address: 5_000,
             max_header_bytes: 16 * 1024,
             max_buffer_bytes: 64 * 1024,
             max_streams: 128,
@@ -145,7 +151,7 @@ where
     E: Endpoint + 'static,
 {
     let tasks = Tasks::new(tracker, drain);
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Places::new(limits.max_connections, limits.max_connections_per_address);
     let shared = Arc::new(Shared {
         endpoint,
         http1: limits.http1(),
@@ -156,26 +162,26 @@ where
     let drained = tasks.drain().clone();
     let _ = drained.run_until_cancelled(accept(&listener, &shared, &places)).await;
     // What the kernel has already accepted was promised an answer.
-    while let Ok(place) = places.clone().try_acquire_owned()
+    while let Some(free) = places.free_now()
         && let Some(Ok((tcp, peer))) = listener.accept().now_or_never()
     {
-        admit(&shared, tcp, peer, place);
+        admit(&shared, &places, tcp, peer, free);
     }
     drop(listener);
     finish(&tasks, grace).await
 }
 
-async fn accept<E>(listener: &TcpListener, shared: &Arc<Shared<E>>, places: &Arc<Semaphore>)
+async fn accept<E>(listener: &TcpListener, shared: &Arc<Shared<E>>, places: &Arc<Places>)
 where
     E: Endpoint + 'static,
 {
     let mut pause = PAUSE.0;
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Some(free) = places.free().await else { return };
         match listener.accept().await {
             Ok((tcp, peer)) => {
                 pause = PAUSE.0;
-                admit(shared, tcp, peer, place);
+                admit(shared, places, tcp, peer, free);
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -188,10 +194,20 @@ where
     }
 }
 
-fn admit<E>(shared: &Arc<Shared<E>>, tcp: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit)
-where
+fn admit<E>(
+    shared: &Arc<Shared<E>>,
+    places: &Arc<Places>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    free: OwnedSemaphorePermit,
+) where
     E: Endpoint + 'static,
 {
+    let Some(place) = places.give(free, peer.ip()) else {
+        metrics::counter!("parlor_server_connections_refused_total").increment(1);
+        tracing::debug!(%peer, "an address has its share of connections already");
+        return;
+    };
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, %peer, "connection was gone before it was served");
         return;

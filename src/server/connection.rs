@@ -37,12 +37,12 @@ use poem::{
 };
 use tokio::{
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::{Instant, sleep, timeout},
 };
 
 use super::{
     accept::Limits,
+    places::Place,
     tasks::Tasks,
     wire::{Activity, Busy, Wire, given_up},
 };
@@ -72,7 +72,7 @@ pub(crate) async fn serve<E>(
     shared: Arc<Shared<E>>,
     tcp: TcpStream,
     remote: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) where
     E: Endpoint + 'static,
 {
@@ -204,6 +204,9 @@ where
     E: Endpoint + 'static,
 {
     let busy = activity.begin();
+    if !names_one_host(&request) {
+        return Box::pin(async move { Ok(not_one_host(busy)) });
+    }
     let local = LocalAddr(Addr::SocketAddr(local));
     let remote = RemoteAddr(Addr::SocketAddr(remote));
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
@@ -225,6 +228,23 @@ where
         let response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
         Ok(response.map(|body| Watched { body, _busy: busy }))
     })
+}
+
+/// Whether a request of HTTP/1.1 says once for whom it is (RFC 9112, 3.2). A proxy may read another of
+/// two names than we do.
+fn names_one_host(request: &http::Request<Incoming>) -> bool {
+    request.version() != http::Version::HTTP_11
+        || request.headers().get_all(header::HOST).iter().count() == 1
+}
+
+fn not_one_host(busy: Busy) -> http::Response<Watched> {
+    let response = Response::builder()
+        .status(StatusCode::BAD_REQUEST)
+        .header(header::CONNECTION, "close")
+        .content_type("text/plain; charset=utf-8")
+        .body("a request needs one Host header\n");
+    let response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
+    response.map(|body| Watched { body, _busy: busy })
 }
 
 /// An answer's body, whose end is the end of the request.

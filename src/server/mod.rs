@@ -2,7 +2,7 @@
 //! take, and how everything ends.
 //!
 //! [`accept`] owns the listener and the drain, `connection` speaks HTTP on one connection, `wire`
-//! keeps the clocks on one socket, [`tasks`] is what every task of the server shares. [`body`]
+//! keeps the clocks on one socket, [`places`] counts connections, [`tasks`] is what every task of the server shares. [`body`]
 //! bounds request bodies, [`json_text`] mends them, [`sse`] writes event streams, [`websocket`] makes the upgrade and
 //! [`socket`] is the conversation after it.
 
@@ -10,6 +10,7 @@ pub mod accept;
 pub mod body;
 mod connection;
 pub mod json_text;
+pub mod places;
 pub mod socket;
 pub mod sse;
 pub mod tasks;

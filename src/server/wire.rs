@@ -25,9 +25,10 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::{Instant, Sleep, sleep},
 };
+
+use super::places::Place;
 
 /// How long a closing socket goes on discarding what its peer sends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -106,7 +107,7 @@ pub(crate) struct Wire {
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Closing,
     /// The place under the connection cap, given back when the socket is closed.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,7 @@ impl Wire {
         tcp: TcpStream,
         deadlines: Deadlines,
         activity: Arc<Activity>,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         metrics::gauge!("parlor_server_connections").increment(1.0);
         Self {

@@ -7,12 +7,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::Ipv6Net;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
 use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
+use crate::server::places::counted;
 use crate::server::websocket::same_origin;
 
 /// Headers that scripts may send, where they do not ask for any.
@@ -29,14 +29,10 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The address that a client is counted by: one written as IPv6 that is IPv4 is that, and of any other
-/// IPv6 the first 64 bits, since a household or a server has all of the rest. Behind `trusted` proxies, the one the outermost of them saw. What
-/// that proxy has written unreadably is nobody's address, and counts as the proxy's own.
+/// The address that a client is [`counted`] by. Behind `trusted` proxies, the one the outermost of them
+/// saw. What that proxy has written unreadably is nobody's address, and counts as the proxy's own.
 pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {
-    seen_address(request, trusted).map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Net::new_assert(address, 64).network()),
-        address => address,
-    })
+    seen_address(request, trusted).map(counted)
 }
 
 fn seen_address(request: &Request, trusted: usize) -> Option<IpAddr> {

@@ -24,6 +24,8 @@ pub(super) type Costume = fn(Error) -> Response;
 /// The largest JSON body; the longest message with every character escaped fits in.
 pub(super) const MAX_JSON_BYTES: usize = 256 * 1024;
 
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// How long a body may take to arrive.
 pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -89,6 +91,8 @@ impl<E: Endpoint> Endpoint for Dressed<E> {
             response = StatusCode::NO_CONTENT.into_response();
             allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
         }
+        // What people wrote stays in no cache on the way; what may be kept says so itself.
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         Ok(response)
     }
 }

@@ -193,3 +193,15 @@ async fn a_panic_is_answered_and_ends_nothing_else() {
     tcp.write_all(GET.as_bytes()).await.unwrap();
     until(&mut tcp, "hello").await;
 }
+
+#[tokio::test]
+async fn a_request_of_http_1_1_names_one_host() {
+    let server = start(hello(), long(), PATIENCE);
+    for heads in ["", "host: x\r\nhost: x\r\n", "host: x\r\nHost: y\r\n"] {
+        let mut tcp = server.say(&format!("GET / HTTP/1.1\r\n{heads}\r\n")).await;
+        let (said, _) = until_closed(&mut tcp).await;
+        assert!(said.starts_with("HTTP/1.1 400") && said.contains("Host"), "{heads:?}: {said}");
+    }
+    let mut tcp = server.say("GET / HTTP/1.0\r\n\r\n").await;
+    until(&mut tcp, "hello").await;
+}

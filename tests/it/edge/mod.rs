@@ -1,5 +1,6 @@
 //! The edge of the server, tried over real sockets with short limits.
 
+mod crowd;
 mod drain;
 mod harness;
 mod limits;

@@ -239,3 +239,22 @@ async fn a_path_that_is_no_text_is_not_found_in_every_surfaces_words() {
         assert!(answer.get(word).is_some(), "{path}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn no_cache_keeps_what_people_wrote() {
+    let site = Site::start().await;
+    let callers = Callers::of(&site);
+    let conversation = callers.begin(Surface::Aerochat).await;
+    let path = format!("/live/v1/conversations/{conversation}/events");
+    for (client, path, status) in [
+        (&callers.aerochat, path.as_str(), 200),
+        (&callers.aerochat, "/bot/v1/contacts/none", 404),
+        (&callers.widget, "/api/v1/chat/none", 404),
+        (&callers.aloochat, "/api/v1/chat/conversations", 200),
+        (&callers.chataibot, "/api/v1/conversations/none", 404),
+        (&site.stranger(), "/bot/v1/contacts/none", 401),
+    ] {
+        let answer = client.get(path).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (status, "no-store"), "{path}");
+    }
+}
