@@ -83,6 +83,8 @@ pub struct Config {
     pub max_file_mib: u64,
     /// Where to listen; port 0 takes a free one and says which.
     pub listen: Address,
+    /// Where `/metrics` is served instead; without it, beside everything else.
+    pub metrics_listen: Option<Address>,
     /// Makes no demo account in an empty data directory.
     #[serde(deserialize_with = "figment::util::bool_from_str_or_int")]
     pub no_demo: bool,
@@ -146,6 +148,7 @@ impl Default for Config {
             files: None,
             max_file_mib: 25,
             listen: Address::default(),
+            metrics_listen: None,
             no_demo: false,
             demo: None,
             max_connections: 20_000,
@@ -246,7 +249,7 @@ fn readable(path: &Path) -> Result<String, Fault> {
 }
 
 /// Settings that are text, whatever it looks like.
-const TEXTS: [&str; 17] = [
+const TEXTS: [&str; 18] = [
     "data_dir",
     "topic_prefix",
     "cql_user",
@@ -259,6 +262,7 @@ const TEXTS: [&str; 17] = [
     "search_ca",
     "files",
     "listen",
+    "metrics_listen",
     "log",
     "transcription_url",
     "transcription_key",
@@ -305,6 +309,7 @@ fn names() -> Vec<&'static str> {
         "files",
         "max_file_mib",
         "listen",
+        "metrics_listen",
         "no_demo",
         "max_connections",
         "max_connections_per_address",

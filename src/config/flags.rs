@@ -106,6 +106,10 @@ pub struct Flags {
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<Address>,
+    /// Where to serve /metrics, and there alone [default: where all else is]
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<Address>,
     /// Where attachments are: file:///DIR or s3://BUCKET/PREFIX [default: DATA_DIR/files; with the cluster
     /// engine none]
     #[arg(long, value_name = "URL")]

@@ -127,12 +127,24 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     // From the first moment that anybody can know of: a signal before would end us undrained.
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let listener = listen(&config.listen).await?;
+    let listener = listen(&config.listen, "listen").await?;
     let address = listener.local_addr()?;
-    let gate = Gate::new(metrics.clone());
     let drain = CancellationToken::new();
-    let limits = connection_limits(&config, open_files);
     let grace = Duration::from_secs(config.drain_s);
+    let mut shown_here = Some(metrics.clone());
+    let mut metrics_address = None;
+    if let Some(wanted) = &config.metrics_listen {
+        let listener = listen(wanted, "metrics_listen").await?;
+        let address = listener.local_addr()?;
+        tracing::info!("metrics are served at http://{address}/metrics");
+        metrics_address = Some(address);
+        let (alone, tracker) = (surface::metrics_alone(metrics.clone()), TaskTracker::new());
+        let limits = Limits { max_connections: MEASURERS, ..Limits::default() };
+        tokio::spawn(accept::serve(listener, alone, limits, drain.clone(), tracker, grace));
+        shown_here = None;
+    }
+    let gate = Gate::new(shown_here.clone());
+    let limits = connection_limits(&config, open_files);
     let tracker = TaskTracker::new();
     let serving = accept::serve(listener, gate.clone(), limits, drain.clone(), tracker, grace);
     let serving = tokio::spawn(serving);
@@ -150,7 +162,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         write_credentials(&config.data_dir, &credentials)?;
     }
     let settings =
-        surface::Settings { metrics: metrics.clone(), trusted_proxies: config.trusted_proxies };
+        surface::Settings { metrics: shown_here, trusted_proxies: config.trusted_proxies };
     gate.open(surface::router(&app, &settings));
     let background = TaskTracker::new();
     background.spawn(takeover::run(app.clone(), drain.clone()));
@@ -158,7 +170,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     if let Some(control) = open_control(&config) {
         background.spawn(control.serve(app.clone(), drain.clone()));
     }
-    welcome(&config, address)?;
+    welcome(&config, address, metrics_address)?;
 
     stop_signal(&mut terminate, &mut interrupt).await;
     tracing::info!("draining");
@@ -175,13 +187,16 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Connections at a time where metrics have an address of their own.
+const MEASURERS: usize = 64;
 /// How long a host's name may take to be looked up.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// Listens on the first of a host's addresses that can be had, those of version 4 first: that is
 /// what a name such as `localhost` is taken for by most.
-async fn listen(wanted: &Address) -> Result<tokio::net::TcpListener, Failure> {
-    let named = || format!("cannot listen on {wanted} (--listen, PARLOR_LISTEN, listen)");
+async fn listen(wanted: &Address, setting: &str) -> Result<tokio::net::TcpListener, Failure> {
+    let (flag, variable) = (setting.replace('_', "-"), setting.to_uppercase());
+    let named = || format!("cannot listen on {wanted} (--{flag}, PARLOR_{variable}, {setting})");
     let looked_up = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host(wanted.as_str())).await;
     let mut addresses: Vec<_> = looked_up
         .map_err(|_| format!("{}: looking the name up takes too long", named()))?

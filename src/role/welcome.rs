@@ -5,10 +5,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::{Config, EngineKind};
 
-/// Prints it. The first line is the same for every server.
-pub(super) fn welcome(config: &Config, address: SocketAddr) -> std::io::Result<()> {
+/// Prints it. The first line is the same for every server. `metrics` is the address of their own.
+pub(super) fn welcome(
+    config: &Config,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "parlor is listening on http://{address}")?;
+    if let Some(metrics) = metrics {
+        writeln!(out, "  metrics      http://{}/metrics", reachable(metrics))?;
+    }
     let credentials = config.data_dir.join("credentials.json");
     if config.engine == EngineKind::Embedded && credentials.exists() {
         let (here, credentials) = (reachable(address), credentials.display().to_string());

@@ -20,7 +20,8 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 /// Lets requests through once it is open. Cheap to clone.
 pub struct Gate<E> {
     behind: Arc<OnceLock<E>>,
-    metrics: PrometheusHandle,
+    /// Renders `/metrics`, where they are not served elsewhere.
+    metrics: Option<PrometheusHandle>,
     detail: Arc<Mutex<String>>,
 }
 
@@ -33,7 +34,7 @@ impl<E> Clone for Gate<E> {
 
 impl<E> Gate<E> {
     /// A closed one.
-    pub fn new(metrics: PrometheusHandle) -> Self {
+    pub fn new(metrics: Option<PrometheusHandle>) -> Self {
         let detail = Arc::new(Mutex::new("starting".to_owned()));
         Self { behind: Arc::default(), metrics, detail }
     }
@@ -53,8 +54,8 @@ impl<E> Gate<E> {
         if path == "/healthz" {
             return Json(json!({ "status": "alive" })).into_response();
         }
-        if path == "/metrics" {
-            return self.metrics.render().into_response();
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| path == "/metrics") {
+            return metrics.render().into_response();
         }
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let mut answer = if path == "/readyz" {
@@ -117,7 +118,8 @@ mod tests {
 
     #[tokio::test]
     async fn while_it_is_closed_every_surface_says_so_in_its_words() {
-        let gate = Gate::<poem::Route>::new(PrometheusBuilder::new().build_recorder().handle());
+        let gate =
+            Gate::<poem::Route>::new(Some(PrometheusBuilder::new().build_recorder().handle()));
         for path in [
             "/bot/v1/contacts/a",
             "/api/v1/chat/config",

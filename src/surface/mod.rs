@@ -43,10 +43,17 @@ use crate::domain::Error;
 /// What the router needs besides the application.
 #[derive(Clone)]
 pub struct Settings {
-    /// Renders `/metrics`.
-    pub metrics: PrometheusHandle,
+    /// Renders `/metrics`, where they are not served elsewhere.
+    pub metrics: Option<PrometheusHandle>,
     /// How many proxies in front of us append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
+}
+
+/// What is answered where metrics have an address of their own.
+pub fn metrics_alone(metrics: PrometheusHandle) -> impl Endpoint + use<> {
+    let routes =
+        Route::new().at("/metrics", health::metrics(metrics)).at("/healthz", health::alive());
+    dress::Dressed::new(routes, dress::plain, allow::Table::default())
 }
 
 /// Everything the server answers.
@@ -63,8 +70,11 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         .at("/widget-demo", pages::widget_demo())
         .at("/favicon.ico", pages::icon())
         .at("/healthz", health::alive())
-        .at("/readyz", health::ready(app))
-        .at("/metrics", health::metrics(settings.metrics.clone()));
+        .at("/readyz", health::ready(app));
+    let routes = match settings.metrics.clone() {
+        Some(metrics) => routes.at("/metrics", health::metrics(metrics)),
+        None => routes,
+    };
     let routes = routes.around(|routes, request| async move {
         // What is no text names nothing, whichever parameter it stands for.
         if percent_decode_str(request.uri().path()).decode_utf8().is_err() {

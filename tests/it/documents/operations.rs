@@ -9,8 +9,8 @@ use parlor::config::Config;
 use parlor::role::{Arguments, measures};
 use serde_json::Value;
 
-use crate::harness::Server;
 use crate::harness::wait::eventually;
+use crate::harness::{Client, Server};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const BOARD: &str = "deploy/grafana/boards/parlor.json";
@@ -270,4 +270,24 @@ fn a_container_may_take_longer_to_stop_than_a_drain() {
     assert!(grace > seconds(cluster, "PARLOR_DRAIN_S:") + 10, "{cluster}");
     let embedded = "docker-compose.yml";
     assert!(seconds(embedded, "stop_grace_period:") > Config::default().drain_s + 5, "{embedded}");
+}
+
+#[tokio::test]
+async fn metrics_may_have_an_address_of_their_own_and_are_nowhere_else() {
+    let server = Server::start_with(&["--metrics-listen", "127.0.0.1:0"]).await;
+    let said = server.said();
+    let (_, address) = said.split_once("metrics are served at ").expect("where they are");
+    let base = address.split("/metrics").next().expect("an address");
+    let theirs = Client::new(base);
+    let answer = theirs.get("/metrics").await;
+    assert!(answer.status == 200 && answer.text.contains("parlor_build_info"), "{}", answer.text);
+    for (client, path, status) in [
+        (&server.stranger(), "/metrics", 404),
+        (&server.stranger(), "/readyz", 200),
+        (&theirs, "/healthz", 200),
+        (&theirs, "/bot/v1/contacts/none", 404),
+        (&theirs, "/docs/", 404),
+    ] {
+        assert_eq!(client.get(path).await.status, status, "{path}");
+    }
 }
