@@ -267,7 +267,7 @@ fn connection_limits(config: &Config, open_files: Option<u64>) -> Limits {
     let room = usize::try_from(room).unwrap_or(usize::MAX).max(LEAST_CONNECTIONS);
     let max_connections = config.max_connections.min(room);
     if max_connections < config.max_connections {
-        tracing::warn!(
+        tracing::info!(
             max_connections,
             open_files,
             "max_connections is lowered: raise the limit of open files (ulimit -n, LimitNOFILE)"
