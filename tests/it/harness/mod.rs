@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod feed;
 pub mod http;
+mod ports;
 pub mod process;
 #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "what only nodes need"))]
 pub mod server;

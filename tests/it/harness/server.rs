@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::http::Client;
+use super::ports;
 use super::process::{Process, bound_to_us};
 use super::wait::within;
 
@@ -72,7 +73,7 @@ impl Server {
 
     /// The same with another binary.
     pub async fn launch_of(binary: &str, home: Home, arguments: Vec<String>) -> Self {
-        let mut server = Self::begin_of(binary, "127.0.0.1:0", home, arguments).await;
+        let mut server = Self::begin_of(binary, &ports::address(), home, arguments).await;
         server.ready().await;
         server
     }
