@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use parlor::role::{Arguments, run};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("parlor: {error}");
