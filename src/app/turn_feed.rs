@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::outcome::{Ending, ending_of};
 use super::send_message::Sent;
-use super::{App, live_feed};
+use super::{App, clock, live_feed};
 use crate::domain::Result;
 use crate::domain::ids::AccountId;
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
-use crate::live::frame::Frame;
+use crate::live::frame::{self, Frame};
 
 /// What happens next in a turn.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ pub enum Step {
     Reply(Frame),
     /// Somebody types.
     Typing(Frame),
-    /// The reader was too slow, or the server goes away: nothing more comes by itself.
+    /// The reader was too slow, the server goes away, or the views cannot be asked how the turn ended:
+    /// nothing more comes by itself.
     Resume(Frame),
     /// The turn is over; no frame where people had the conversation already.
     Ended { frame: Option<Frame>, ending: Ending },
@@ -86,12 +87,20 @@ impl TurnFeed {
                     return Some(Step::Resume(frame));
                 }
                 "message.inbound" => {}
-                _ => {
-                    if let Some(ending) = self.ending().await {
+                _ => match self.ending().await {
+                    Ok(Some(ending)) => {
                         self.follower = None;
                         return Some(Step::Ended { frame: Some(frame), ending });
                     }
-                }
+                    Ok(None) => {}
+                    // What has ended the turn comes once: whoever waits on would wait for ever.
+                    Err(error) => {
+                        let id = self.sent.conversation;
+                        tracing::warn!(%error, conversation.id = %id, "a turn's end cannot be read");
+                        self.follower = None;
+                        return Some(Step::Resume(before(&frame)));
+                    }
+                },
             }
         }
     }
@@ -106,11 +115,14 @@ impl TurnFeed {
         self.follower.is_some()
     }
 
-    async fn ending(&self) -> Option<Ending> {
+    async fn ending(&self) -> Result<Option<Ending>> {
         let sent = &self.sent;
-        ending_of(&self.app, self.account, sent.conversation, sent.message, sent.seq)
-            .await
-            .ok()
-            .flatten()
+        ending_of(&self.app, self.account, sent.conversation, sent.message, sent.seq).await
     }
+}
+
+/// A `resume` in the place of a frame: who follows on from there gets the frame again.
+fn before(frame: &Frame) -> Frame {
+    let content = frame::content("resume", clock::now(), &frame::Resume {});
+    Frame { id: frame.prev, prev: frame.prev, content }
 }
