@@ -85,7 +85,8 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
   const server = http.createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, "http://server");
     let body = "";
-    for await (const piece of request) body += piece;
+    // A character may be torn between two pieces.
+    for await (const piece of request.setEncoding("utf8")) body += piece;
     if (request.method === "OPTIONS") return response.writeHead(204, CORS).end();
     if (pathname === "/widget.js" || pathname.startsWith("/web/")) {
       const file = path.join(WEB, pathname.replace(/^\/web\//, "/"));

@@ -10,7 +10,8 @@ export async function scripted(...steps) {
   const requests = [];
   const server = http.createServer(async (request, response) => {
     let body = "";
-    for await (const piece of request) body += piece;
+    // A character may be torn between two pieces.
+    for await (const piece of request.setEncoding("utf8")) body += piece;
     const { pathname, searchParams } = new URL(request.url, "http://server");
     const seen = { method: request.method, path: pathname, query: Object.fromEntries(searchParams), headers: request.headers, body };
     const step = steps[Math.min(requests.length, steps.length - 1)];
