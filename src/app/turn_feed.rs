@@ -12,7 +12,7 @@ use crate::domain::Result;
 use crate::domain::ids::AccountId;
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
-use crate::live::frame::{self, Frame};
+use crate::live::frame::Frame;
 
 /// What happens next in a turn.
 #[derive(Debug)]
@@ -98,7 +98,8 @@ impl TurnFeed {
                         let id = self.sent.conversation;
                         tracing::warn!(%error, conversation.id = %id, "a turn's end cannot be read");
                         self.follower = None;
-                        return Some(Step::Resume(before(&frame)));
+                        // Who follows on from before the frame gets it again.
+                        return Some(Step::Resume(Frame::resume(frame.prev, clock::now())));
                     }
                 },
             }
@@ -119,10 +120,4 @@ impl TurnFeed {
         let sent = &self.sent;
         ending_of(&self.app, self.account, sent.conversation, sent.message, sent.seq).await
     }
-}
-
-/// A `resume` in the place of a frame: who follows on from there gets the frame again.
-fn before(frame: &Frame) -> Frame {
-    let content = frame::content("resume", clock::now(), &frame::Resume {});
-    Frame { id: frame.prev, prev: frame.prev, content }
 }

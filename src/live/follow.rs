@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use super::frame::{self, Content, Frame};
+use super::frame::Frame;
 use super::hub::{Hub, Snapshot, Subscription};
 use super::reader::Reader;
 use crate::domain::conversation::Conversation;
@@ -116,8 +116,7 @@ impl Follower {
     }
 
     fn end(&mut self, out: &mut Vec<Frame>) {
-        let content: Content = frame::content("resume", (self.now)(), &frame::Resume {});
-        out.push(self.reader.notice(content));
+        out.push(Frame::resume(self.reader.cursor(), (self.now)()));
         self.phase = Phase::Ended;
     }
 }

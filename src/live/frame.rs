@@ -43,6 +43,12 @@ pub struct Content {
 }
 
 impl Frame {
+    /// A `resume` at a place: nothing more comes by itself, and whoever follows on from there misses
+    /// nothing.
+    pub fn resume(place: Cursor, at: Timestamp) -> Self {
+        Self { id: place, prev: place, content: content("resume", at, &Resume {}) }
+    }
+
     /// The frame as one line of JSON.
     pub fn to_json(&self) -> String {
         self.json(None)

@@ -139,11 +139,6 @@ impl Reader {
         }
     }
 
-    /// A frame that is about the stream itself.
-    pub fn notice(&self, content: Content) -> Frame {
-        Frame { id: self.cursor, prev: self.cursor, content }
-    }
-
     fn note_end(&mut self, seq: Seq, event: &Event) {
         if let Some(ended) = ends(&event.body) {
             self.remember_end(ended);

@@ -17,13 +17,8 @@ mod with {
     use crate::role::Failure;
     use crate::role::output::print;
 
-    fn settings(config: &Config) -> Result<Settings, Failure> {
-        let tls = config.cql_tls || config.cql_ca.is_some();
-        if tls && !cfg!(feature = "tls") {
-            let problem = "the settings cql_tls and cql_ca need a build with the feature tls, as the image is";
-            return Err(problem.into());
-        }
-        Ok(Settings {
+    fn settings(config: &Config) -> Settings {
+        Settings {
             kafka: kafka::Settings {
                 brokers: config.kafka.clone(),
                 options: config.kafka_options.clone(),
@@ -37,7 +32,7 @@ mod with {
                 hosts: config.cql.clone(),
                 user: config.cql_user.clone(),
                 password: config.cql_password.clone(),
-                tls,
+                tls: config.cql_tls || config.cql_ca.is_some(),
                 ca: config.cql_ca.clone(),
                 keyspace: config.keyspace.clone(),
                 replication: config.replication,
@@ -51,7 +46,7 @@ mod with {
                 },
             }),
             clock: crate::app::clock::now,
-        })
+        }
     }
 
     /// Joins the cluster, having made what is missing.
@@ -63,7 +58,7 @@ mod with {
         watchers: Arc<Watchers>,
         projects: bool,
     ) -> Result<Arc<dyn Engine>, Failure> {
-        let settings = settings(config)?;
+        let settings = settings(config);
         cluster::migrate(&settings).await?;
         Ok(Arc::new(Cluster::open(&settings, watchers, projects).await?))
     }
@@ -73,7 +68,7 @@ mod with {
     /// # Errors
     /// As the engine's.
     pub async fn migrate(config: &Config) -> Result<(), Failure> {
-        cluster::migrate(&settings(config)?).await?;
+        cluster::migrate(&settings(config)).await?;
         print(format_args!(
             "topics {}.*, keyspace {}: as they should be",
             config.topic_prefix, config.keyspace
@@ -85,7 +80,7 @@ mod with {
     /// # Errors
     /// As the engine's.
     pub async fn rebuild(config: &Config, into: String) -> Result<(), Failure> {
-        let events = cluster::rebuild(&settings(config)?, &into).await?;
+        let events = cluster::rebuild(&settings(config), &into).await?;
         print(format_args!("keyspace {into} is filled from {events} events and equals the log"))
     }
 
@@ -94,7 +89,7 @@ mod with {
     /// # Errors
     /// As the engine's, and the first difference.
     pub async fn verify(config: &Config) -> Result<(), Failure> {
-        let (events, difference) = cluster::verify(&settings(config)?).await?;
+        let (events, difference) = cluster::verify(&settings(config)).await?;
         match difference {
             None => print(format_args!(
                 "the views of keyspace {} equal their {events} events",

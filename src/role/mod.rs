@@ -104,14 +104,12 @@ async fn carry_out(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
-    match config.engine {
-        EngineKind::Cluster => cluster::migrate(config).await,
-        EngineKind::Embedded => {
-            Err("migrate is for the cluster engine: say --engine cluster. The \
-                                     embedded engine makes what it needs when it starts"
-                .into())
-        }
+    if config.engine == EngineKind::Embedded {
+        let problem = "migrate is for the cluster engine: say --engine cluster. The embedded engine \
+                       makes what it needs when it starts";
+        return Err(problem.into());
     }
+    cluster::migrate(config).await
 }
 
 fn loaded(storage: Storage) -> Result<Config, Failure> {

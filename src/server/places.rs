@@ -48,14 +48,11 @@ impl Places {
     ) -> Option<Place> {
         let address = counted(peer);
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = all.entry(address).or_default();
-        if *held >= self.share {
-            if *held == 0 {
-                all.remove(&address);
-            }
+        let held = all.get(&address).copied().unwrap_or_default();
+        if held >= self.share {
             return None;
         }
-        *held += 1;
+        all.insert(address, held + 1);
         Some(Place { address, places: self.clone(), _permit: free })
     }
 }

@@ -15,13 +15,18 @@ use crate::engine::{Error, Result, Topic};
 /// How long an answer of a broker is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Hears of brokers that are away and says it to those who debug: each client says so again and again,
-/// and whoever waits for one of them says it once, with what it means.
+/// Tells those who debug of a broker that is away: each client says so again and again, and whoever
+/// waits for one of them says it once, with what it means.
+pub(super) fn note_away(error: &KafkaError, reason: &str) {
+    tracing::debug!(%error, reason, "a broker cannot be reached");
+}
+
+/// The context of a client that has nothing else to hear.
 pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "a broker cannot be reached");
+        note_away(&error, reason);
     }
 }
 

@@ -78,6 +78,7 @@ pub struct Cluster {
 /// [`Error::ReadOnly`] while something cannot be reached; [`Error::Storage`] when something is
 /// there and not as the settings say.
 pub async fn migrate(settings: &Settings) -> Result<()> {
+    cql::check_build(&settings.cql)?;
     kafka::prepare(&settings.kafka).await.map_err(|error| named(error, &settings.kafka))?;
     cql::migrate(&settings.cql).await
 }

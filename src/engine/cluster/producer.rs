@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext, Statistics};
 
 use super::appends::Appends;
-use super::kafka::{Settings, client_error};
+use super::kafka::{Settings, client_error, note_away};
 use super::record::seq_of;
 use crate::engine::{Error, Result};
 
@@ -44,7 +44,7 @@ struct Deliveries {
 
 impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "a broker cannot be reached");
+        note_away(&error, reason);
     }
 
     fn stats(&self, now: Statistics) {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::core::Core;
-use super::kafka::client_error;
+use super::kafka::{client_error, note_away};
 use super::record::{event_of, place_of, seq_of};
 use super::worker::{Incoming, QUEUE, Worker};
 use crate::engine::{Result, Topic};
@@ -67,7 +67,7 @@ fn partitions(list: &TopicPartitionList) -> Vec<u32> {
 
 impl ClientContext for Membership {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "a broker cannot be reached");
+        note_away(&error, reason);
     }
 }
 

@@ -38,15 +38,19 @@ pub(super) fn list(app: &App, which: &Which) -> Result<Outcome, Failure> {
         return Err(NO_BOT.into());
     }
     let listed = all.iter().filter(|(id, _)| which.bot.is_none_or(|named| named == **id));
-    let bots = listed.map(|(id, bot)| outcome::Bot {
-        bot_id: *id,
-        name: newest(bot).map_or_else(String::new, |definition| definition.name().to_owned()),
-        kind: newest(bot).map_or_else(String::new, |definition| definition.kind().to_owned()),
-        agent_key: administration::agent_key(*id),
-        versions: bot.versions.keys().copied().collect(),
-        deployed: bot.deployed,
-        has_draft: bot.draft.is_some(),
-        answers: Some(*id) == default,
+    let bots = listed.map(|(id, bot)| {
+        let named = newest(bot).map(|definition| (definition.name(), definition.kind()));
+        let (name, kind) = named.unwrap_or_default();
+        outcome::Bot {
+            bot_id: *id,
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            agent_key: administration::agent_key(*id),
+            versions: bot.versions.keys().copied().collect(),
+            deployed: bot.deployed,
+            has_draft: bot.draft.is_some(),
+            answers: Some(*id) == default,
+        }
     });
     Ok(Outcome::Bots { bots: bots.collect() })
 }

@@ -72,8 +72,9 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
 
 async fn create_account(app: &App, create: &CreateAccount) -> Result<Outcome, Failure> {
     let all = app.accounts.all();
-    let other = all.iter().find(|it| it.account.name == create.name && !create.same_name);
-    if let Some(other) = other {
+    if !create.same_name
+        && let Some(other) = all.iter().find(|it| it.account.name == create.name)
+    {
         return Err(format!(
             "there is an account {:?} already, {}: take another name, or say --same-name",
             create.name, other.account.id

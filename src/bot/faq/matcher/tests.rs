@@ -277,7 +277,7 @@ proptest! {
     }
 }
 
-/// Three intents of eight phrases, as somebody writes on the first day.
+/// Two intents of eight phrases, as somebody writes on the first day.
 fn small() -> Faq {
     let examples: [(&str, &[&str]); 2] = [
         (
@@ -307,7 +307,11 @@ fn small() -> Faq {
             ],
         ),
     ];
-    let intent = |(name, phrases): (&str, &[&str])| serde_json::json!({ "name": name, "examples": { "en": phrases }, "answers": { "en": name } });
+    let intent = |(name, phrases): (&str, &[&str])| {
+        let (examples, answers) =
+            (serde_json::json!({ "en": phrases }), serde_json::json!({ "en": name }));
+        serde_json::json!({ "name": name, "examples": examples, "answers": answers })
+    };
     let definition = serde_json::json!({
         "name": "Acme", "default_language": "en", "fallback": { "en": "?" },
         "intents": examples.map(intent),

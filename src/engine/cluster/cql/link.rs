@@ -181,7 +181,21 @@ fn secured(builder: SessionBuilder, settings: &Settings) -> Result<SessionBuilde
 
 #[cfg(not(feature = "tls"))]
 fn secured(_: SessionBuilder, _: &Settings) -> Result<SessionBuilder> {
-    Err(Error::Storage("TLS towards the CQL store needs a build with the feature tls".into()))
+    Err(without_tls())
+}
+
+/// Whether this build can speak as the settings say; nobody need be asked for that.
+///
+/// # Errors
+/// [`Error::Storage`] where it cannot.
+pub fn check_build(settings: &Settings) -> Result<()> {
+    if settings.tls && !cfg!(feature = "tls") { Err(without_tls()) } else { Ok(()) }
+}
+
+fn without_tls() -> Error {
+    let problem =
+        "the settings cql_tls and cql_ca need a build with the feature tls, as the image is";
+    Error::Storage(problem.into())
 }
 
 /// Why there is no session: the store is away, or it does not let us in.

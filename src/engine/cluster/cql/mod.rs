@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use claims::{ABANDONED, Claim};
+pub use link::check_build;
 pub use quotas::Quota;
 pub use reads::{Checkpoint, Landmark};
 pub use rows::{Commit, ConversationRows, Done, Listed};
