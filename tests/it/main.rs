@@ -25,6 +25,7 @@ mod live;
 mod smoke;
 mod surfaces;
 mod tenants;
+mod turns;
 mod widget;
 
 use harness::site::Embedded as Site;

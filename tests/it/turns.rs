@@ -1,0 +1,191 @@
+//! A streamed turn over views that are away for a moment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parlor::app::accounts::Accounts;
+use parlor::app::send_message::{Opening, SendMessage, To, send_message};
+use parlor::app::turn_feed::{Step, TurnFeed};
+use parlor::app::{App, Watchers, administration, demo};
+use parlor::domain::contact::Contact;
+use parlor::domain::conversation::Conversation;
+use parlor::domain::event::Event;
+use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::message::Channel;
+use parlor::domain::seq::Seq;
+use parlor::domain::time::Timestamp;
+use parlor::engine::embedded::{Embedded, Options};
+use parlor::engine::{Appended, Engine, Error, EventLog, Health, Recorded, Result, Topic, Views};
+use parlor::live::hub::Hub;
+use parlor::outside::Outside;
+use parlor::projection::{claims, conversations, totals::Totals, turns_due};
+
+use crate::harness::wait::within;
+
+/// An engine that cannot say how conversations stand while it is told so.
+struct Blinking {
+    inner: Embedded,
+    away: AtomicBool,
+}
+
+#[async_trait]
+impl EventLog for Blinking {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.inner.partitions(topic)
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>> {
+        self.inner.append(events).await
+    }
+
+    async fn read(
+        &self,
+        topic: Topic,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.inner.read(topic, partition, after, limit).await
+    }
+
+    async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
+        self.inner.end(topic, partition).await
+    }
+}
+
+#[async_trait]
+impl Views for Blinking {
+    async fn conversation(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Error::ReadOnly("the views are away".into()));
+        }
+        self.inner.conversation(account, id).await
+    }
+
+    async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
+        self.inner.contact(account, id).await
+    }
+
+    async fn timeline(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.inner.timeline(account, conversation, after, limit).await
+    }
+
+    async fn timeline_before(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.inner.timeline_before(account, conversation, before, limit).await
+    }
+
+    async fn messages(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>> {
+        self.inner.messages(account, conversation, skip, limit).await
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<conversations::Row>> {
+        self.inner.conversations(account, before, limit).await
+    }
+
+    async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
+        self.inner.claim(account, key).await
+    }
+
+    async fn turns_due(
+        &self,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<turns_due::Row>> {
+        self.inner.turns_due(partition, after, limit).await
+    }
+
+    async fn totals(&self, account: AccountId) -> Result<Totals> {
+        self.inner.totals(account).await
+    }
+
+    async fn expire_claims(&self, before: Timestamp) -> Result<u64> {
+        self.inner.expire_claims(before).await
+    }
+}
+
+#[async_trait]
+impl Engine for Blinking {
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+
+    fn owned(&self) -> Vec<u32> {
+        self.inner.owned()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_learns_the_end_of_a_turn_also_where_the_views_were_away_when_it_came() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
+    let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
+    let options = Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
+    let inner = Embedded::open(&options, watchers).expect("it opens");
+    let engine = Arc::new(Blinking { inner, away: AtomicBool::new(false) });
+    let outside = Outside::default();
+    let app = App::open(engine.clone(), accounts, hub, outside, None, None, Duration::ZERO);
+    let app = app.await.expect("it opens");
+    let made = administration::create_account(&app, demo::account("Shop").expect("an account"));
+    let account = made.await.expect("made").account;
+    let tenant = app.accounts.get(account).expect("the account");
+    let text = "what are your opening hours?".parse().expect("a text");
+    let command = SendMessage::new(To::New(Opening::default()), text, Channel::Web);
+    let sent = send_message(&app, &tenant, command).await.expect("sent");
+    assert!(sent.outcome.is_some(), "the turn is over");
+
+    let mut feed = TurnFeed::open(&app, account, sent).await.expect("it opens");
+    engine.away.store(true, Ordering::Relaxed);
+    let place = loop {
+        match within("a step", feed.next()).await.expect("a step") {
+            Step::Resume(frame) => break frame.id,
+            Step::Ended { .. } => panic!("nobody could say so"),
+            Step::Reply(_) | Step::Typing(_) => {}
+        }
+    };
+    assert!(!feed.go_on(place).await, "the views are still away");
+    engine.away.store(false, Ordering::Relaxed);
+    assert!(feed.go_on(place).await);
+    let last = loop {
+        match within("a step", feed.next()).await.expect("a step") {
+            Step::Ended { ending, .. } => break ending,
+            Step::Resume(_) => panic!("the views are there again"),
+            Step::Reply(_) | Step::Typing(_) => {}
+        }
+    };
+    assert!(last.event.is_some(), "{last:?}");
+    app.engine.close().await;
+}
