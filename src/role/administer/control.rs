@@ -101,6 +101,7 @@ impl Control {
     /// Obeys until `stop` is cancelled; then what is under way gets a moment to end.
     pub async fn serve(self, app: Arc<App>, stop: CancellationToken) {
         let (places, tracker) = (Arc::new(Semaphore::new(AT_A_TIME)), TaskTracker::new());
+        let alone = Arc::new(Semaphore::new(1));
         loop {
             let accepted = async {
                 let place = places.clone().acquire_owned().await;
@@ -112,9 +113,9 @@ impl Control {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (app, stop) = (app.clone(), stop.clone());
+                    let (app, alone, stop) = (app.clone(), alone.clone(), stop.clone());
                     tracker.spawn(async move {
-                        if let Err(error) = obey(stream, &app, stop).await {
+                        if let Err(error) = obey(stream, &app, &alone, stop).await {
                             tracing::warn!(%error, "a command broke off");
                         }
                         drop(place);
@@ -141,8 +142,13 @@ impl Drop for Control {
     }
 }
 
-/// One command, to its end.
-async fn obey(stream: UnixStream, app: &App, stop: CancellationToken) -> io::Result<()> {
+/// One command, to its end. `alone` is one permit for all.
+async fn obey(
+    stream: UnixStream,
+    app: &App,
+    alone: &Semaphore,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
     if peer != own_user() && peer != 0 {
         return Err(io::Error::other(format!("user {peer} may not give orders")));
@@ -152,6 +158,10 @@ async fn obey(stream: UnixStream, app: &App, stop: CancellationToken) -> io::Res
     let answer = match understood(&frame?) {
         Ok(order) => {
             let done = async {
+                let _alone = match order.rests_on_what_is_there() {
+                    true => alone.acquire().await.ok(),
+                    false => None,
+                };
                 match carry_out(app, &order).await {
                     Ok(outcome) => Answer::Done(outcome),
                     Err(error) => Answer::Failed(error.to_string()),

@@ -62,6 +62,20 @@ pub enum Order {
     WithdrawBot(Which),
 }
 
+impl Order {
+    /// Whether it looks at what there is and then changes that: two such at once would each overlook
+    /// what the other does. Keys are issued and revoked at once, whatever else takes its time.
+    pub(super) fn rests_on_what_is_there(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateAccount(_)
+                | Self::ChangeSettings { .. }
+                | Self::DraftBot { .. }
+                | Self::DeployBot { .. }
+        )
+    }
+}
+
 /// An account to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

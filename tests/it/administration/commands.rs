@@ -177,6 +177,29 @@ async fn commands_that_come_at_once_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn orders_that_come_to_a_server_at_once_do_not_overlook_each_other() {
+    let server = Server::start().await;
+    let twins =
+        (0..6).map(|_| Server::command(server.dir(), &["account", "create", "--name", "Twin"]));
+    let made = join_all(twins).await.into_iter().filter(|(done, _)| *done);
+    assert_eq!(made.count(), 1, "the others find the first");
+    let settings: Vec<_> = ["widget_send", "widget_read", "widget_create", "chataibot"]
+        .into_iter()
+        .map(|name| json!({ "limits": { name: 7 } }).to_string())
+        .collect();
+    let change = |settings| ["account", "set", "--account", "Twin", "--settings", settings];
+    let changes: Vec<_> = settings.iter().map(|settings| change(settings.as_str())).collect();
+    let set = changes.iter().map(|change| Server::command(server.dir(), change));
+    for (done, said) in join_all(set).await {
+        assert!(done, "{said}");
+    }
+    let shown = document(&server, &["account", "show", "--account", "Twin"]).await;
+    for name in ["widget_send", "widget_read", "widget_create", "chataibot"] {
+        assert_eq!(shown["settings"]["limits"][name], 7, "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn only_making_an_account_makes_a_directory() {
     let home = tempfile::tempdir().expect("a directory");
     let dir = home.path().join("data");
