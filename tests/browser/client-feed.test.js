@@ -174,6 +174,19 @@ withServer("pauses grow from `retry:`, with jitter, to a bound", [stream(["retry
   assert.ok(new Set(pauses).size > 1, "there is chance in it");
 });
 
+const broken = stream(["retry: 3000\n\n"], "end");
+withServer("a line that breaks again and again is tried every few seconds, since the server is there", [broken, broken, broken], async (server) => {
+  const pauses = [];
+  const stop = new AbortController();
+  const onState = ({ state, retryInMs }) => {
+    if (state === "reconnecting") pauses.push(retryInMs);
+    if (pauses.length === 3) stop.abort();
+  };
+  const conversation = new Parlor({ origin: server.origin }).conversation("cv_1");
+  for await (const _ of conversation.follow({ after: "0", signal: stop.signal, onState })) assert.fail();
+  assert.ok(pauses[2] >= 2000 && pauses[2] <= 4000, `paused ${pauses}`);
+});
+
 withServer("a frame resets the pause", [stream(["retry: 100\n\n"], "end"), json(503, {}), json(503, {}), stream([F1], "end"), stream([F2])], async (server) => {
   const { states } = await followed(server, 2);
   const pauses = states.filter((state) => state.state === "reconnecting").map((state) => state.retryInMs);

@@ -15,6 +15,9 @@ const ORDER = "Where is my order?";
 /** What a browser says by itself of requests that fail. */
 const NOISE = /Failed to load resource|ERR_|net::/;
 
+/** Half of the connections are cut before their first frame: with bad luck, many after each other. */
+const PATIENCE = { withinMs: 120_000 };
+
 /** @type {Cluster} */
 let cluster;
 
@@ -87,14 +90,14 @@ scenario("two tabs whose lines are cut and go on with another node each time", a
     for (const asks of [widget, other, widget]) {
       const count = (await widget.texts("theirs")).length;
       await asks.say(ORDER);
-      for (const tab of [widget, other]) await tab.answers(count + 1);
+      for (const tab of [widget, other]) await tab.answers(count + 1, PATIENCE);
     }
     // A browser does not ask again for a module whose line was cut.
     line.steady = true;
     await widget.page.reload();
     await widget.launcher.waitFor({ state: "attached" });
     line.steady = false;
-    await widget.answers(4);
+    await widget.answers(4, PATIENCE);
     assert.ok(line.cuts > 0, "the line was cut");
     line.steady = true;
     for (const tab of [widget, other]) {
@@ -102,4 +105,4 @@ scenario("two tabs whose lines are cut and go on with another node each time", a
       assert.deepEqual(tab.faults, []);
     }
   });
-}, { timeout: 180_000 });
+}, { timeout: 400_000 });

@@ -49,7 +49,8 @@ import { sseFrames, webSocketFrames } from "./transports.js";
  * @property {(state: FeedState) => void} [onState]
  * @property {(gap: Gap) => void} [onGap]  Told of each hole; the frames that were missing follow.
  * @property {number} [silenceMs]     No bytes for this long means that the connection is dead.
- * @property {number} [maxBackoffMs]  The longest pause between two attempts.
+ * @property {number} [maxBackoffMs]  The longest pause between two attempts; 4 s at most, where the server
+ *   accepted the last one.
  */
 
 /** @typedef {{events: Frame[], next: string}} Page */
@@ -66,6 +67,8 @@ import { sseFrames, webSocketFrames } from "./transports.js";
 /** The server sends a comment every 15 s; two lost ones and some grace. */
 const SILENCE_MS = 40_000;
 const MAX_BACKOFF_MS = 30_000;
+/** The longest pause after a connection that the server accepted: what breaks there is most often the line. */
+const MAX_BROKEN_BACKOFF_MS = 4000;
 /** Before the server says otherwise, and the least that a `retry:` of 0 can mean. */
 const RETRY_MS = 1000;
 const MIN_RETRY_MS = 100;
@@ -167,7 +170,8 @@ export async function* follow(source, options = {}) {
       }
       if (signal?.aborted) return;
       if (openedAt > 0 && Date.now() - openedAt >= STEADY_MS) failures = 0;
-      pauseMs = Math.max(pauseMs, backoff(failures++, retryMs, maxBackoffMs));
+      const longestMs = openedAt > 0 ? Math.min(maxBackoffMs, Math.max(retryMs, MAX_BROKEN_BACKOFF_MS)) : maxBackoffMs;
+      pauseMs = Math.max(pauseMs, backoff(failures++, retryMs, longestMs));
       report("reconnecting", pauseMs);
       await pause(pauseMs, signal);
     }

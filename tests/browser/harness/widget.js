@@ -133,12 +133,12 @@ export class Widget {
   }
 
   /** Waits until nothing is under way and there are that many answers; answers their texts. */
-  answers(count) {
+  answers(count, { withinMs } = {}) {
     return eventually(`${count} answers are shown`, async () => {
       if ((await this.page.locator(".entry--growing, .beads, .entry--unsent").count()) > 0) return null;
       const texts = await this.texts("theirs");
       return texts.length === count && texts;
-    });
+    }, withinMs);
   }
 
   /** The next file that is saved, by this page or by one that it opens for that. */

@@ -77,7 +77,8 @@ export type FollowOptions = {
      */
     silenceMs?: number;
     /**
-     * The longest pause between two attempts.
+     * The longest pause between two attempts; 4 s at most, where the server
+     * accepted the last one.
      */
     maxBackoffMs?: number;
 };
