@@ -12,10 +12,11 @@ use super::reading::Reading;
 use super::tmpfs::Tmpfs;
 use crate::harness::http::{Answer, Client};
 use crate::harness::wait::eventually;
-use crate::harness::{Server, wait::within};
+use crate::harness::{Server, wait::within_time};
 
 const MIB: u64 = 1 << 20;
 const SIZE_MIB: u32 = 96;
+const PATIENCE: Duration = Duration::from_secs(60);
 const MESSAGES: &str = "/bot/v1/conversations/messages";
 
 #[tokio::test]
@@ -133,7 +134,8 @@ impl Writer {
         let text = format!("where is my order? #{}", self.ledger.acknowledged.len());
         let keyed = self.client.with("Idempotency-Key", &text);
         let body = json!({ "message": text, "conversation_id": self.ledger.conversation });
-        let answer = within("an answer", keyed.post(MESSAGES, &body)).await;
+        // A message that was taken and whose reply does not fit is waited on for 30 s.
+        let answer = within_time(PATIENCE, "an answer", keyed.post(MESSAGES, &body)).await;
         if answer.status == 200 {
             let id = answer.json()["message_id"].as_str().expect("an id").to_owned();
             self.ledger.acknowledged.push((id, text));
