@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use super::directory::{self, Hold};
-use super::logs::{self, Readers};
+use super::logs::{self, Logs, Readers};
 use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
-use super::{format, rebuild};
+use super::{background, format, rebuild};
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
@@ -54,8 +54,8 @@ pub(super) struct Shared {
     born: Instant,
     /// Milliseconds after `born` at which the commit under way began; negative when none is.
     commit_since: AtomicI64,
-    // The last field, so that the directory is let go after what is open in it.
-    _hold: Hold,
+    /// None once it is closed: the last reader of the store gives the directory back.
+    hold: Mutex<Option<Arc<Hold>>>,
 }
 
 impl Embedded {
@@ -79,12 +79,12 @@ impl Embedded {
     ) -> Result<Self> {
         let dir = &options.dir;
         directory::prepare(dir)?;
-        let hold = Hold::take(dir)?;
+        let hold = Arc::new(Hold::take(dir)?);
         format::bring_up(dir, options.cache_bytes, tell)?;
-        let store = Store::open_or_make(dir, options.cache_bytes)?;
+        let store = Store::open_or_make(dir, options.cache_bytes, &hold)?;
         // Before anything is written.
         logs::look(dir)?.check(dir, &store)?;
-        let (readers, appenders) = logs::open(dir)?;
+        let Logs { readers, appenders, unread } = logs::open(dir)?;
         format::mark(dir)?;
         rebuild::catch_up(&store, &readers, &|done, all| {
             tell(&format!("the views are brought up to the log: {done} of {all} events"));
@@ -98,8 +98,9 @@ impl Embedded {
             free_bytes: AtomicU64::new(0),
             born: Instant::now(),
             commit_since: AtomicI64::new(-1),
-            _hold: hold,
+            hold: Mutex::new(Some(hold)),
         });
+        background::verify(unread, Arc::downgrade(&shared))?;
         let writer = Writer::new(shared.clone(), observer, dir, appenders, options.reserve_bytes);
         let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
@@ -161,7 +162,9 @@ impl Shared {
                 std::thread::yield_now();
             }
         }
-        let store = Store::open_or_make(dir, self.cache_bytes)?;
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hold = hold.ok_or_else(|| Error::ReadOnly("closed".into()))?;
+        let store = Store::open_or_make(dir, self.cache_bytes, &hold)?;
         *write(&self.store) = Some(Arc::new(store));
         Ok(())
     }
@@ -281,5 +284,6 @@ impl Engine for Embedded {
         }
         // The last reader under way gives the directory back.
         write(&self.shared.store).take();
+        self.shared.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::segments::disk::Folder;
-use super::segments::{self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes};
+use super::segments::{
+    self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
+};
 use super::store::{Store, parse, storage};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
@@ -14,6 +16,15 @@ pub(super) const TOPICS: [Topic; 2] = [Topic::Events, Topic::Accounts];
 /// The reading sides of both logs. Cheap to share.
 #[derive(Clone)]
 pub(super) struct Readers([Reader; 2]);
+
+/// Both logs, open.
+pub(super) struct Logs {
+    pub(super) readers: Readers,
+    /// By topic.
+    pub(super) appenders: [Appender; 2],
+    /// What opening did not read, and where it is.
+    pub(super) unread: [(PathBuf, Unread); 2],
+}
 
 /// Where a log is.
 pub(super) fn folder(dir: &Path, topic: Topic) -> PathBuf {
@@ -34,7 +45,7 @@ pub(super) fn sizes(topic: Topic) -> Sizes {
 ///
 /// # Errors
 /// [`Error::Unusable`] where acknowledged events are missing or damaged; nothing was written then.
-pub(super) fn open(dir: &Path) -> Result<(Readers, [Appender; 2])> {
+pub(super) fn open(dir: &Path) -> Result<Logs> {
     let log = dir.join("log");
     Folder::make(&log).map_err(storage)?;
     let open = |topic| -> Result<Opened> {
@@ -53,7 +64,9 @@ pub(super) fn open(dir: &Path) -> Result<(Readers, [Appender; 2])> {
     };
     let (events, accounts) = (open(Topic::Events)?, open(Topic::Accounts)?);
     let readers = Readers([events.reader, accounts.reader]);
-    Ok((readers, [events.appender, accounts.appender]))
+    let unread = [(Topic::Events, events.unread), (Topic::Accounts, accounts.unread)];
+    let unread = unread.map(|(topic, unread)| (folder(dir, topic), unread));
+    Ok(Logs { readers, appenders: [events.appender, accounts.appender], unread })
 }
 
 /// Opens both logs for reading and writes nothing.

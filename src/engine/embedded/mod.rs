@@ -6,6 +6,7 @@
 //! folded again from the log. Reads run on the caller's thread: they are bounded by a page and mostly
 //! served from memory, and a hop to another thread costs more than they do.
 
+mod background;
 pub mod directory;
 mod format;
 mod keys;

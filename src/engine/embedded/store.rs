@@ -4,10 +4,12 @@
 //! is folded again from the log, from their checkpoint on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
+use super::directory::{self, Hold};
 use super::keys;
 use super::segments::Position;
 use super::table::Table;
@@ -37,6 +39,8 @@ pub(super) struct Store {
     pub(super) totals: Table,
     pub(super) conversations_by_time: Table,
     meta: Table,
+    // After the database, so that the directory is let go after it.
+    _hold: Option<Arc<Hold>>,
 }
 
 /// Where the views of a data directory are.
@@ -48,14 +52,15 @@ impl Store {
     /// Opens or makes the views in a folder.
     ///
     /// # Errors
-    /// [`Error::Storage`] when they cannot be read.
+    /// [`Error::Storage`] when they are damaged; [`Error::Locked`] while somebody has them open;
+    /// [`Error::Unusable`] when the system does not let us.
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
         let db = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(MAX_JOURNAL_BYTES)
             .manual_journal_persist(true)
             .open()
-            .map_err(storage)?;
+            .map_err(|error| unopened(folder, error))?;
         let options = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(MEMTABLE_BYTES)
@@ -75,6 +80,7 @@ impl Store {
             conversations_by_time: table(keys::CONVERSATIONS_BY_TIME),
             meta: table(keys::META),
             db,
+            _hold: None,
         })
     }
 
@@ -82,22 +88,21 @@ impl Store {
     /// all that was in them.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when they can be made neither.
-    pub(super) fn open_or_make(dir: &Path, cache_bytes: u64) -> Result<Self> {
+    /// As [`Self::open`].
+    pub(super) fn open_or_make(dir: &Path, cache_bytes: u64, hold: &Arc<Hold>) -> Result<Self> {
         let folder = folder(dir);
-        let unusable = |error: &dyn std::fmt::Display| {
-            Error::Unusable(format!("the views in {} do not open: {error}", folder.display()))
+        let store = match Self::open(&folder, cache_bytes) {
+            Err(Error::Storage(error)) => {
+                tracing::warn!(
+                    %error, dir = %folder.display(),
+                    "the views cannot be read and are made anew from the log"
+                );
+                directory::remove_folder(&folder).map_err(storage)?;
+                Self::open(&folder, cache_bytes)?
+            }
+            opened => opened?,
         };
-        let error = match Self::open(&folder, cache_bytes) {
-            Ok(store) => return Ok(store),
-            Err(error) => error,
-        };
-        tracing::warn!(
-            %error, dir = %folder.display(),
-            "the views cannot be read and are made anew from the log"
-        );
-        std::fs::remove_dir_all(&folder).map_err(|error| unusable(&error))?;
-        Self::open(&folder, cache_bytes).map_err(|error| unusable(&error))
+        Ok(Self { _hold: Some(hold.clone()), ..store })
     }
 
     /// How far the views, or for administration whoever wrote last, have seen a log; none before
@@ -136,6 +141,19 @@ impl Store {
 
     pub(super) fn total(&self, account: AccountId) -> Result<Totals> {
         Ok(self.totals.row(account.bytes())?.unwrap_or_default())
+    }
+}
+
+/// Why the views do not open. What is damaged is told from what the system does not allow.
+fn unopened(folder: &Path, error: fjall::Error) -> Error {
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    let damage = [AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof];
+    match error {
+        fjall::Error::Locked => Error::Locked(folder.display().to_string()),
+        fjall::Error::Io(error) if !damage.contains(&error.kind()) => {
+            Error::Unusable(format!("the views in {} do not open: {error}", folder.display()))
+        }
+        other => storage(format!("{other:?}")),
     }
 }
 

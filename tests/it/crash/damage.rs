@@ -76,8 +76,8 @@ async fn zeros_in_the_middle_of_the_log_are_refused_and_can_be_accepted() {
     let mut killed = Killed::make().await;
     let segment = newest_segment(&killed.dir());
     let mut bytes = std::fs::read(&segment).expect("readable");
-    let middle = usize::try_from(written(&segment)).expect("small") / 2 & !4_095;
-    let middle = middle.max(4_096);
+    let blocks = usize::try_from(written(&segment)).expect("small") / 4_096;
+    let middle = (blocks / 2).max(1) * 4_096;
     bytes[middle..middle + 4_096].fill(0);
     std::fs::write(&segment, bytes).expect("written");
     let name = segment.file_name().expect("a name").to_string_lossy().into_owned();

@@ -295,7 +295,7 @@ impl Appender {
         self.disk.rename(&made, &name)?;
         self.disk.sync()?;
         self.reader.sealed(number);
-        Ok(())
+        self.disk.reopen(&segment_name(number))?.truncate(end.into())
     }
 
     fn seal_found(&self, number: u32, end: u32, position: Position) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::append::AppendError;
 use super::disk::{Disk, read_whole};
 use super::frame::{self, HEADER_BYTES, Header, Position, Record};
-use super::open::{OpenError, Refusal, open, read_header, read_seal, survey};
+use super::open::{OpenError, Refusal, Segment, open, read_header, read_seal, survey};
 use super::scan::{Tail, resume, scan, scan_from};
 use super::{Sizes, seal_name, segment_name};
 
@@ -28,41 +28,65 @@ pub fn verify(disk: &dyn Disk, mut progress: impl FnMut(u64)) -> Result<Checked,
     let survey = survey(disk)?;
     let mut checked = Checked { torn_bytes: survey.torn.into(), ..Checked::default() };
     for segment in &survey.segments {
-        let number = segment.header.number;
-        let name = segment_name(number);
-        let bytes = read_whole(&*disk.open(&name)?, segment.end.into())?;
-        let refuse = |at: u32, why: String| Refusal {
-            file: name.clone(),
-            at: at.into(),
-            why,
-            at_stake: None,
-        };
-        let header = frame::header_bytes(&segment.header);
-        if let Some(at) = header.iter().zip(&bytes).position(|(wanted, found)| wanted != found) {
-            return Err(refuse(at as u32, "the header is damaged".into()).into());
-        }
-        let found = scan(&bytes, &segment.header, Some(segment.end), |_| {});
-        if let Tail::Damaged(damage) = found.tail {
-            return Err(refuse(damage.at, damage.fault.to_string()).into());
-        }
-        if segment.offsets.is_none() {
-            let seal = read_seal(disk, number)?;
-            let is_true = seal.is_some_and(|seal| {
-                seal.offsets == found.offsets
-                    && seal.checksum == crc32c::crc32c(&bytes)
-                    && seal.position == found.position
-            });
-            if !is_true {
-                let why = "the seal is not the segment's".to_owned();
-                return Err(Refusal { file: seal_name(number), at: 0, why, at_stake: None }.into());
-            }
-        }
-        checked.segments += 1;
-        checked.events += found.offsets.len() as u64;
-        checked.bytes += u64::from(segment.end);
+        check(disk, segment, &mut checked)?;
         progress(checked.bytes);
     }
     Ok(checked)
+}
+
+/// Segments that were full when a log was opened, and whose batches were not read then.
+pub struct Unread {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) segments: Vec<Segment>,
+}
+
+impl Unread {
+    /// Reads every byte of them while the log is in use. `goes_on` is asked between two segments.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn verify(&self, mut goes_on: impl FnMut() -> bool) -> Result<Checked, OpenError> {
+        let mut checked = Checked::default();
+        for segment in &self.segments {
+            if !goes_on() {
+                break;
+            }
+            check(&*self.disk, segment, &mut checked)?;
+        }
+        Ok(checked)
+    }
+}
+
+/// Reads every byte of one segment.
+fn check(disk: &dyn Disk, segment: &Segment, checked: &mut Checked) -> Result<(), OpenError> {
+    let number = segment.header.number;
+    let name = segment_name(number);
+    let bytes = read_whole(&*disk.open(&name)?, segment.end.into())?;
+    let refuse = |at: u64, why: String| Refusal { file: name.clone(), at, why, at_stake: None };
+    let header = frame::header_bytes(&segment.header);
+    if let Some(at) = header.iter().zip(&bytes).position(|(wanted, found)| wanted != found) {
+        return Err(refuse(at as u64, "the header is damaged".into()).into());
+    }
+    let found = scan(&bytes, &segment.header, Some(segment.end), |_| {});
+    if let Tail::Damaged(damage) = found.tail {
+        return Err(refuse(damage.at.into(), damage.fault.to_string()).into());
+    }
+    if segment.offsets.is_none() {
+        let seal = read_seal(disk, number)?;
+        let is_true = seal.is_some_and(|seal| {
+            seal.offsets == found.offsets
+                && seal.checksum == crc32c::crc32c(&bytes)
+                && seal.position == found.position
+        });
+        if !is_true {
+            let why = "the seal is not the segment's".to_owned();
+            return Err(Refusal { file: seal_name(number), at: 0, why, at_stake: None }.into());
+        }
+    }
+    checked.segments += 1;
+    checked.events += found.offsets.len() as u64;
+    checked.bytes += u64::from(segment.end);
+    Ok(())
 }
 
 /// What was saved of a damaged log.

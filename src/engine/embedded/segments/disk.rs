@@ -28,13 +28,15 @@ pub trait Disk: Send + Sync {
 
 /// A file. Bytes last once they are synced.
 pub trait DiskFile: Send + Sync {
-    fn len(&self) -> io::Result<u64>;
+    fn length(&self) -> io::Result<u64>;
     /// Reads what there is from `at`, up to the length of `into`; says how much that was.
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
     /// Writes all bytes or fails, having written some of them or none.
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
     /// Makes the file at least `end` bytes long, with room on the disk for them; the new ones are zero.
     fn allocate(&self, end: u64) -> io::Result<()>;
+    /// Gives back the room behind `end`, sooner or later.
+    fn truncate(&self, end: u64) -> io::Result<()>;
     /// `fdatasync`: bytes, and what is needed to find them.
     fn sync_data(&self) -> io::Result<()>;
 }
@@ -102,7 +104,7 @@ impl Disk for Folder {
 }
 
 impl DiskFile for File {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 
@@ -135,6 +137,10 @@ impl DiskFile for File {
         }
     }
 
+    fn truncate(&self, end: u64) -> io::Result<()> {
+        self.set_len(end)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         File::sync_data(self)
     }
@@ -142,7 +148,7 @@ impl DiskFile for File {
 
 /// The whole of a file up to `limit` bytes.
 pub(super) fn read_whole(file: &dyn DiskFile, limit: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(file.len()?.min(limit)).map_err(io::Error::other)?;
+    let length = usize::try_from(file.length()?.min(limit)).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
     let read = file.read_at(&mut bytes, 0)?;
     bytes.truncate(read);

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::append::Appender;
+use super::check::Unread;
 use super::disk::{Disk, read_whole};
 use super::frame::{self, Fault, Frame, HEADER_BYTES, Header, Position};
 use super::read::{Piece, Places, Reader};
@@ -47,6 +48,8 @@ pub struct Opened {
     pub reader: Reader,
     /// Bytes of a batch that a crash cut short and that were left behind.
     pub cut_bytes: u64,
+    /// What opening did not read.
+    pub unread: Unread,
 }
 
 /// What is known of a segment.
@@ -84,8 +87,10 @@ pub fn open(disk: Arc<dyn Disk>, sizes: Sizes) -> Result<Opened, OpenError> {
     }
     let pieces = survey.segments.iter().map(piece).collect();
     let reader = Reader::new(disk.clone(), pieces);
+    let segments = survey.segments.iter().filter(|segment| segment.offsets.is_none());
+    let unread = Unread { disk: disk.clone(), segments: segments.cloned().collect() };
     let appender = Appender::open(disk, sizes, reader.clone(), survey)?;
-    Ok(Opened { appender, reader, cut_bytes })
+    Ok(Opened { appender, reader, cut_bytes, unread })
 }
 
 /// Opens the log in a folder for reading and writes nothing.
@@ -250,7 +255,7 @@ fn full(
 ) -> Result<Segment, OpenError> {
     let name = segment_name(header.number);
     let file = disk.open(&name)?;
-    let length = file.len()?;
+    let length = file.length()?;
     if length < u64::from(next.previous_end) {
         let why = format!("the segment ends at byte {length}, not {}", next.previous_end);
         let at = u32::try_from(length).unwrap_or(u32::MAX);

@@ -10,7 +10,8 @@ use super::sim::{Chance, Sim};
 /// A log of some segments whose process was killed.
 fn log(batches: usize) -> (Sim, Model) {
     let (disk, mut model, mut chance) = (Sim::new(3), Model::default(), Chance::of(3));
-    let mut appender = open(Arc::new(disk.clone()), SMALL).ok().expect("open").appender;
+    let opened = open(Arc::new(disk.clone()), SMALL).unwrap_or_else(|error| panic!("{error}"));
+    let mut appender = opened.appender;
     for _ in 0..batches {
         assert!(model.append(&mut appender, &mut chance));
     }
@@ -95,7 +96,7 @@ fn what_is_whole_of_a_damaged_log_is_saved() {
     let all = model.acknowledged.len() as u64;
     assert!(saved.lost > 0 && saved.lost < 12, "{saved:?} of {all}");
     assert_eq!(saved.kept + saved.lost, all);
-    let opened = open(Arc::new(into.clone()), SMALL).ok().expect("it is whole");
+    let opened = open(Arc::new(into.clone()), SMALL).unwrap_or_else(|error| panic!("{error}"));
     let found = opened.reader.range(0, usize::MAX).expect("read");
     assert_eq!(found.len() as u64, saved.kept);
     for kept in &found {

@@ -250,7 +250,7 @@ impl Disk for Sim {
 struct SimFile(Sim, usize);
 
 impl DiskFile for SimFile {
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.0.state().contents[self.1].cache.len() as u64)
     }
 
@@ -303,6 +303,23 @@ impl DiskFile for SimFile {
             content.cache.resize(end, 0);
             content.dirty.extend(from / SECTOR..end.div_ceil(SECTOR));
         }
+        Ok(())
+    }
+
+    fn truncate(&self, end: u64) -> io::Result<()> {
+        let mut state = self.0.state();
+        if Sim::step(&mut state)?.is_some() {
+            return Err(io::Error::other("EIO"));
+        }
+        let mut chance = state.chance.take().expect("there");
+        let end = usize::try_from(end).expect("small");
+        let content = &mut state.contents[self.1];
+        content.cache.truncate(end);
+        content.dirty.retain(|sector| sector * SECTOR < end);
+        if chance.one_in(2) {
+            content.durable.truncate(end);
+        }
+        state.chance = Some(chance);
         Ok(())
     }
 
