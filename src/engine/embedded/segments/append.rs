@@ -52,7 +52,7 @@ impl Appender {
     ) -> Result<Self, OpenError> {
         let log = match survey.segments.first() {
             Some(segment) => segment.header.log,
-            None => *uuid::Uuid::now_v7().as_bytes(),
+            None => rand::random(),
         };
         let mut appender = Self {
             disk,

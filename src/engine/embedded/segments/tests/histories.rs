@@ -134,7 +134,7 @@ fn history(seed: u64) {
 #[test]
 fn nothing_acknowledged_is_lost_in_any_history() {
     // All of them by one command: PARLOR_LONG=1 cargo test --lib segments
-    let histories = if std::env::var_os("PARLOR_LONG").is_some() { 100_000 } else { 3_000 };
+    let histories = if option_env!("PARLOR_LONG").is_some() { 100_000 } else { 3_000 };
     for seed in 1..=histories {
         history(seed);
     }
