@@ -65,6 +65,11 @@ const MEASURES: &[(&str, Kind, &str)] = &[
     ("parlor_log_commit_seconds", Seconds, "A commit with its sync (embedded engine)."),
     ("parlor_log_commit_failures_total", PLAIN, "Commits that failed (embedded engine)."),
     (
+        "parlor_log_damaged",
+        Gauge,
+        "1 where reading the log beside serving has found damage (embedded engine).",
+    ),
+    (
         "parlor_disk_free_bytes",
         Gauge,
         "What is free where the data directory is (embedded engine).",

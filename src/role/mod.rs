@@ -72,6 +72,14 @@ enum Role {
     /// Fold the log anew and compare it with the views (no server may have the data directory open;
     /// a cluster may serve)
     Verify(Storage),
+    /// Go on without events that cannot be read, on a data directory whose log is damaged
+    Repair {
+        /// Those events are gone, and you know it
+        #[arg(long)]
+        accept_loss: bool,
+        #[command(flatten)]
+        storage: Storage,
+    },
 }
 
 /// A failure to be told to whoever ran the command.
@@ -100,6 +108,9 @@ async fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Some(Role::Migrate(storage)) => migrate(&loaded(storage)?).await,
         Some(Role::Rebuild { storage, into }) => views::rebuild(&loaded(storage)?, into).await,
         Some(Role::Verify(storage)) => views::verify(&loaded(storage)?).await,
+        Some(Role::Repair { storage, accept_loss }) => {
+            views::repair(&loaded(storage)?, accept_loss)
+        }
     }
 }
 

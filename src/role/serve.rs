@@ -31,16 +31,19 @@ use crate::surface::{self, gate::Gate};
 /// What the kernel may hold for one slow reader.
 const SEND_BUFFER: u32 = 256 * 1024;
 
+/// Who hears in words how far opening is.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Opens the engine and the application over it. A node that does not project takes no part in
 /// the work of a cluster: it may come and go.
 ///
 /// # Errors
 /// As the engine's, in words for the operator.
-pub async fn open(config: &Config, projects: bool) -> Result<Arc<App>, Failure> {
+pub async fn open(config: &Config, projects: bool, tell: Tell) -> Result<Arc<App>, Failure> {
     let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
     let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
     let engine: Arc<dyn Engine> = match config.engine {
-        EngineKind::Embedded => Arc::new(open_embedded(config, watchers).await?),
+        EngineKind::Embedded => Arc::new(open_embedded(config, watchers, tell).await?),
         EngineKind::Cluster => super::cluster::open(config, watchers, projects).await?,
     };
     let networks = config.allow_networks.clone();
@@ -73,19 +76,27 @@ async fn open_files(config: &Config) -> Result<Option<Arc<Files>>, Failure> {
     Ok(tokio::task::spawn_blocking(open).await??.map(Arc::new))
 }
 
-async fn open_embedded(config: &Config, watchers: Arc<Watchers>) -> Result<Embedded, Failure> {
+async fn open_embedded(
+    config: &Config,
+    watchers: Arc<Watchers>,
+    tell: Tell,
+) -> Result<Embedded, Failure> {
     super::keep_files_private();
     let options = Options {
         dir: config.data_dir.clone(),
         cache_bytes: config.cache_mib << 20,
         reserve_bytes: config.disk_reserve_mib << 20,
     };
-    // Opening replays journals, which takes a moment and blocks.
-    Ok(tokio::task::spawn_blocking(move || Embedded::open(&options, watchers)).await??)
+    // Opening reads a part of the log, which takes a moment and blocks.
+    let open = move || Embedded::open_telling(&options, watchers, &|far| tell(far));
+    Ok(tokio::task::spawn_blocking(open).await??)
 }
 
 /// Opens as a server does: a cluster may be away for now, and is waited for.
-async fn open_patiently<E>(config: &Config, gate: &Gate<E>) -> Result<Arc<App>, Failure> {
+async fn open_patiently<E: Send + Sync + 'static>(
+    config: &Config,
+    gate: &Gate<E>,
+) -> Result<Arc<App>, Failure> {
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(3))
@@ -99,7 +110,9 @@ async fn open_patiently<E>(config: &Config, gate: &Gate<E>) -> Result<Arc<App>, 
         tracing::info!(detail, "not ready yet");
     }
     loop {
-        match open(config, true).await {
+        let gate_of_tell = gate.clone();
+        let tell = Arc::new(move |far: &str| gate_of_tell.explain(&format!("starting: {far}")));
+        match open(config, true, tell).await {
             Err(error) if config.engine == EngineKind::Cluster => {
                 tracing::error!(%error, "not ready; trying again");
                 gate.explain(&error.to_string());

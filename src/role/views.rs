@@ -5,7 +5,7 @@ use std::path::Path;
 use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
-use crate::engine::embedded::{self, directory};
+use crate::engine::embedded::{self, Repaired, directory};
 
 /// Fills the views from the log.
 ///
@@ -42,6 +42,35 @@ pub async fn verify(config: &Config) -> Result<(), Failure> {
         None => print(format_args!("the views of {} equal their {events} events", dir.display())),
         Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
     }
+}
+
+/// Goes on without what cannot be read of an embedded log.
+///
+/// # Errors
+/// Whatever kept it from being done; nothing has changed then.
+pub fn repair(config: &Config, accept_loss: bool) -> Result<(), Failure> {
+    let _logs = start_logs(config)?;
+    if config.engine == EngineKind::Cluster {
+        return Err("repair is for the embedded engine: Kafka keeps the log of a cluster".into());
+    }
+    if !accept_loss {
+        let problem = "repair goes on without the events that cannot be read: say --accept-loss if no copy \
+                       of the log has them. `parlor verify` says what is damaged";
+        return Err(problem.into());
+    }
+    let dir = existing(&config.data_dir)?;
+    let repaired = embedded::repair(dir)?;
+    if repaired.is_empty() {
+        return print(format_args!("the log of {} is whole; nothing was changed", dir.display()));
+    }
+    for (topic, Repaired { kept, lost }) in repaired {
+        print(format_args!(
+            "{topic:?}: {kept} events are kept and {lost} are lost; the damaged files are beside it in \
+             {}, in folders that end in .damaged",
+            dir.display()
+        ))?;
+    }
+    Ok(())
 }
 
 /// How far it is goes to standard error; nothing is traced.

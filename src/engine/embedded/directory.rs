@@ -8,16 +8,20 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Access, FlockOperation};
 use rustix::io::Errno;
 
+use super::segments::disk::Folder;
+use super::segments::{self, Reader};
+use super::{format, logs};
 use crate::engine::{Error, Result};
 
-/// What makes a directory one of ours: fjall writes it last when it makes a store.
-const MARKER: &str = "version";
-/// What fjall has made before that.
-const BEFORE: [&str; 3] = ["0.jnl", "keyspaces", "lock"];
+/// What makes a directory one of an older format: fjall wrote it last when it made a store.
+pub(super) const OLDER: &str = "version";
+/// What is made before the directory says of which format it is.
+const BEFORE: [&str; 3] = ["log", "views", format::BEGUN];
 /// Names that are told of a directory that holds something else.
 const TOLD: usize = 5;
 /// What anybody but the owner may do.
@@ -51,7 +55,7 @@ pub fn look(dir: &Path) -> Result<Found> {
         let entry = entry.map_err(|error| unusable(dir, "cannot be read", &error))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
-    if names.iter().any(|name| name == MARKER) {
+    if names.iter().any(|name| name == format::FILE || name == OLDER) {
         return Ok(Found::Store);
     }
     // What file systems and tools put into an empty directory is no content of somebody's.
@@ -59,8 +63,8 @@ pub fn look(dir: &Path) -> Result<Found> {
     if names.is_empty() {
         return Ok(Found::Nothing);
     }
-    if names.iter().all(|name| BEFORE.contains(&name.as_str())) && is_bare(&dir.join(BEFORE[1])) {
-        return Ok(Found::Begun);
+    if names.iter().all(|name| BEFORE.contains(&name.as_str())) {
+        return Ok(if holds_events(dir) { Found::Store } else { Found::Begun });
     }
     names.sort();
     let more = if names.len() > TOLD { ", …" } else { "" };
@@ -72,15 +76,31 @@ pub fn look(dir: &Path) -> Result<Found> {
     )))
 }
 
-/// Whether a folder has nothing in it, or is not there.
-fn is_bare(folder: &Path) -> bool {
-    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+/// Whether there are events in what was begun; if it cannot be told, there are.
+fn holds_events(dir: &Path) -> bool {
+    let is_empty = |reader: Reader| reader.end() == 0;
+    !logs::TOPICS.iter().all(|topic| {
+        segments::look(Arc::new(Folder::at(&logs::folder(dir, *topic)))).is_ok_and(is_empty)
+    })
+}
+
+/// Whether a directory is of an older format.
+pub(super) fn is_older(dir: &Path) -> bool {
+    dir.join(OLDER).exists()
+}
+
+/// Removes a folder with all that is in it, if it is there.
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A directory that nobody else opens as long as this lives.
 ///
-/// fjall has a lock of its own, in a file that it makes first. This one is there before any file is,
-/// so that two that begin at once in an empty directory do not make one store between them.
+/// The lock is there before any file is, so that two that begin at once in an empty directory do not
+/// make one store between them.
 pub(super) struct Hold {
     /// Unlocked when it is closed.
     _file: File,
@@ -111,14 +131,13 @@ impl Hold {
 /// Removes what there is of a store whose making was cut short.
 fn clear(dir: &Path) -> io::Result<()> {
     tracing::info!(dir = %dir.display(), "a store whose making was cut short is made anew");
-    let [journal, keyspaces, lock] = BEFORE.map(|name| dir.join(name));
-    let gone = |outcome: io::Result<()>| match outcome {
+    let [log, views, begun] = BEFORE.map(|name| dir.join(name));
+    remove_folder(&log)?;
+    remove_folder(&views)?;
+    match std::fs::remove_file(begun) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    };
-    gone(std::fs::remove_file(journal))?;
-    gone(std::fs::remove_dir(keyspaces))?;
-    gone(std::fs::remove_file(lock))
+    }
 }
 
 /// Makes the directory where there is none, and makes it its owner's alone.
@@ -210,25 +229,25 @@ mod tests {
         std::fs::create_dir_all(dir.join("lost+found")).expect("made");
         std::fs::write(dir.join(".keep"), "").expect("written");
         assert_eq!(look(&dir).ok(), Some(Found::Nothing));
-        std::fs::write(dir.join("lock"), "").expect("written");
-        std::fs::create_dir(dir.join("keyspaces")).expect("made");
+        std::fs::create_dir_all(dir.join("log/events")).expect("made");
+        std::fs::create_dir(dir.join("views")).expect("made");
         assert_eq!(look(&dir).ok(), Some(Found::Begun));
-        std::fs::create_dir(dir.join("keyspaces/0")).expect("made");
-        assert!(look(&dir).is_err(), "a store that has lost its marker is not made anew");
+        std::fs::write(dir.join("log/events/00000001.seg"), [7; 600]).expect("written");
+        assert_eq!(look(&dir).ok(), Some(Found::Store), "what cannot be read is not made anew");
         std::fs::write(dir.join("letter.odt"), "").expect("written");
         let error = look(&dir).expect_err("refused").to_string();
         assert!(error.contains("letter.odt") && error.contains("--data-dir"), "{error}");
-        std::fs::write(dir.join(MARKER), "").expect("written");
+        std::fs::write(dir.join(format::FILE), "").expect("written");
         assert_eq!(look(&dir).ok(), Some(Found::Store));
-        let error = look(&dir.join(MARKER)).expect_err("refused").to_string();
+        let error = look(&dir.join(format::FILE)).expect_err("refused").to_string();
         assert!(error.contains("cannot be read"), "{error}");
     }
 
     #[test]
     fn one_alone_has_a_directory_and_begins_anew_what_was_cut_short() {
         let home = tempfile::tempdir().expect("a directory");
-        std::fs::write(home.path().join("0.jnl"), "").expect("written");
-        std::fs::create_dir(home.path().join("keyspaces")).expect("made");
+        std::fs::create_dir_all(home.path().join("log/events")).expect("made");
+        std::fs::write(home.path().join(format::BEGUN), "").expect("written");
         let hold = Hold::take(home.path()).expect("free");
         assert_eq!(look(home.path()).ok(), Some(Found::Nothing));
         assert!(matches!(Hold::take(home.path()), Err(Error::Locked(_))));
@@ -241,7 +260,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let (dir, deep) = (home.path().join("data"), home.path().join("data/files/ac_1"));
         std::fs::create_dir_all(&deep).expect("made");
-        std::fs::write(dir.join(MARKER), "").expect("written");
+        std::fs::write(dir.join(format::FILE), "").expect("written");
         std::fs::write(deep.join("file"), "").expect("written");
         let outside = home.path().join("outside");
         std::fs::write(&outside, "").expect("written");

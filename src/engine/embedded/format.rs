@@ -1,70 +1,106 @@
-//! The layout's version, and what a directory of an older one lacks.
+//! The layout's version, and how a directory of an older one is brought up.
 //!
 //! | format | since then |
 //! |---|---|
-//! | 1 | |
+//! | 1 | one fjall database holds log and views |
 //! | 2 | `conversations_by_time` |
+//! | 3 | a log of segments; the views alone in fjall |
 //!
-//! An older directory is brought up when it is opened, and then says so: cut short, it is brought up
-//! again. One of a newer format is refused.
+//! An older directory is brought up when it is opened: its log is written to segments, read again and
+//! compared, and only then the older files go. Cut short, it is begun anew.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use fjall::PersistMode;
+use super::{directory, logs, upgrade};
+use crate::engine::{Error, Result, Topic};
 
-use super::keys;
-use super::store::{FORMAT_KEY, Store, parse, storage};
-use crate::domain::conversation::Conversation;
-use crate::engine::{Error, Result};
-use crate::projection::conversations::Row;
+const FORMAT: u64 = 3;
+/// The file that says which format a directory has.
+pub(super) const FILE: &str = "format";
+pub(super) const BEGUN: &str = "format.new";
 
-const FORMAT: u64 = 2;
-/// Rows written in one batch.
-const BATCH: usize = 4_096;
-
-/// Makes a directory one of this format.
+/// Makes a directory one of this format, but for the file that says so. `tell` hears how far it is.
 ///
 /// # Errors
-/// [`Error::Storage`] when it is of a newer format or cannot be read.
-pub(super) fn bring_up(store: &Store, dir: &Path) -> Result<()> {
-    match store.number(&store.meta, FORMAT_KEY)? {
-        Some(FORMAT) => return Ok(()),
-        None => {}
-        Some(1) => list_conversations(store, dir)?,
-        Some(other) => {
+/// [`Error::Unusable`] when it is of a newer format, or has lost its log.
+pub(super) fn bring_up(dir: &Path, cache_bytes: u64, tell: &dyn Fn(&str)) -> Result<()> {
+    match read(dir)? {
+        Some(FORMAT) => {
+            // Older files may be left of a run that was cut short after all was verified.
+            upgrade::remove_older(dir)?;
+            check(dir)
+        }
+        Some(other) => Err(newer(dir, other)),
+        None if directory::is_older(dir) => upgrade::run(dir, cache_bytes, tell),
+        None => Ok(()),
+    }
+}
+
+/// Whether a directory can be used as it is.
+///
+/// # Errors
+/// [`Error::Unusable`] when it is of another format, or has lost its log.
+pub(super) fn check(dir: &Path) -> Result<()> {
+    let shown = dir.display();
+    match read(dir)? {
+        Some(FORMAT) => {}
+        Some(other) => return Err(newer(dir, other)),
+        None => {
             return Err(Error::Unusable(format!(
-                "{} is of format {other}; this parlor reads formats up to {FORMAT}: start the release \
-                 that wrote it, or name another directory with --data-dir",
-                dir.display()
+                "{shown} is of an older format: `parlor serve` brings it up when it starts"
             )));
         }
     }
-    store.meta.insert(FORMAT_KEY, FORMAT.to_be_bytes()).map_err(storage)?;
-    store.db.persist(PersistMode::SyncAll).map_err(storage)
+    let events = logs::folder(dir, Topic::Events);
+    if events.join("00000001.seg").exists() {
+        return Ok(());
+    }
+    Err(Error::Unusable(format!(
+        "the log in {} is gone, and {shown}/{FILE} says that there was one: put the folder back from a \
+         copy, or remove the directory to begin anew",
+        events.display()
+    )))
 }
 
-/// Fills the list of conversations from their states, which say all that a row does: much less to
-/// read than the log.
-fn list_conversations(store: &Store, dir: &Path) -> Result<()> {
-    tracing::info!(dir = %dir.display(), "the list of conversations is made from their states");
-    let mut batch = store.db.batch();
-    let (mut listed, mut waiting) = (0_u64, 0);
-    for guard in store.conversations.iter() {
-        let state: Conversation = parse(&guard.value().map_err(storage)?)?;
-        if state.deleted {
-            continue;
-        }
-        let row = Row::of(&state);
-        let key = keys::began(row.account, row.at, row.conversation);
-        batch.insert(&store.conversations_by_time, key, []);
-        listed += 1;
-        waiting += 1;
-        if waiting == BATCH {
-            std::mem::replace(&mut batch, store.db.batch()).commit().map_err(storage)?;
-            waiting = 0;
-        }
+fn newer(dir: &Path, format: u64) -> Error {
+    Error::Unusable(format!(
+        "{} is of format {format}; this parlor reads formats up to {FORMAT}: start the release that \
+         wrote it, or name another directory with --data-dir",
+        dir.display()
+    ))
+}
+
+fn read(dir: &Path) -> Result<Option<u64>> {
+    let path = dir.join(FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(&path, &error)),
+    };
+    text.trim().parse().map(Some).map_err(|error| unusable(&path, &error))
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Unusable(format!("{} cannot be read: {error}", path.display()))
+}
+
+/// Says in the directory of which format it is.
+///
+/// # Errors
+/// [`Error::Storage`] when it cannot be written.
+pub(super) fn mark(dir: &Path) -> Result<()> {
+    if read(dir)?.is_some() {
+        return Ok(());
     }
-    batch.commit().map_err(storage)?;
-    tracing::info!(listed, "the list of conversations is made");
-    Ok(())
+    let write = || -> std::io::Result<()> {
+        let begun = dir.join(BEGUN);
+        let mut file = File::create(&begun)?;
+        writeln!(file, "{FORMAT}")?;
+        file.sync_all()?;
+        std::fs::rename(&begun, dir.join(FILE))?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(super::store::storage)
 }

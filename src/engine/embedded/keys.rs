@@ -1,11 +1,32 @@
-//! The layout of keys. Append-only: a change here needs a new format number in `store`.
+//! The layout of keys. Append-only: a change here needs a new format number in `format`.
 //!
-//! All numbers are big-endian, so that keys sort as their values do. Every view's key begins with
-//! the account.
+//! All numbers are big-endian, so that keys sort as their values do. Every view has a first byte of its
+//! own; its key begins with the account.
 
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::engine::Topic;
+
+/// The first byte of each view's keys.
+pub(super) const META: u8 = 0;
+pub(super) const CONVERSATIONS: u8 = 1;
+pub(super) const CONTACTS: u8 = 2;
+pub(super) const TIMELINE: u8 = 3;
+pub(super) const PAGES: u8 = 4;
+pub(super) const TURNS_DUE: u8 = 5;
+pub(super) const CLAIMS: u8 = 6;
+pub(super) const CLAIMS_BY_TIME: u8 = 7;
+pub(super) const TOTALS: u8 = 8;
+pub(super) const CONVERSATIONS_BY_TIME: u8 = 9;
+
+/// How far a log has been seen.
+pub(super) fn checkpoint(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Events => "checkpoint/events",
+        Topic::Accounts => "checkpoint/accounts",
+    }
+}
 
 /// `seq`: a place in a log, or a turn that is due.
 pub(super) fn position(seq: Seq) -> [u8; 8] {

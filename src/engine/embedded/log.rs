@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use super::keys;
-use super::store::{Store, json, parse, storage};
+use super::directory::{self, Hold};
+use super::logs::{self, Logs, Readers};
+use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
+use super::{background, format, rebuild};
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
@@ -42,6 +44,7 @@ pub struct Embedded {
 
 /// What the writer thread and the readers share.
 pub(super) struct Shared {
+    pub(super) readers: Readers,
     /// None only while the writer reopens it.
     store: RwLock<Option<Arc<Store>>>,
     cache_bytes: u64,
@@ -51,19 +54,43 @@ pub(super) struct Shared {
     born: Instant,
     /// Milliseconds after `born` at which the commit under way began; negative when none is.
     commit_since: AtomicI64,
+    /// None once it is closed: the last reader of the store gives the directory back.
+    hold: Mutex<Option<Arc<Hold>>>,
 }
 
 impl Embedded {
     /// Opens a data directory, brings its views up to its log, and starts the writer.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another process has it; [`Error::Storage`] when it cannot be read or
-    /// holds something else.
+    /// [`Error::Locked`] while another process has it; [`Error::Unusable`] when it holds something else
+    /// or a log that is damaged; [`Error::Storage`] when it cannot be read.
     pub fn open(options: &Options, observer: Arc<dyn Observer>) -> Result<Self> {
-        super::directory::prepare(&options.dir)?;
-        let store = Store::open(&options.dir, options.cache_bytes)?;
-        super::rebuild::catch_up(&store)?;
+        Self::open_telling(options, observer, &|_| {})
+    }
+
+    /// The same; `tell` hears in words how far it is, when it takes a while.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(
+        options: &Options,
+        observer: Arc<dyn Observer>,
+        tell: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let dir = &options.dir;
+        directory::prepare(dir)?;
+        let hold = Arc::new(Hold::take(dir)?);
+        format::bring_up(dir, options.cache_bytes, tell)?;
+        let store = Store::open_or_make(dir, options.cache_bytes, &hold)?;
+        // Before anything is written.
+        logs::look(dir)?.check(dir, &store)?;
+        let Logs { readers, appenders, unread } = logs::open(dir)?;
+        format::mark(dir)?;
+        rebuild::catch_up(&store, &readers, &|done, all| {
+            tell(&format!("the views are brought up to the log: {done} of {all} events"));
+        })?;
         let shared = Arc::new(Shared {
+            readers,
             store: RwLock::new(Some(Arc::new(store))),
             cache_bytes: options.cache_bytes,
             broken: RwLock::new(None),
@@ -71,14 +98,21 @@ impl Embedded {
             free_bytes: AtomicU64::new(0),
             born: Instant::now(),
             commit_since: AtomicI64::new(-1),
+            hold: Mutex::new(Some(hold)),
         });
-        let writer = Writer::new(shared.clone(), observer, &options.dir, options.reserve_bytes)?;
+        background::verify(unread, Arc::downgrade(&shared))?;
+        let writer = Writer::new(shared.clone(), observer, dir, appenders, options.reserve_bytes);
         let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("parlor-writer".into())
             .spawn(move || writer.run(receiver))
             .map_err(storage)?;
         Ok(Self { shared, queue: RwLock::new(Some(sender)), writer: Mutex::new(Some(thread)) })
+    }
+
+    /// The logs, for reading.
+    pub(super) fn readers(&self) -> &Readers {
+        &self.shared.readers
     }
 
     /// The store, for reading.
@@ -128,7 +162,9 @@ impl Shared {
                 std::thread::yield_now();
             }
         }
-        let store = Store::open(dir, self.cache_bytes)?;
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hold = hold.ok_or_else(|| Error::ReadOnly("closed".into()))?;
+        let store = Store::open_or_make(dir, self.cache_bytes, &hold)?;
         *write(&self.store) = Some(Arc::new(store));
         Ok(())
     }
@@ -158,7 +194,7 @@ impl EventLog for Embedded {
         debug_assert!(events.iter().all(|event| Topic::of(event) == topic));
         let events = events
             .into_iter()
-            .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes.into())))
+            .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes)))
             .collect::<Result<Vec<_>>>()?;
         let (done, outcome) = oneshot::channel();
         let append = Append { topic, events, done };
@@ -193,25 +229,15 @@ impl EventLog for Embedded {
         if partition != 0 {
             return Ok(Vec::new());
         }
-        let store = self.store()?;
-        let from = keys::position(after.next());
-        store.log(topic).range(from..).take(limit).map(recorded).collect()
+        self.readers().read(topic, after, limit)
     }
 
     async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
         if partition != 0 {
             return Ok(Seq::START);
         }
-        self.store()?.end(topic)
+        Ok(self.readers().end(topic))
     }
-}
-
-/// Reads an event whose key ends in its position.
-pub(super) fn recorded(guard: fjall::Guard) -> Result<Recorded> {
-    let (key, value) = guard.into_inner().map_err(storage)?;
-    let seq =
-        keys::read_position(&key).ok_or_else(|| Error::Storage("a log key is malformed".into()))?;
-    Ok(Recorded { seq, event: Arc::new(parse(&value)?) })
 }
 
 #[async_trait]
@@ -230,7 +256,7 @@ impl Engine for Embedded {
         let since = self.shared.commit_since.load(Ordering::Relaxed);
         let stuck = since >= 0 && self.shared.age_ms() - since > STUCK_AFTER_MS;
         let detail = if let Some(broken) = read(&self.shared.broken).clone() {
-            Some(format!("the last commit failed: {broken}"))
+            Some(format!("the last write failed: {broken}"))
         } else if self.shared.full.load(Ordering::Relaxed) {
             Some("the disk is full".into())
         } else if stuck {
@@ -258,5 +284,6 @@ impl Engine for Embedded {
         }
         // The last reader under way gives the directory back.
         write(&self.shared.store).take();
+        self.shared.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

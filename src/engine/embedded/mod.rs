@@ -1,20 +1,25 @@
-//! The embedded engine: one process, one directory, one fjall database.
+//! The embedded engine: one process, one directory, a log of segments and the views in fjall.
 //!
-//! One writer thread takes all waiting appends, folds and projects them, commits log, views and
-//! checkpoint as one atomic batch and syncs once; then it tells the observer and wakes the
-//! callers. fjall puts a batch into its tables only after the journal is synced, so nobody reads
-//! what is not durable. Reads run on the caller's thread: they are bounded by a page and mostly
+//! One writer thread takes all waiting appends, writes them to the log as one batch and syncs once;
+//! then it folds and projects them, gives the views what changes, without a sync, tells the observer
+//! and wakes the callers. So nobody reads what is not durable, and what a crash takes from the views is
+//! folded again from the log. Reads run on the caller's thread: they are bounded by a page and mostly
 //! served from memory, and a hop to another thread costs more than they do.
 
+mod background;
 pub mod directory;
 mod format;
 mod keys;
 mod log;
+mod logs;
 mod rebuild;
+pub mod segments;
 mod states;
 mod store;
+mod table;
+mod upgrade;
 mod views;
 mod writer;
 
 pub use log::{Embedded, Options};
-pub use rebuild::{Difference, rebuild, verify};
+pub use rebuild::{Difference, Repaired, rebuild, repair, verify};

@@ -90,19 +90,19 @@ impl Cache {
         distinct(&mut self.touched_conversations);
         for (account, id) in self.touched_conversations.drain(..) {
             if let Some(Some(state)) = self.conversations.peek(&(account, id)) {
-                batch.insert(&store.conversations, keys::conversation(account, id), json(state)?);
+                store.conversations.put(batch, keys::conversation(account, id), json(state)?);
             }
         }
         distinct(&mut self.touched_contacts);
         for (account, id) in self.touched_contacts.drain(..) {
             if let Some(Some(state)) = self.contacts.peek(&(account, id)) {
-                batch.insert(&store.contacts, keys::contact(account, id), json(state)?);
+                store.contacts.put(batch, keys::contact(account, id), json(state)?);
             }
         }
         distinct(&mut self.touched_totals);
         for account in self.touched_totals.drain(..) {
             if let Some(totals) = self.totals.peek(&account) {
-                batch.insert(&store.totals, account.bytes(), json(totals)?);
+                store.totals.put(batch, account.bytes(), json(totals)?);
             }
         }
         Ok(())

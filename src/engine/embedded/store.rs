@@ -1,102 +1,130 @@
-//! The database on disk: its keyspaces, opened and checked.
+//! The views on disk: opened, checked, made anew where they cannot be read.
+//!
+//! They are a function of the log. Nothing waits until they are synced: what a crash takes from them
+//! is folded again from the log, from their checkpoint on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
-use super::directory::Hold;
-use super::{format, keys};
+use super::directory::{self, Hold};
+use super::keys;
+use super::segments::Position;
+use super::table::Table;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
-use crate::domain::seq::Seq;
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use crate::engine::{Error, Result, Topic};
 use crate::projection::totals::Totals;
 
-/// Where `format` and the checkpoint stand in `meta`.
-pub(super) const FORMAT_KEY: &str = "format";
-pub(super) const CHECKPOINT_KEY: &str = "checkpoint/events";
-
 /// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
-/// make for more flushes and compactions: at 64 MiB they cost as much as the messages themselves.
+/// make for more flushes and compactions.
 const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 const MEMTABLE_BYTES: u64 = 64 << 20;
+/// The keyspace that holds all views.
+pub(super) const KEYSPACE: &str = "views";
 
-/// All keyspaces of a data directory.
+/// All views of a data directory.
 pub(super) struct Store {
     pub(super) db: Database,
-    pub(super) events: Keyspace,
-    pub(super) accounts: Keyspace,
-    pub(super) conversations: Keyspace,
-    pub(super) contacts: Keyspace,
-    pub(super) timeline: Keyspace,
-    pub(super) pages: Keyspace,
-    pub(super) turns_due: Keyspace,
-    pub(super) claims: Keyspace,
-    pub(super) claims_by_time: Keyspace,
-    pub(super) totals: Keyspace,
-    pub(super) conversations_by_time: Keyspace,
-    pub(super) meta: Keyspace,
-    // After the database, so that it is let go after it.
-    _hold: Hold,
+    pub(super) conversations: Table,
+    pub(super) contacts: Table,
+    pub(super) timeline: Table,
+    pub(super) pages: Table,
+    pub(super) turns_due: Table,
+    pub(super) claims: Table,
+    pub(super) claims_by_time: Table,
+    pub(super) totals: Table,
+    pub(super) conversations_by_time: Table,
+    meta: Table,
+    // After the database, so that the directory is let go after it.
+    _hold: Option<Arc<Hold>>,
+}
+
+/// Where the views of a data directory are.
+pub(super) fn folder(dir: &Path) -> PathBuf {
+    dir.join("views")
 }
 
 impl Store {
-    /// Opens or makes the database in `dir`, which is there.
+    /// Opens or makes the views in a folder.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another process has it, [`Error::Unusable`] when it holds something
-    /// else or is of a newer format, [`Error::Storage`] when it cannot be read.
-    pub(super) fn open(dir: &Path, cache_bytes: u64) -> Result<Self> {
-        let hold = Hold::take(dir)?;
-        let db = Database::builder(dir)
+    /// [`Error::Storage`] when they are damaged; [`Error::Locked`] while somebody has them open;
+    /// [`Error::Unusable`] when the system does not let us.
+    pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+        let db = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(MAX_JOURNAL_BYTES)
+            .manual_journal_persist(true)
             .open()
-            .map_err(|error| unopened(dir, error))?;
-        let keyspace = |name: &str| {
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-            db.keyspace(name, options).map_err(storage)
+            .map_err(|error| unopened(folder, error))?;
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(MEMTABLE_BYTES)
+                .manual_journal_persist(true)
         };
-        let store = Self {
-            events: keyspace("events")?,
-            accounts: keyspace("accounts")?,
-            conversations: keyspace("conversations")?,
-            contacts: keyspace("contacts")?,
-            timeline: keyspace("timeline")?,
-            pages: keyspace("pages")?,
-            turns_due: keyspace("turns_due")?,
-            claims: keyspace("claims")?,
-            claims_by_time: keyspace("claims_by_time")?,
-            totals: keyspace("totals")?,
-            conversations_by_time: keyspace("conversations_by_time")?,
-            meta: keyspace("meta")?,
+        let rows = db.keyspace(KEYSPACE, options).map_err(storage)?;
+        let table = |first| Table::new(&rows, first);
+        Ok(Self {
+            conversations: table(keys::CONVERSATIONS),
+            contacts: table(keys::CONTACTS),
+            timeline: table(keys::TIMELINE),
+            pages: table(keys::PAGES),
+            turns_due: table(keys::TURNS_DUE),
+            claims: table(keys::CLAIMS),
+            claims_by_time: table(keys::CLAIMS_BY_TIME),
+            totals: table(keys::TOTALS),
+            conversations_by_time: table(keys::CONVERSATIONS_BY_TIME),
+            meta: table(keys::META),
             db,
-            _hold: hold,
+            _hold: None,
+        })
+    }
+
+    /// Opens the views of a data directory; makes them anew where they cannot be read, as the log has
+    /// all that was in them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn open_or_make(dir: &Path, cache_bytes: u64, hold: &Arc<Hold>) -> Result<Self> {
+        let folder = folder(dir);
+        let store = match Self::open(&folder, cache_bytes) {
+            Err(Error::Storage(error)) => {
+                tracing::warn!(
+                    %error, dir = %folder.display(),
+                    "the views cannot be read and are made anew from the log"
+                );
+                directory::remove_folder(&folder).map_err(storage)?;
+                Self::open(&folder, cache_bytes)?
+            }
+            opened => opened?,
         };
-        format::bring_up(&store, dir)?;
-        Ok(store)
+        Ok(Self { _hold: Some(hold.clone()), ..store })
     }
 
-    /// The log of a topic.
-    pub(super) fn log(&self, topic: Topic) -> &Keyspace {
-        match topic {
-            Topic::Events => &self.events,
-            Topic::Accounts => &self.accounts,
-        }
+    /// How far the views, or for administration whoever wrote last, have seen a log; none before
+    /// the first event.
+    pub(super) fn checkpoint(&self, topic: Topic) -> Result<Option<Position>> {
+        let Some(value) = self.meta.get(keys::checkpoint(topic))? else { return Ok(None) };
+        let damaged = || Error::Storage("the checkpoint is damaged".into());
+        Position::from_bytes(&value).map(Some).ok_or_else(damaged)
     }
 
-    /// The position of the last event of a topic.
-    pub(super) fn end(&self, topic: Topic) -> Result<Seq> {
-        let Some(last) = self.log(topic).last_key_value() else { return Ok(Seq::START) };
-        let key = last.key().map_err(storage)?;
-        keys::read_position(&key).ok_or_else(|| Error::Storage("a log key is malformed".into()))
+    pub(super) fn set_checkpoint(
+        &self,
+        batch: &mut fjall::OwnedWriteBatch,
+        topic: Topic,
+        position: &Position,
+    ) {
+        self.meta.put(batch, keys::checkpoint(topic), position.to_bytes());
     }
 
-    /// The position up to which the views stand.
-    pub(super) fn checkpoint(&self) -> Result<Seq> {
-        Ok(self.number(&self.meta, CHECKPOINT_KEY)?.map_or(Seq::START, Seq::new))
+    /// Everything so far outlives a power loss.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.db.persist(PersistMode::SyncAll).map_err(storage)
     }
 
     pub(super) fn conversation(
@@ -104,29 +132,29 @@ impl Store {
         account: AccountId,
         id: ConversationId,
     ) -> Result<Option<Conversation>> {
-        row(&self.conversations, &keys::conversation(account, id))
+        self.conversations.row(keys::conversation(account, id))
     }
 
     pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        row(&self.contacts, &keys::contact(account, id))
+        self.contacts.row(keys::contact(account, id))
     }
 
     pub(super) fn total(&self, account: AccountId) -> Result<Totals> {
-        use crate::domain::ids::Id;
-        Ok(row(&self.totals, &account.bytes())?.unwrap_or_default())
-    }
-
-    pub(super) fn number(&self, keyspace: &Keyspace, key: &str) -> Result<Option<u64>> {
-        let Some(value) = keyspace.get(key).map_err(storage)? else { return Ok(None) };
-        let bytes = (*value).try_into().map_err(|_| Error::Storage(format!("{key} is damaged")))?;
-        Ok(Some(u64::from_be_bytes(bytes)))
+        Ok(self.totals.row(account.bytes())?.unwrap_or_default())
     }
 }
 
-/// One JSON row.
-pub(super) fn row<T: DeserializeOwned>(keyspace: &Keyspace, key: &[u8]) -> Result<Option<T>> {
-    let Some(value) = keyspace.get(key).map_err(storage)? else { return Ok(None) };
-    parse(&value).map(Some)
+/// Why the views do not open. What is damaged is told from what the system does not allow.
+fn unopened(folder: &Path, error: fjall::Error) -> Error {
+    use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    let damage = [AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof];
+    match error {
+        fjall::Error::Locked => Error::Locked(folder.display().to_string()),
+        fjall::Error::Io(error) if !damage.contains(&error.kind()) => {
+            Error::Unusable(format!("the views in {} do not open: {error}", folder.display()))
+        }
+        other => storage(format!("{other:?}")),
+    }
 }
 
 /// Reads JSON that we wrote.
@@ -140,22 +168,6 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     serde_json::to_writer(&mut bytes, value).map_err(|error| Error::Storage(error.to_string()))?;
     Ok(bytes)
-}
-
-/// Why a directory's store does not open: where, and what to do.
-fn unopened(dir: &Path, error: fjall::Error) -> Error {
-    let shown = dir.display();
-    match error {
-        fjall::Error::Locked => Error::Locked(shown.to_string()),
-        fjall::Error::InvalidVersion(_) => Error::Unusable(format!(
-            "{shown}/version is not of a store that this parlor reads: start the release that wrote \
-             the directory, or name another with --data-dir (data_dir, PARLOR_DATA_DIR)"
-        )),
-        fjall::Error::Io(error) => {
-            Error::Unusable(format!("the store in {shown} does not open: {error}"))
-        }
-        other => Error::Unusable(format!("the store in {shown} does not open: {other:?}")),
-    }
 }
 
 pub(super) fn storage(error: impl std::fmt::Display) -> Error {

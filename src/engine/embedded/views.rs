@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::keys;
-use super::log::{Embedded, recorded};
-use super::store::{parse, row, storage};
+use super::log::Embedded;
+use super::store::parse;
+use super::table::Row as Stored;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
@@ -17,6 +18,14 @@ use crate::projection::{claims, conversations, is_message, totals::Totals, turns
 
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
+
+impl Embedded {
+    /// The event that a row of the timeline names: its key ends in the position.
+    fn event_of(&self, row: &Stored) -> Result<Recorded> {
+        let malformed = || Error::Storage("a key of timeline is malformed".into());
+        self.readers().event(keys::read_position(row.key()).ok_or_else(malformed)?)
+    }
+}
 
 #[async_trait]
 impl Views for Embedded {
@@ -42,7 +51,8 @@ impl Views for Embedded {
         let store = self.store()?;
         let from = keys::in_conversation(account, conversation, after.next().get());
         let to = keys::in_conversation(account, conversation, u64::MAX);
-        store.timeline.range(from..=to).take(limit).map(recorded).collect()
+        let rows = store.timeline.range(from..=to).take(limit);
+        rows.map(|row| self.event_of(&row?)).collect()
     }
 
     async fn timeline_before(
@@ -55,8 +65,8 @@ impl Views for Embedded {
         let store = self.store()?;
         let from = keys::in_conversation(account, conversation, 0);
         let to = keys::in_conversation(account, conversation, before.get());
-        let newest_first = store.timeline.range(from..to).rev().take(limit).map(recorded);
-        let mut found = newest_first.collect::<Result<Vec<_>>>()?;
+        let newest_first = store.timeline.range(from..to).rev().take(limit);
+        let mut found = newest_first.map(|row| self.event_of(&row?)).collect::<Result<Vec<_>>>()?;
         found.reverse();
         Ok(found)
     }
@@ -70,7 +80,7 @@ impl Views for Embedded {
     ) -> Result<Vec<Recorded>> {
         let store = self.store()?;
         let block = keys::in_conversation(account, conversation, skip / BLOCK);
-        let Some(begin) = store.pages.get(block).map_err(storage)? else { return Ok(Vec::new()) };
+        let Some(begin) = store.pages.get(block)? else { return Ok(Vec::new()) };
         let begin = keys::read_position(&begin).unwrap_or(Seq::START);
         let from = keys::in_conversation(account, conversation, begin.get());
         let to = keys::in_conversation(account, conversation, u64::MAX);
@@ -78,7 +88,7 @@ impl Views for Embedded {
         store
             .timeline
             .range(from..=to)
-            .map(recorded)
+            .map(|row| self.event_of(&row?))
             .filter(|entry| entry.as_ref().map_or(true, |entry| is_message(&entry.event)))
             .skip(skip)
             .take(limit)
@@ -97,8 +107,8 @@ impl Views for Embedded {
         let (at, id) = before.unwrap_or(last);
         let from = keys::began(account, Timestamp::from_millis(0), first);
         let rows = store.conversations_by_time.range(from..keys::began(account, at, id)).rev();
-        let row = |guard: fjall::Guard| {
-            let found = keys::read_began(&guard.key().map_err(storage)?);
+        let row = |stored: Result<Stored>| {
+            let found = keys::read_began(stored?.key());
             let damaged = || Error::Storage("a key of conversations_by_time is malformed".into());
             let (at, conversation) = found.ok_or_else(damaged)?;
             Ok(conversations::Row { account, conversation, at })
@@ -107,7 +117,7 @@ impl Views for Embedded {
     }
 
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
-        row(&self.store()?.claims, &keys::claim(account, key))
+        self.store()?.claims.row(keys::claim(account, key))
     }
 
     async fn turns_due(
@@ -121,7 +131,7 @@ impl Views for Embedded {
         }
         let store = self.store()?;
         let due = store.turns_due.range(keys::position(after.next())..).take(limit);
-        due.map(|guard| parse(&guard.value().map_err(storage)?)).collect()
+        due.map(|row| parse(&row?.value)).collect()
     }
 
     async fn totals(&self, account: AccountId) -> Result<Totals> {
@@ -133,18 +143,19 @@ impl Views for Embedded {
         let mut batch = store.db.batch();
         let mut expired = 0;
         let end = keys::claim_by_time(before, &[]);
-        for guard in store.claims_by_time.range(..end).take(EXPIRE_AT_ONCE) {
-            let key = guard.key().map_err(storage)?;
-            let (at, claim) = key.split_at(8);
-            let row: Option<claims::Row> = row(&store.claims, claim)?;
+        let malformed = || Error::Storage("a key of claims_by_time is malformed".into());
+        for stored in store.claims_by_time.range(..end).take(EXPIRE_AT_ONCE) {
+            let stored = stored?;
+            let (at, claim) = stored.key().split_at_checked(8).ok_or_else(malformed)?;
+            let row: Option<claims::Row> = store.claims.row(claim)?;
             // A key that was used again later is kept for its last use.
             if row.is_some_and(|row| keys::claim_by_time(row.at, &[]) == at) {
-                batch.remove(&store.claims, claim);
+                store.claims.remove(&mut batch, claim);
             }
-            batch.remove(&store.claims_by_time, key);
+            store.claims_by_time.remove(&mut batch, stored.key());
             expired += 1;
         }
-        batch.commit().map_err(storage)?;
+        batch.commit().map_err(super::store::storage)?;
         Ok(expired)
     }
 }

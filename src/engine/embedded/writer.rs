@@ -1,23 +1,27 @@
 //! The writer thread: group commit, and what happens when the disk refuses.
 //!
-//! After a failed commit fjall takes no more writes until it is reopened. The writer keeps the old
-//! store for reads, waits until there is room again, closes it and opens it anew: no restart is
-//! needed, and readers are told to fetch from the views what they may have missed.
+//! A batch goes to the log first, with one write and one sync; then the views take it, without a sync.
+//! When the log cannot be written, the batch's callers are told so, and the writer tries again with a
+//! new segment. When the views cannot be written, the batch is in the log all the same: the writer
+//! opens the views anew, brings them up to the log, and tells readers to fetch from them what they may
+//! have missed. Neither needs a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use fjall::{PersistMode, UserValue};
 use tokio::sync::{mpsc, oneshot};
 
-use super::keys;
 use super::log::Shared;
+use super::logs::TOPICS;
+use super::segments::{AppendError, Appender, Record};
 use super::states::{Cache, States};
-use super::store::{CHECKPOINT_KEY, Store, json, row};
+use super::store::{Store, json, storage};
+use super::{keys, rebuild};
 use crate::domain::conversation::Effect;
 use crate::domain::event::Event;
+use crate::domain::ids::Id as _;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
 use crate::projection::{self, claims, conversations, turns_due};
@@ -25,15 +29,22 @@ use crate::projection::{self, claims, conversations, turns_due};
 /// A batch ends at so many events or bytes, so that latency and memory stay bounded.
 const MAX_BATCH_EVENTS: usize = 2_048;
 const MAX_BATCH_BYTES: usize = 4 << 20;
-/// How often free space is looked at, and how long to wait between tries to reopen.
+/// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
-const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Events of one append, with their JSON, and who waits for them.
 pub(super) struct Append {
     pub(super) topic: Topic,
-    pub(super) events: Vec<(Arc<Event>, UserValue)>,
+    pub(super) events: Vec<(Arc<Event>, Vec<u8>)>,
     pub(super) done: oneshot::Sender<Result<Vec<Appended>>>,
+}
+
+/// What does not take writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    Log,
+    Views,
 }
 
 /// State of the thread; nothing of it is shared but `shared`.
@@ -41,10 +52,11 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     observer: Arc<dyn Observer>,
     dir: PathBuf,
+    appenders: [Appender; 2],
     cache: Cache,
-    end: [Seq; 2],
+    broken: Option<Broken>,
     space_checked: Option<Instant>,
-    pub(super) reserve_bytes: u64,
+    reserve_bytes: u64,
 }
 
 impl Writer {
@@ -52,19 +64,19 @@ impl Writer {
         shared: Arc<Shared>,
         observer: Arc<dyn Observer>,
         dir: &Path,
+        appenders: [Appender; 2],
         reserve_bytes: u64,
-    ) -> Result<Self> {
-        let mut writer = Self {
+    ) -> Self {
+        Self {
             shared,
             observer,
             dir: dir.to_owned(),
+            appenders,
             cache: Cache::new(),
-            end: [Seq::START; 2],
+            broken: None,
             space_checked: None,
             reserve_bytes,
-        };
-        writer.find_end()?;
-        Ok(writer)
+        }
     }
 
     /// Runs until every sender of `queue` is gone.
@@ -84,9 +96,12 @@ impl Writer {
             self.commit(&mut waiting);
         }
         if let Some(store) = self.shared.store()
-            && let Err(error) = store.db.persist(PersistMode::SyncAll)
+            && let Err(error) = store.sync()
         {
-            tracing::error!(%error, "the log could not be synced on closing");
+            tracing::warn!(%error, "the views could not be synced; opening them takes a moment longer");
+        }
+        for appender in self.appenders {
+            appender.close();
         }
     }
 
@@ -99,30 +114,16 @@ impl Writer {
             return;
         }
         self.refuse_claimed(waiting);
-        if waiting.is_empty() {
-            return;
-        }
-        let started = Instant::now();
-        self.shared.commit_began();
-        let outcome = self.write(waiting);
-        self.shared.commit_ended();
-        match outcome {
-            Ok((results, applied)) => {
-                metrics::histogram!("parlor_log_commit_seconds").record(started.elapsed());
-                self.observer.committed(&applied);
-                for (append, result) in waiting.drain(..).zip(results) {
-                    append.done.send(Ok(result)).ok();
-                }
+        for topic in TOPICS {
+            let batch: Vec<_> = waiting.extract_if(.., |append| append.topic == topic).collect();
+            if batch.is_empty() {
+                continue;
             }
-            Err(error) => {
-                tracing::error!(%error, "a commit failed; the store will be reopened");
-                metrics::counter!("parlor_log_commit_failures_total").increment(1);
-                self.cache.clear();
-                self.shared.set_broken(Some(error.to_string()));
-                for append in waiting.drain(..) {
-                    append.done.send(Err(Error::Unknown)).ok();
-                }
-            }
+            let started = Instant::now();
+            self.shared.commit_began();
+            self.write(topic, batch);
+            self.shared.commit_ended();
+            metrics::histogram!("parlor_log_commit_seconds").record(started.elapsed());
         }
     }
 
@@ -145,23 +146,73 @@ impl Writer {
         }
     }
 
-    /// One atomic, synced batch. On an error the cache and the ends are no longer true.
-    fn write(&mut self, waiting: &[Append]) -> Result<(Vec<Vec<Appended>>, Vec<Recorded>)> {
+    /// One synced batch of a log, then its views; answers those who wait for it.
+    fn write(&mut self, topic: Topic, batch: Vec<Append>) {
+        let appender = &mut self.appenders[topic as usize];
+        let first = appender.position().seq + 1;
+        let records: Vec<_> = (first..)
+            .zip(batch.iter().flat_map(|append| &append.events))
+            .map(|(seq, (event, body))| Record { seq, id: event.id.bytes(), body })
+            .collect();
+        let refusal = match appender.append(&records) {
+            Ok(()) => return self.show(topic, first, batch),
+            Err(error) => error,
+        };
+        tracing::error!(error = %refusal, "the log takes no writes; trying again");
+        metrics::counter!("parlor_log_commit_failures_total").increment(1);
+        self.broken = Some(Broken::Log);
+        self.shared.set_broken(Some(refusal.to_string()));
+        for append in batch {
+            let error = match &refusal {
+                AppendError::Refused(error) => Error::ReadOnly(error.to_string()),
+                AppendError::Unknown(_) => Error::Unknown,
+            };
+            append.done.send(Err(error)).ok();
+        }
+    }
+
+    /// Brings a batch that is in the log into the views.
+    fn show(&mut self, topic: Topic, first: u64, batch: Vec<Append>) {
+        match self.project(topic, first, &batch) {
+            Ok((results, applied)) => {
+                self.observer.committed(&applied);
+                for (append, result) in batch.into_iter().zip(results) {
+                    append.done.send(Ok(result)).ok();
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the views take no writes; they will be opened anew");
+                metrics::counter!("parlor_log_commit_failures_total").increment(1);
+                self.cache.clear();
+                self.broken = Some(Broken::Views);
+                self.shared.set_broken(Some(error.to_string()));
+                for append in batch {
+                    append.done.send(Err(Error::Unknown)).ok();
+                }
+            }
+        }
+    }
+
+    /// Folds and projects a batch. On an error the cache is no longer true.
+    fn project(
+        &mut self,
+        topic: Topic,
+        first: u64,
+        appends: &[Append],
+    ) -> Result<(Vec<Vec<Appended>>, Vec<Recorded>)> {
         let store = self.shared.store().ok_or_else(|| Error::ReadOnly("not open".into()))?;
-        let count: usize = waiting.iter().map(|append| append.events.len()).sum();
-        let mut batch = fjall::OwnedWriteBatch::with_capacity(store.db.clone(), count * 4)
-            .durability(Some(PersistMode::SyncData));
+        let count: usize = appends.iter().map(|append| append.events.len()).sum();
+        let mut batch = fjall::OwnedWriteBatch::with_capacity(store.db.clone(), count * 4);
         let mut applied = Vec::with_capacity(count);
-        let mut results = Vec::with_capacity(waiting.len());
-        for append in waiting {
+        let mut results = Vec::with_capacity(appends.len());
+        let mut next = Seq::new(first);
+        for append in appends {
             let mut result = Vec::with_capacity(append.events.len());
-            for (event, bytes) in &append.events {
-                let end = &mut self.end[append.topic as usize];
-                *end = end.next();
-                let seq = *end;
-                batch.insert(store.log(append.topic), keys::position(seq), bytes.clone());
+            for (event, _) in &append.events {
+                let seq = next;
+                next = next.next();
                 let mut states = States { cache: &mut self.cache, store: &store };
-                let effect = project_into(&mut batch, &mut states, seq, event, bytes)?;
+                let effect = project_into(&mut batch, &mut states, seq, event)?;
                 if effect == Effect::Applied {
                     applied.push(Recorded { seq, event: event.clone() });
                 }
@@ -170,15 +221,15 @@ impl Writer {
             results.push(result);
         }
         self.cache.write(&store, &mut batch)?;
-        let checkpoint = keys::position(self.end[Topic::Events as usize]);
-        batch.insert(&store.meta, CHECKPOINT_KEY, checkpoint);
-        batch.commit().map_err(super::store::storage)?;
+        let position = self.appenders[topic as usize].position();
+        store.set_checkpoint(&mut batch, topic, &position);
+        batch.commit().map_err(storage)?;
         Ok((results, applied))
     }
 
     fn check_writable(&mut self) -> Result<()> {
-        if self.shared.is_broken() {
-            self.reopen()?;
+        if let Some(broken) = self.broken {
+            self.revive(broken)?;
         }
         if self.space_checked.is_none_or(|at| at.elapsed() >= SPACE_CHECK) {
             self.space_checked = Some(Instant::now());
@@ -206,29 +257,33 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes a store that takes no writes any more and opens it anew, once there is room.
-    fn reopen(&mut self) -> Result<()> {
-        if self.space_checked.is_some_and(|at| at.elapsed() < REOPEN_PAUSE) {
-            return Err(Error::ReadOnly("the store is being reopened".into()));
+    /// Makes ready what took no writes, once there is room.
+    fn revive(&mut self, broken: Broken) -> Result<()> {
+        if self.space_checked.is_some_and(|at| at.elapsed() < RETRY_PAUSE) {
+            return Err(Error::ReadOnly("a write failed; trying again".into()));
         }
         self.space_checked = Some(Instant::now());
         if free_bytes(&self.dir)? < self.reserve_bytes {
             return Err(Error::ReadOnly("the disk is full".into()));
         }
-        self.shared.reopen(&self.dir)?;
-        self.cache.clear();
-        self.find_end()?;
-        self.shared.set_broken(None);
-        self.observer.interrupted();
-        tracing::info!("the store is open again");
-        Ok(())
-    }
-
-    fn find_end(&mut self) -> Result<()> {
-        let store = self.shared.store().ok_or_else(|| Error::ReadOnly("not open".into()))?;
-        for topic in [Topic::Events, Topic::Accounts] {
-            self.end[topic as usize] = store.end(topic)?;
+        match broken {
+            Broken::Log => {
+                for appender in &mut self.appenders {
+                    appender.revive().map_err(storage)?;
+                }
+            }
+            Broken::Views => {
+                self.shared.reopen(&self.dir)?;
+                let store = self.shared.store();
+                let store = store.ok_or_else(|| Error::ReadOnly("not open".into()))?;
+                rebuild::catch_up(&store, &self.shared.readers, &|_, _| {})?;
+                self.cache.clear();
+                self.observer.interrupted();
+            }
         }
+        self.broken = None;
+        self.shared.set_broken(None);
+        tracing::info!("writes are taken again");
         Ok(())
     }
 }
@@ -239,43 +294,42 @@ pub(super) fn project_into(
     states: &mut States<'_>,
     seq: Seq,
     event: &Event,
-    json_of_event: &UserValue,
 ) -> Result<Effect> {
     let store = states.store;
     let (effect, changes) = projection::project(seq, event, states)?;
     if changes.timeline
         && let Some(id) = event.body.conversation()
     {
-        let key = keys::in_conversation(event.account, id, seq.get());
-        batch.insert(&store.timeline, key, json_of_event.clone());
+        // The event itself is in the log.
+        store.timeline.put(batch, keys::in_conversation(event.account, id, seq.get()), []);
     }
     if let Some(page) = changes.page {
         let key = keys::in_conversation(page.account, page.conversation, page.block);
-        batch.insert(&store.pages, key, keys::position(page.seq));
+        store.pages.put(batch, key, keys::position(page.seq));
     }
     for change in changes.turns {
         match change {
             turns_due::Change::Due(row) => {
-                batch.insert(&store.turns_due, keys::position(row.seq), json(&row)?);
+                store.turns_due.put(batch, keys::position(row.seq), json(&row)?);
             }
             turns_due::Change::Done(due) => {
-                batch.remove(&store.turns_due, keys::position(due).as_slice());
+                store.turns_due.remove(batch, keys::position(due));
             }
         }
     }
     if let Some(claim) = changes.claim {
         let key = keys::claim(claim.account, &claim.key);
-        batch.insert(&store.claims_by_time, keys::claim_by_time(claim.at, &key), []);
-        batch.insert(&store.claims, key, json(&claim)?);
+        store.claims_by_time.put(batch, keys::claim_by_time(claim.at, &key), []);
+        store.claims.put(batch, key, json(&claim)?);
     }
     match changes.listed {
         Some(conversations::Change::Began(row)) => {
             let key = keys::began(row.account, row.at, row.conversation);
-            batch.insert(&store.conversations_by_time, key, []);
+            store.conversations_by_time.put(batch, key, []);
         }
         Some(conversations::Change::Deleted(row)) => {
             let key = keys::began(row.account, row.at, row.conversation);
-            batch.remove(&store.conversations_by_time, key.as_slice());
+            store.conversations_by_time.remove(batch, key);
         }
         None => {}
     }
@@ -289,7 +343,7 @@ pub(super) fn project_into(
 fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
     let Some(asked) = claims::project(event) else { return Ok(None) };
     let key = keys::claim(event.account, &asked.key);
-    let found: Option<claims::Row> = row(&store.claims, &key)?;
+    let found: Option<claims::Row> = store.claims.row(key)?;
     Ok(found.filter(|found| {
         found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
     }))
@@ -301,6 +355,6 @@ fn size(append: &Append) -> usize {
 
 /// What the file system has left for us.
 pub(super) fn free_bytes(dir: &Path) -> Result<u64> {
-    let stat = rustix::fs::statvfs(dir).map_err(super::store::storage)?;
+    let stat = rustix::fs::statvfs(dir).map_err(storage)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

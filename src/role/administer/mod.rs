@@ -16,6 +16,7 @@ mod order;
 mod outcome;
 mod show;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
@@ -123,7 +124,7 @@ fn is_held(error: &Failure) -> bool {
 
 /// Opens the application for one order.
 async fn on_our_own(config: &Config, order: &Order) -> Result<Outcome, Failure> {
-    let app = serve::open(config, false).await?;
+    let app = serve::open(config, false, Arc::new(|_: &str| {})).await?;
     let outcome = carry_out::carry_out(&app, order).await;
     app.engine.close().await;
     outcome

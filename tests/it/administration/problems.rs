@@ -93,9 +93,9 @@ async fn a_directory_that_cannot_be_used_is_told_with_the_remedy() {
     let dir = home.path().join("data");
     assert!(Server::command(&dir, &["account", "create", "--name", "A"]).await.0);
     let data = dir.to_str().expect("UTF-8");
-    std::fs::write(dir.join("version"), "9.9").expect("written");
+    std::fs::write(dir.join("format"), "9\n").expect("written");
     let said = fails(&["--data-dir", data, "--listen", "127.0.0.1:0"], &[]).await;
-    assert_told(&said, &[&format!("{data}/version"), "the release that wrote", "--data-dir"]);
+    assert_told(&said, &[data, "is of format 9", "the release that wrote", "--data-dir"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! `kill` is the proof: `load` is what it puts on the server and `judge` what must be true after.
 
 pub mod bots;
+mod damage;
 mod disk;
 pub mod doors;
 mod drain;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use parlor::domain::seq::Seq;
 use parlor::engine::embedded::{rebuild, verify};
-use parlor::engine::{Engine, Error};
+use parlor::engine::{Engine, Error, Topic};
 
 use super::place::{Bench, Directory, Place, Seen};
 use super::reopening::{everything, populate};
@@ -37,16 +38,39 @@ async fn open(place: &Directory) -> Arc<dyn Engine> {
     place.open(Arc::new(Seen::default())).await.expect("it opens")
 }
 
-/// Changes a view behind the engine's back.
-fn tamper(dir: &Path, view: &str, change: impl FnOnce(&Keyspace)) {
-    let db = Database::builder(dir).open().expect("nobody has it open");
-    change(&db.keyspace(view, KeyspaceCreateOptions::default).expect("a view"));
-    db.persist(PersistMode::SyncAll).expect("synced");
+/// A view, under its first byte among the rows of the store.
+struct Rows {
+    all: fjall::Keyspace,
+    first: u8,
 }
 
-fn first_row(keyspace: &Keyspace) -> (Vec<u8>, Vec<u8>) {
-    let (key, value) = keyspace.first_key_value().expect("a row").into_inner().expect("readable");
-    (key.to_vec(), value.to_vec())
+impl Rows {
+    fn key(&self, key: &[u8]) -> Vec<u8> {
+        [&[self.first], key].concat()
+    }
+
+    fn insert(&self, key: &[u8], value: &[u8]) {
+        self.all.insert(self.key(key), value).expect("inserted");
+    }
+
+    fn remove(&self, key: &[u8]) {
+        self.all.remove(self.key(key)).expect("removed");
+    }
+
+    fn first(&self) -> (Vec<u8>, Vec<u8>) {
+        let first = self.all.prefix([self.first]).next().expect("a row");
+        let (key, value) = first.into_inner().expect("readable");
+        (key[1..].to_vec(), value.to_vec())
+    }
+}
+
+/// Changes a view behind the engine's back.
+fn tamper(dir: &Path, view: &str, change: impl FnOnce(&Rows)) {
+    let db = Database::builder(dir.join("views")).open().expect("nobody has it open");
+    let all = db.keyspace("views", KeyspaceCreateOptions::default).expect("the views");
+    let place = VIEWS.iter().position(|each| *each == view).expect("a view");
+    change(&Rows { all, first: u8::try_from(place).expect("few") + 1 });
+    db.persist(PersistMode::SyncAll).expect("synced");
 }
 
 #[tokio::test]
@@ -83,9 +107,9 @@ async fn a_rebuild_mends_every_view() {
     let (place, threads, before) = closed().await;
     for view in VIEWS {
         tamper(place.0.path(), view, |rows| {
-            let (key, _) = first_row(rows);
-            rows.remove(key).expect("removed");
-            rows.insert("zz planted", "{}").expect("inserted");
+            let (key, _) = rows.first();
+            rows.remove(&key);
+            rows.insert(b"zz planted", b"{}");
         });
     }
     rebuild(place.0.path()).expect("rebuilt");
@@ -94,38 +118,53 @@ async fn a_rebuild_mends_every_view() {
     assert!(everything(&*engine, &threads).await == before, "a rebuild has not mended all");
 }
 
+/// Writes the log of a directory as format 2 has it, and nothing else.
+async fn older(engine: &dyn Engine, dir: &Path, format: u64) {
+    let db = Database::builder(dir).open().expect("it opens");
+    for (topic, name) in [(Topic::Events, "events"), (Topic::Accounts, "accounts")] {
+        let rows = db.keyspace(name, KeyspaceCreateOptions::default).expect("a keyspace");
+        for entry in engine.read(topic, 0, Seq::START, usize::MAX).await.expect("read") {
+            let json = serde_json::to_vec(&*entry.event).expect("it serializes");
+            rows.insert(entry.seq.get().to_be_bytes(), json).expect("inserted");
+        }
+    }
+    let meta = db.keyspace("meta", KeyspaceCreateOptions::default).expect("a keyspace");
+    meta.insert("format", format.to_be_bytes()).expect("inserted");
+    db.persist(PersistMode::SyncAll).expect("synced");
+}
+
 #[tokio::test]
-async fn a_directory_of_the_first_format_is_brought_up_when_it_is_opened() {
-    let bench = Bench::<Directory>::make().await;
-    let threads = populate(&*bench.engine).await;
-    bench.engine.append(vec![threads[0].deleted()]).await.expect("appended");
-    let before = everything(&*bench.engine, &threads).await;
-    bench.engine.close().await;
-    let place = bench.place;
-    drop(bench.engine);
-    tamper(place.0.path(), "conversations_by_time", |rows| rows.clear().expect("cleared"));
-    tamper(place.0.path(), "meta", |meta| {
-        meta.insert("format", 1_u64.to_be_bytes()).expect("inserted");
-    });
-    let engine = open(&place).await;
-    assert!(everything(&*engine, &threads).await == before, "the list is not what it was");
-    engine.close().await;
-    drop(engine);
-    assert_eq!(verify(place.0.path()).expect("verified").1, None);
+async fn a_directory_of_an_older_format_is_brought_up_when_it_is_opened() {
+    for format in [1, 2] {
+        let bench = Bench::<Directory>::make().await;
+        let threads = populate(&*bench.engine).await;
+        bench.engine.append(vec![threads[0].deleted()]).await.expect("appended");
+        let before = everything(&*bench.engine, &threads).await;
+        let place = Directory::make().await;
+        let dir = place.0.path();
+        older(&*bench.engine, dir, format).await;
+        // A run that was cut short has left this.
+        std::fs::create_dir_all(dir.join("log/events")).expect("made");
+        std::fs::write(dir.join("log/events/00000001.seg"), [9; 900]).expect("written");
+        let engine = open(&place).await;
+        assert!(everything(&*engine, &threads).await == before, "it is not what it was");
+        engine.close().await;
+        drop(engine);
+        assert_eq!(verify(dir).expect("verified").1, None);
+        let names = std::fs::read_dir(dir).expect("it").map(|entry| entry.expect("it").file_name());
+        let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["format", "log", "views"], "the older files are gone");
+    }
 }
 
 #[tokio::test]
 async fn a_directory_of_a_newer_format_is_refused_and_left_as_it_is() {
     let (place, ..) = closed().await;
-    let format = |format: u64| {
-        tamper(place.0.path(), "meta", |meta| {
-            meta.insert("format", format.to_be_bytes()).expect("inserted");
-        });
-    };
-    format(3);
+    std::fs::write(place.0.path().join("format"), "4\n").expect("written");
     let refused = place.open(Arc::new(Seen::default())).await.err().expect("refused").to_string();
-    assert!(refused.contains("is of format 3; this parlor reads formats up to 2"), "{refused}");
-    format(2);
+    assert!(refused.contains("is of format 4; this parlor reads formats up to 3"), "{refused}");
+    std::fs::write(place.0.path().join("format"), "3\n").expect("written");
     assert_eq!(verify(place.0.path()).expect("verified").1, None);
 }
 
@@ -135,17 +174,17 @@ async fn verifying_names_what_was_planted() {
     let dir = place.0.path();
     let found = || verify(dir).expect("verified").1;
     for view in VIEWS {
-        tamper(dir, view, |rows| rows.insert("zz planted", "{}").expect("inserted"));
+        tamper(dir, view, |rows| rows.insert(b"zz planted", b"{}"));
         let planted = found().expect("a row too many is found");
         assert_eq!((planted.view.as_str(), planted.expected), (view, None));
         assert_eq!(planted.key, "7a7a20706c616e746564", "the key in hex");
         assert_eq!(planted.found.as_deref(), Some("{}"));
-        tamper(dir, view, |rows| rows.remove("zz planted").expect("removed"));
+        tamper(dir, view, |rows| rows.remove(b"zz planted"));
 
         let mut row = (Vec::new(), Vec::new());
         tamper(dir, view, |rows| {
-            row = first_row(rows);
-            rows.insert(row.0.clone(), "tampered").expect("inserted");
+            row = rows.first();
+            rows.insert(&row.0, b"tampered");
         });
         let changed = found().expect("a row that differs is found");
         assert_eq!((changed.view.as_str(), changed.found.as_deref()), (view, Some("tampered")));
@@ -154,7 +193,7 @@ async fn verifying_names_what_was_planted() {
             Some(String::from_utf8_lossy(&row.1).into_owned().into_bytes())
         );
 
-        tamper(dir, view, |rows| rows.remove(row.0.clone()).expect("removed"));
+        tamper(dir, view, |rows| rows.remove(&row.0));
         match found() {
             // Keys that have expired are forgotten: a claim may be missing.
             None => assert!(view.starts_with("claims"), "a row of {view} is not missed"),
@@ -162,7 +201,7 @@ async fn verifying_names_what_was_planted() {
                 assert_eq!((missing.view.as_str(), missing.found), (view, None));
             }
         }
-        tamper(dir, view, |rows| rows.insert(row.0, row.1).expect("inserted"));
+        tamper(dir, view, |rows| rows.insert(&row.0, &row.1));
         assert_eq!(found(), None, "{view} is as it was");
     }
 }

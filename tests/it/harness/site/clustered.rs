@@ -249,7 +249,8 @@ impl Nodes {
             min_insync: 1,
             ..Config::default()
         };
-        let opened = runtime().spawn(async move { serve::open(&config, false).await });
+        let opened = runtime()
+            .spawn(async move { serve::open(&config, false, Arc::new(|_: &str| {})).await });
         let app = opened.await.expect("no panic").expect("the cluster opens");
         let herald = cluster.account_id();
         Self { cluster, app, herald }

@@ -1,0 +1,160 @@
+//! The two logs of a data directory: events, and administration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::segments::disk::Folder;
+use super::segments::{
+    self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
+};
+use super::store::{Store, parse, storage};
+use crate::domain::seq::Seq;
+use crate::engine::{Error, Recorded, Result, Topic};
+
+pub(super) const TOPICS: [Topic; 2] = [Topic::Events, Topic::Accounts];
+
+/// The reading sides of both logs. Cheap to share.
+#[derive(Clone)]
+pub(super) struct Readers([Reader; 2]);
+
+/// Both logs, open.
+pub(super) struct Logs {
+    pub(super) readers: Readers,
+    /// By topic.
+    pub(super) appenders: [Appender; 2],
+    /// What opening did not read, and where it is.
+    pub(super) unread: [(PathBuf, Unread); 2],
+}
+
+/// Where a log is.
+pub(super) fn folder(dir: &Path, topic: Topic) -> PathBuf {
+    dir.join("log").join(match topic {
+        Topic::Events => "events",
+        Topic::Accounts => "accounts",
+    })
+}
+
+pub(super) fn sizes(topic: Topic) -> Sizes {
+    match topic {
+        Topic::Events => Sizes::EVENTS,
+        Topic::Accounts => Sizes::ADMINISTRATION,
+    }
+}
+
+/// Opens both logs for writing; makes those that are not there.
+///
+/// # Errors
+/// [`Error::Unusable`] where acknowledged events are missing or damaged; nothing was written then.
+pub(super) fn open(dir: &Path) -> Result<Logs> {
+    let log = dir.join("log");
+    Folder::make(&log).map_err(storage)?;
+    let open = |topic| -> Result<Opened> {
+        let folder = folder(dir, topic);
+        let disk = Folder::make(&folder).map_err(storage)?;
+        let opened = segments::open(Arc::new(disk), sizes(topic));
+        let opened = opened.map_err(|error| unusable(&folder, error))?;
+        if opened.cut_bytes > 0 {
+            tracing::warn!(
+                log = %folder.display(), bytes = opened.cut_bytes,
+                "the log ends in a batch that was cut short; nobody was told that it is kept, and it \
+                 is left out"
+            );
+        }
+        Ok(opened)
+    };
+    let (events, accounts) = (open(Topic::Events)?, open(Topic::Accounts)?);
+    let readers = Readers([events.reader, accounts.reader]);
+    let unread = [(Topic::Events, events.unread), (Topic::Accounts, accounts.unread)];
+    let unread = unread.map(|(topic, unread)| (folder(dir, topic), unread));
+    Ok(Logs { readers, appenders: [events.appender, accounts.appender], unread })
+}
+
+/// Opens both logs for reading and writes nothing.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn look(dir: &Path) -> Result<Readers> {
+    let look = |topic| {
+        let folder = folder(dir, topic);
+        segments::look(Arc::new(Folder::at(&folder))).map_err(|error| unusable(&folder, error))
+    };
+    Ok(Readers([look(Topic::Events)?, look(Topic::Accounts)?]))
+}
+
+fn unusable(folder: &Path, error: OpenError) -> Error {
+    match error {
+        OpenError::Refused(refusal) => refused(folder, &refusal),
+        OpenError::Io(error) => {
+            Error::Unusable(format!("the log in {} does not open: {error}", folder.display()))
+        }
+    }
+}
+
+/// What an operator is told of a log that is damaged.
+pub(super) fn refused(folder: &Path, refusal: &Refusal) -> Error {
+    Error::Unusable(format!(
+        "{}/{refusal}. Nothing was written. Put the file back from a copy, or go on without what is \
+         lost: parlor repair --accept-loss",
+        folder.display()
+    ))
+}
+
+impl Readers {
+    pub(super) fn of(&self, topic: Topic) -> &Reader {
+        &self.0[topic as usize]
+    }
+
+    pub(super) fn end(&self, topic: Topic) -> Seq {
+        Seq::new(self.of(topic).end())
+    }
+
+    /// Up to `limit` events of a log after `after`, in order.
+    pub(super) fn read(&self, topic: Topic, after: Seq, limit: usize) -> Result<Vec<Recorded>> {
+        let kept = self.of(topic).range(after.get(), limit).map_err(storage)?;
+        kept.iter().map(recorded).collect()
+    }
+
+    /// The event at a position of the events, which a view names.
+    pub(super) fn event(&self, seq: Seq) -> Result<Recorded> {
+        let kept = self.of(Topic::Events).fetch(seq.get()).map_err(storage)?;
+        let missing = || Error::Storage(format!("event {seq} is not in the log"));
+        recorded(&kept.ok_or_else(missing)?)
+    }
+
+    /// Whether a log has the batch that ends at a place, and the same before it.
+    pub(super) fn holds(&self, topic: Topic, seen: &Position) -> bool {
+        self.of(topic).position_of(seen.seq).is_ok_and(|found| found.as_ref() == Some(seen))
+    }
+
+    /// Whether the logs have all that the views have seen, and the same.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] where they have not.
+    pub(super) fn check(&self, dir: &Path, store: &Store) -> Result<()> {
+        for topic in TOPICS {
+            let Some(seen) = store.checkpoint(topic)? else { continue };
+            if self.holds(topic, &seen) {
+                continue;
+            }
+            let reader = self.of(topic);
+            let why = if reader.end() < seen.seq {
+                format!(
+                    "the log ends at event {}, and the views have seen {}",
+                    reader.end(),
+                    seen.seq
+                )
+            } else {
+                format!("event {} is not the one that the views have seen", seen.seq)
+            };
+            let at_stake = seen.seq.saturating_sub(reader.end());
+            let at_stake = (at_stake > 0).then_some(at_stake);
+            let refusal = Refusal { at: 0, why, at_stake, file: reader.newest() };
+            return Err(refused(&folder(dir, topic), &refusal));
+        }
+        Ok(())
+    }
+}
+
+fn recorded(kept: &Kept) -> Result<Recorded> {
+    Ok(Recorded { seq: Seq::new(kept.seq), event: Arc::new(parse(&kept.body)?) })
+}

@@ -1,0 +1,5 @@
+//! Histories against a disk that forgets, and damage of every kind.
+
+mod damage;
+mod histories;
+mod sim;
