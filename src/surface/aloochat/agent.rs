@@ -17,12 +17,15 @@ use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::idempotency::Given;
 use crate::app::outcome::{Outcome, await_outcome, ending_of};
+use crate::app::readers::{ReadBy, Seat};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_once};
 use crate::app::{App, read_conversation};
 use crate::domain::account::Account;
 use crate::domain::event::BotVersion;
+use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
+use crate::surface::client::Address;
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
 use crate::surface::key::IdempotencyKey;
@@ -108,11 +111,14 @@ impl Agent {
         /// The same key within 24 hours asks once and streams the same turn.
         #[oai(name = "Idempotency-Key")]
         idempotency: IdempotencyKey,
+        address: Data<&Address>,
         form: AgentForm,
     ) -> std::result::Result<Streamed, Failure> {
         let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        // Which conversation is meant stands in the form, which is not read for who has no seat.
+        let seat = seat(&app, tenant, *address, None)?;
         let sent = ask(&app, tenant, form, &given, true).await?;
-        Ok(Streamed::Stream(streamed(&app, tenant, sent).await?))
+        Ok(Streamed::Stream(streamed(&app, tenant, sent, seat).await?))
     }
 
     /// Resume a stream
@@ -131,6 +137,7 @@ impl Agent {
         last_event_id: Header<Option<String>>,
         /// Where there is no event's id: the message's conversation.
         conversation_id: Query<Option<String>>,
+        address: Data<&Address>,
         request: &Request,
     ) -> std::result::Result<Streamed, Failure> {
         // What is no text is not taken for none: whoever sends it has seen a part of the stream.
@@ -149,8 +156,20 @@ impl Agent {
             }
         };
         let message = message_id.0.parse().map_err(|_| Error::NotFound("message"))?;
-        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place).await?))
+        let seat = seat(&app, token.tenant(), *address, Some(place.conversation))?;
+        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, seat).await?))
     }
+}
+
+/// A seat for a stream.
+fn seat(
+    app: &App,
+    tenant: &Tenant,
+    address: &Address,
+    conversation: Option<ConversationId>,
+) -> Result<Seat> {
+    let by = ReadBy { account: tenant.account.id, token: None, address: address.0 };
+    app.readers.seat(&by, conversation)
 }
 
 fn not_a_place() -> Error {

@@ -13,6 +13,7 @@ use super::error::{BROKE_OFF, NO_ANSWER};
 use super::wire::{response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::outcome::{Ending, Outcome, ending_of};
+use crate::app::readers::Seat;
 use crate::app::send_message::Sent;
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, live_feed, read_conversation};
@@ -26,7 +27,7 @@ use crate::surface::event_stream::{self, EventStream};
 /// Where a reader of a stream stands; an event's id. Written `conversation/cursor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
     /// None before the stream's first event.
     cursor: Option<Cursor>,
 }
@@ -64,6 +65,7 @@ struct Turn {
     /// Some of the reply was shown: what ends the turn need not show it whole.
     shown: bool,
     over: bool,
+    _seat: Seat,
 }
 
 /// Streams the turn of a message that was just sent.
@@ -74,8 +76,9 @@ pub(super) async fn streamed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     sent: Sent,
+    seat: Seat,
 ) -> Result<EventStream> {
-    Ok(Turn::open(app, tenant, sent).await?.told(true, true))
+    Ok(Turn::open(app, tenant, sent, seat).await?.told(true, true))
 }
 
 /// Goes on with the stream of an earlier message.
@@ -88,6 +91,7 @@ pub(super) async fn resumed(
     tenant: &Arc<Tenant>,
     message: MessageId,
     place: Place,
+    seat: Seat,
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
     let (state, _) = live_feed::reached(app, account, id, place.cursor).await?;
@@ -97,7 +101,7 @@ pub(super) async fn resumed(
     let ending = ending_of(app, account, id, message, sent.seq).await?;
     sent.cursor = seen.unwrap_or(sent.cursor);
     let until = sent.cursor.seq;
-    let mut turn = Turn::open(app, tenant, sent).await?;
+    let mut turn = Turn::open(app, tenant, sent, seat).await?;
     // Who has seen what ended the turn is told so again.
     if let Some(ending) = ending.filter(|ending| ending.seq().is_some_and(|seq| seq <= until)) {
         let mut opening = VecDeque::from([event_stream::opening()]);
@@ -109,7 +113,7 @@ pub(super) async fn resumed(
 
 impl Turn {
     /// The turn after `sent.cursor`.
-    async fn open(app: &Arc<App>, tenant: &Arc<Tenant>, sent: Sent) -> Result<Self> {
+    async fn open(app: &Arc<App>, tenant: &Arc<Tenant>, sent: Sent, seat: Seat) -> Result<Self> {
         let (id, message, cursor) = (sent.conversation, sent.message, sent.cursor);
         Ok(Self {
             tenant: tenant.clone(),
@@ -119,6 +123,7 @@ impl Turn {
             place: Place { conversation: id, cursor: Some(cursor) },
             shown: cursor.reply.is_some(),
             over: false,
+            _seat: seat,
         })
     }
 

@@ -3,7 +3,8 @@
 //! One task per connection. It waits for the client and for its subscriptions at once; commands
 //! are carried out one after another, so a client that floods waits for itself alone.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use poem::http::HeaderValue;
@@ -15,9 +16,11 @@ use tokio_stream::StreamMap;
 
 use super::caller::Caller;
 use super::error::as_json;
+use super::limits;
 use super::messages;
 use super::wire::{SentOut, SideIn, message_text};
 use crate::app::live_feed::{self, Who};
+use crate::app::readers::Seat;
 use crate::app::{App, clock, stop_reply::stop_reply};
 use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
@@ -28,6 +31,7 @@ use crate::server::json_text::{made_one_line, mended};
 use crate::server::socket::{CloseCode, Message, Socket};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::fields::parsed;
+use crate::surface::visits::Class;
 use crate::surface::{client, key};
 
 /// Conversations one connection may follow.
@@ -68,6 +72,8 @@ struct Connection {
     app: Arc<App>,
     caller: Caller,
     followers: StreamMap<ConversationId, BoxStream<'static, Frame>>,
+    /// Theirs; a stream that has ended has given up its own.
+    seats: HashMap<ConversationId, Weak<Seat>>,
 }
 
 /// What happened first.
@@ -79,7 +85,7 @@ enum Next {
 
 impl Connection {
     fn new(app: Arc<App>, caller: Caller) -> Box<Self> {
-        Box::new(Self { app, caller, followers: StreamMap::new() })
+        Box::new(Self { app, caller, followers: StreamMap::new(), seats: HashMap::new() })
     }
 
     async fn run(mut self: Box<Self>, mut socket: Socket) {
@@ -153,6 +159,12 @@ impl Connection {
         }
         let id = command.conversation_id.as_deref();
         let id = id.ok_or_else(|| Error::invalid("conversation_id", "is required"))?;
+        let class = match command.kind.as_str() {
+            "send" => Class::Send,
+            "subscribe" => Class::Read,
+            _ => Class::Signal,
+        };
+        limits::command(&self.app, &self.caller, class).await?;
         let id = self.caller.conversation(id)?;
         let account = self.caller.tenant.account.id;
         match command.kind.as_str() {
@@ -210,19 +222,23 @@ impl Connection {
             let problem = format!("at most {MAX_SUBSCRIPTIONS} conversations on one connection");
             return Err(Error::invalid("conversation_id", problem));
         }
+        let kept = self.seats.get(&id).and_then(Weak::upgrade);
+        let seat = kept.map_or_else(|| self.caller.seat(&self.app, id).map(Arc::new), Ok)?;
         let follower =
             live_feed::follow(&self.app, self.caller.tenant.account.id, id, after).await?;
         let cursor: Cursor = follower.cursor();
+        self.seats.retain(|_, seat| seat.strong_count() > 0);
+        self.seats.insert(id, Arc::downgrade(&seat));
         // Only now: a subscription that is refused leaves the former one.
-        self.followers.insert(id, frames(follower));
+        self.followers.insert(id, frames(follower, seat));
         Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
     }
 }
 
-fn frames(follower: Follower) -> BoxStream<'static, Frame> {
-    stream::unfold(Box::new(follower), |mut follower| async move {
-        let frame = follower.next().await?;
-        Some((frame, follower))
+fn frames(follower: Follower, seat: Arc<Seat>) -> BoxStream<'static, Frame> {
+    stream::unfold(Box::new((follower, seat)), |mut state| async move {
+        let frame = state.0.next().await?;
+        Some((frame, state))
     })
     .boxed()
 }

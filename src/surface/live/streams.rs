@@ -13,6 +13,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::Answer;
 use super::caller::{Caller, Credential};
 use super::wire::EventsOut;
+use crate::app::readers::Seat;
 use crate::app::{App, clock, live_feed};
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
@@ -62,8 +63,9 @@ impl Streams {
             (None, Some(after)) => Some(cursor("after", after)?),
             (None, None) => None,
         };
+        let seat = caller.seat(&app, id)?;
         let follower = live_feed::follow(&app, caller.tenant.account.id, id, after).await?;
-        let feed = stream::iter([event_stream::opening()]).chain(frames(follower, caller));
+        let feed = stream::iter([event_stream::opening()]).chain(frames(follower, caller, seat));
         Ok(Streamed::Feed(EventStream::new(feed)))
     }
 
@@ -123,12 +125,14 @@ pub(super) fn end_of(caller: &Caller) -> tokio::time::Instant {
 pub(super) fn frames(
     follower: Follower,
     caller: &Caller,
+    seat: Seat,
 ) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
     let end = end_of(caller);
-    stream::unfold(Box::new(follower), move |mut follower| async move {
+    stream::unfold(Box::new((follower, seat)), move |mut state| async move {
+        let (follower, _) = &mut *state;
         let frame = tokio::time::timeout_at(end, follower.next()).await.ok().flatten()?;
         let id = frame.id.to_string();
         let bytes = event_stream::event(&id, frame.content.name, &frame.to_json());
-        Some((bytes, follower))
+        Some((bytes, state))
     })
 }

@@ -9,13 +9,14 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
-use super::caller::{Address, Credential};
+use super::caller::Credential;
 use super::wire::{DemoOut, TokenIn, TokenOut};
 use crate::app::limits::Caller as Limited;
 use crate::app::manage_conversation::{self, Beginning};
 use crate::app::{App, demo, live_feed};
 use crate::domain::Error;
 use crate::domain::message::Channel;
+use crate::surface::client::Address;
 use crate::surface::fields::{Field, Number, parsed};
 
 pub(super) struct Tokens;

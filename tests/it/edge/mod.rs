@@ -4,5 +4,6 @@ mod crowd;
 mod drain;
 mod harness;
 mod limits;
+mod readers;
 mod streams;
 mod websockets;

@@ -18,7 +18,8 @@ async fn a_thousand_readers_all_get_the_same_frames() {
     let (thread, client) = stage.conversation().await;
     let mut feeds = Vec::new();
     for _ in 0..READERS / 50 {
-        let more = (0..50).map(|_| async { client.stream(&thread.path("/stream"), None).await });
+        let own = &stage.key;
+        let more = (0..50).map(|_| async { own.stream(&thread.path("/stream"), None).await });
         feeds.extend(join_all(more).await);
     }
     thread.send(&client, ASK).await;
