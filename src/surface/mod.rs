@@ -25,7 +25,6 @@ mod limited;
 pub mod live;
 mod observe;
 mod pages;
-mod unread;
 pub mod upload;
 mod visits;
 pub mod widget;

@@ -28,7 +28,7 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{limited, unread};
+use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::Error;
@@ -99,13 +99,7 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let dressed = Dressed::new(api, error::costume, allow);
     dressed.around(move |api, request| {
         let app = app.clone();
-        async move {
-            if form::is_form(&request) && request.method() == Method::POST {
-                unread::announced(request, |request| metered(&app, &api, request)).await
-            } else {
-                metered(&app, &api, request).await
-            }
-        }
+        async move { metered(&app, &api, request).await }
     })
 }
 

@@ -28,7 +28,7 @@ use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
 use crate::live::frame::Frame;
 use crate::server::json_text::{made_one_line, mended};
-use crate::server::socket::{CloseCode, Message, Socket};
+use crate::server::socket::{CloseCode, Message, Socket, Unsent};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::fields::parsed;
 use crate::surface::visits::Class;
@@ -92,17 +92,29 @@ impl Connection {
         let expiry =
             self.caller.expires_at.map(|at| tokio::time::Instant::now() + at.since(clock::now()));
         loop {
-            let answer = match self.next(&mut socket, expiry).await {
+            let (text, is_answer) = match self.next(&mut socket, expiry).await {
                 Next::Asked(None) => return,
-                Next::Asked(Some(message)) => Box::pin(self.answer(message)).await.to_string(),
-                Next::Frame(conversation, frame) => frame.to_json_for(conversation),
+                Next::Asked(Some(message)) => {
+                    (Box::pin(self.answer(message)).await.to_string(), true)
+                }
+                Next::Frame(conversation, frame) => (frame.to_json_for(conversation), false),
                 Next::Expired => {
                     socket.close(CloseCode::Policy, "the token has expired").await;
                     return;
                 }
             };
-            if socket.send(made_one_line(answer)).await.is_err() {
-                return;
+            let mut sent = socket.send(made_one_line(text)).await;
+            if sent == Err(Unsent::TooLong) && is_answer {
+                sent = socket.send(too_long_an_answer()).await;
+            }
+            match sent {
+                Ok(()) => {}
+                Err(Unsent::Closed) => return,
+                // A frame that is left out would be a hole in the feed.
+                Err(Unsent::TooLong) => {
+                    socket.close(CloseCode::Size, "a frame is too long for a message").await;
+                    return;
+                }
             }
         }
     }
@@ -233,6 +245,13 @@ impl Connection {
         self.followers.insert(id, frames(follower, seat));
         Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
     }
+}
+
+/// Told instead of an answer that repeats too much of what was sent; its `ref` is a part of that.
+fn too_long_an_answer() -> String {
+    let problem = "has an answer that is too long for a message: send a shorter ref";
+    let error = as_json(&Error::invalid("message", problem));
+    json!({ "type": "error", "ref": null, "error": error }).to_string()
 }
 
 fn frames(follower: Follower, seat: Arc<Seat>) -> BoxStream<'static, Frame> {

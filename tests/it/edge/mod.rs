@@ -3,6 +3,7 @@
 mod crowd;
 mod drain;
 mod harness;
+mod leftovers;
 mod limits;
 mod readers;
 mod streams;
