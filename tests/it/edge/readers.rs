@@ -72,7 +72,7 @@ async fn a_conversation_and_an_address_have_their_streams() {
     let message = parlor::app::clock::mint::<MessageId>();
     let path = format!("/api/v1/chat/agent/stream/{message}?conversation_id={other}");
     let resumed = aloo.get(&path).await;
-    assert_eq!(resumed.expect(429)["error"], "RATE_LIMIT_EXCEEDED");
+    assert_eq!(resumed.expect(429)["error"], "RateLimitExceeded");
     drop(third);
     opens_again(&own, &stream_of(&other)).await;
 }

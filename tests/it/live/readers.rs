@@ -71,7 +71,7 @@ async fn metric(client: &Client, name: &str) -> f64 {
 #[tokio::test]
 async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly() {
     let stage = Stage::with_pace(0).await;
-    let (thread, client) = stage.conversation().await;
+    let ((thread, _), client) = (stage.conversation().await, stage.key.clone());
     // With people: nothing but what is sent comes on the feed.
     thread.turn(&client, "quux frobnicates").await;
     let node = stage.site.one();
