@@ -18,11 +18,13 @@ pub mod readers;
 pub mod replay_bot;
 pub mod secret;
 pub mod send_message;
+pub mod shares;
 pub mod speech;
 pub mod stamps;
 pub mod stop_reply;
 pub mod turn_feed;
 pub mod turns;
+pub mod uploads;
 pub mod visitors;
 
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct App {
     pub pace: Duration,
     /// Who reads at the moment.
     pub readers: Arc<readers::Readers>,
+    /// Whose files are coming at the moment.
+    pub uploads: Arc<uploads::Uploads>,
 }
 
 /// What an application has besides its engine.
@@ -122,6 +126,7 @@ impl App {
             files,
             pace,
             readers: Arc::new(readers::Readers::new(readers)),
+            uploads: Arc::default(),
         }))
     }
 }

@@ -6,10 +6,10 @@
 //! are counted within an account, so that nobody takes what another account's customers behind the same
 //! address need.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::shares::{Held, Shares};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::{Error, Result};
 
@@ -44,7 +44,7 @@ pub struct ReadBy {
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Share {
+pub enum Share {
     Token([u8; 32]),
     Address(AccountId, Option<IpAddr>),
     Conversation(ConversationId),
@@ -54,62 +54,36 @@ enum Share {
 #[derive(Debug, Default)]
 pub struct Readers {
     caps: Caps,
-    held: Mutex<HashMap<Share, usize>>,
+    shares: Arc<Shares<Share>>,
 }
+
+/// A stream's seat; it is free again when this is dropped.
+pub type Seat = Held<Share, 3>;
 
 impl Readers {
     pub fn new(caps: Caps) -> Self {
-        Self { caps, held: Mutex::default() }
+        Self { caps, shares: Arc::default() }
     }
 
     /// A seat for one stream of a conversation; of none where it is only about to begin.
     ///
     /// # Errors
     /// [`Error::TooManyReaders`] where one of the shares is used up.
-    pub fn seat(
-        self: &Arc<Self>,
-        by: &ReadBy,
-        conversation: Option<ConversationId>,
-    ) -> Result<Seat> {
-        let token = by.token.map(|token| (Share::Token(token), self.caps.token, "credential"));
-        let address = Share::Address(by.account, by.address);
-        let address = Some((address, self.caps.address, "address"));
-        let conversation = conversation
-            .map(|id| (Share::Conversation(id), self.caps.conversation, "conversation"));
-        let wanted = [token, address, conversation];
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        for (share, cap, of) in wanted.into_iter().flatten() {
-            if held.get(&share).is_some_and(|held| *held >= cap) || cap == 0 {
-                metrics::counter!("parlor_live_readers_refused_total", "share" => of).increment(1);
-                return Err(Error::TooManyReaders { of, retry_after_s: RETRY_AFTER_S });
-            }
-        }
-        let shares = wanted.map(|wanted| wanted.map(|(share, ..)| share));
-        for share in shares.into_iter().flatten() {
-            *held.entry(share).or_default() += 1;
-        }
-        Ok(Seat { shares, readers: self.clone() })
-    }
-}
-
-/// A stream's seat; it is free again when this is dropped.
-#[derive(Debug)]
-pub struct Seat {
-    shares: [Option<Share>; 3],
-    readers: Arc<Readers>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut all = self.readers.held.lock().unwrap_or_else(PoisonError::into_inner);
-        for share in self.shares.into_iter().flatten() {
-            if let Some(held) = all.get_mut(&share) {
-                *held -= 1;
-                if *held == 0 {
-                    all.remove(&share);
-                }
-            }
-        }
+    pub fn seat(&self, by: &ReadBy, conversation: Option<ConversationId>) -> Result<Seat> {
+        let wanted = [
+            by.token.map(|token| (Share::Token(token), self.caps.token)),
+            Some((Share::Address(by.account, by.address), self.caps.address)),
+            conversation.map(|id| (Share::Conversation(id), self.caps.conversation)),
+        ];
+        self.shares.take(wanted).map_err(|share| {
+            let of = match share {
+                Share::Token(_) => "credential",
+                Share::Address(..) => "address",
+                Share::Conversation(_) => "conversation",
+            };
+            metrics::counter!("parlor_live_readers_refused_total", "share" => of).increment(1);
+            Error::TooManyReaders { of, retry_after_s: RETRY_AFTER_S }
+        })
     }
 }
 
@@ -120,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_seat_is_refused_by_each_share_and_free_again_with_its_stream() {
-        let readers = Arc::new(Readers::new(Caps { token: 1, address: 2, conversation: 3 }));
+        let readers = Readers::new(Caps { token: 1, address: 2, conversation: 3 });
         let (account, other, talk) = (clock::mint(), clock::mint(), Some(clock::mint()));
         let by = |account, token: Option<u8>, last: u8| ReadBy {
             account,
@@ -140,6 +114,5 @@ mod tests {
         drop(first);
         let again = readers.seat(&by(account, Some(1), 1), talk).expect("it is free again");
         drop((second, third, again));
-        assert!(readers.held.lock().expect("no poison").is_empty(), "nothing is kept of who left");
     }
 }

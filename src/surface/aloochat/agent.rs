@@ -184,7 +184,7 @@ async fn ask(
     given: &Given,
     streaming: bool,
 ) -> Result<Sent> {
-    let asked = Asked::read(form).await?;
+    let asked = Asked::read(tenant.account.id, form).await?;
     let sent = asked.fingerprint();
     let sent: Vec<_> = sent.iter().map(String::as_str).collect();
     send_once(app, tenant, given, &sent, message(app, &tenant.account, asked, streaming)).await

@@ -7,4 +7,5 @@ mod leftovers;
 mod limits;
 mod readers;
 mod streams;
+mod uploads;
 mod websockets;
