@@ -5,6 +5,7 @@ pub mod administration;
 pub mod answer_turn;
 pub mod attachments;
 pub mod clock;
+pub mod credentials;
 pub mod demo;
 pub mod idempotency;
 pub mod limits;

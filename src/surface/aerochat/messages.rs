@@ -102,6 +102,7 @@ impl Messages {
         let seat = app.readers.seat(&by, conversation)?;
         let sent = send(&app, key.tenant(), asked, idempotency_key, true).await?;
         let turn = stream_turn(&app, account, sent, seat).await?;
+        let turn = turn.take_until(Box::pin(key.credential().ended(&app.accounts)));
         Ok(Streamed::Turn(EventStream::new(turn)))
     }
 

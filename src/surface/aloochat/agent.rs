@@ -12,12 +12,12 @@ use super::Token;
 use super::agent_key::chosen;
 use super::error::Failure;
 use super::form::{AgentForm, Asked, Spoken};
-use super::stream::{Place, resumed, streamed};
+use super::stream::{Place, Reader, resumed, streamed};
 use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::idempotency::Given;
 use crate::app::outcome::{Outcome, await_outcome, ending_of};
-use crate::app::readers::{ReadBy, Seat};
+use crate::app::readers::ReadBy;
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_once};
 use crate::app::{App, read_conversation};
 use crate::domain::account::Account;
@@ -116,9 +116,9 @@ impl Agent {
     ) -> std::result::Result<Streamed, Failure> {
         let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
         // Which conversation is meant stands in the form, which is not read for who has no seat.
-        let seat = seat(&app, tenant, *address, None)?;
+        let reader = reader(&app, &token, *address, None)?;
         let sent = ask(&app, tenant, form, &given, true).await?;
-        Ok(Streamed::Stream(streamed(&app, tenant, sent, seat).await?))
+        Ok(Streamed::Stream(streamed(&app, tenant, sent, reader).await?))
     }
 
     /// Resume a stream
@@ -156,20 +156,21 @@ impl Agent {
             }
         };
         let message = message_id.0.parse().map_err(|_| Error::NotFound("message"))?;
-        let seat = seat(&app, token.tenant(), *address, Some(place.conversation))?;
-        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, seat).await?))
+        let reader = reader(&app, &token, *address, Some(place.conversation))?;
+        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, reader).await?))
     }
 }
 
-/// A seat for a stream.
-fn seat(
+/// A seat for a stream, until the token is revoked.
+fn reader(
     app: &App,
-    tenant: &Tenant,
+    token: &Token,
     address: &Address,
     conversation: Option<ConversationId>,
-) -> Result<Seat> {
-    let by = ReadBy { account: tenant.account.id, token: None, address: address.0 };
-    app.readers.seat(&by, conversation)
+) -> Result<Reader> {
+    let by = ReadBy { account: token.tenant().account.id, token: None, address: address.0 };
+    let seat = app.readers.seat(&by, conversation)?;
+    Ok(Reader { _seat: seat, ended: Box::pin(token.credential().ended(&app.accounts)) })
 }
 
 fn not_a_place() -> Error {

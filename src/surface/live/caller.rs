@@ -9,10 +9,10 @@ use poem_openapi::auth::{ApiKey, Bearer};
 
 use super::wire::SideIn;
 use crate::app::accounts::Tenant;
+use crate::app::credentials::Credential as Shown;
 use crate::app::live_feed::Who;
 use crate::app::readers::{ReadBy, Seat};
-use crate::app::secret::LiveToken;
-use crate::app::{App, clock, secret, visitors};
+use crate::app::{App, secret, visitors};
 use crate::domain::account::KeyKind;
 use crate::domain::ids::{ConversationId, KeyId};
 use crate::domain::text::PersonName;
@@ -35,8 +35,8 @@ pub(super) struct Caller {
     visit: Option<Visit>,
     /// Where the call comes from.
     address: Option<IpAddr>,
-    /// When a token ceases to open it, in the middle of a stream too.
-    pub(super) expires_at: Option<crate::domain::time::Timestamp>,
+    /// What was shown: when that ends, streams end with it.
+    pub(super) credential: Shown,
 }
 
 /// Your account's key on AeroChat; only from your server.
@@ -171,9 +171,9 @@ pub(super) fn find(app: &App, request: &mut Request) -> Result<()> {
 
 fn credential(app: &App, request: &Request) -> Option<Caller> {
     let own = |kind, key: &str| {
-        let (tenant, _) = app.accounts.by_key(kind, key)?;
-        let address = Address::of(request);
-        Some(Caller { tenant, only: None, token: None, visit: None, address, expires_at: None })
+        let (tenant, key) = app.accounts.by_key(kind, key)?;
+        let (credential, address) = (Shown::of_key(&tenant, key), Address::of(request));
+        Some(Caller { tenant, only: None, token: None, visit: None, address, credential })
     };
     if let Some(key) = request.header("X-AeroChat-API-Key") {
         return own(KeyKind::Aerochat, key);
@@ -189,16 +189,16 @@ fn credential(app: &App, request: &Request) -> Option<Caller> {
     if token.starts_with(KeyKind::Chataibot.prefix()) {
         return own(KeyKind::Chataibot, &token);
     }
-    let secret_of = |account| Some(app.accounts.get(account)?.account.signing_secret.clone());
     let digest = secret::sha256(&token);
-    let token = LiveToken::verify(&token, clock::now(), secret_of)?;
+    let (tenant, token) = app.accounts.by_token(&token)?;
+    let credential = Shown::of_token(&tenant, token.key, token.expires_at);
     Some(Caller {
-        tenant: app.accounts.get(token.account)?,
+        tenant,
         only: Some(token.conversation),
         token: Some(digest),
         visit: Some(Visit::Conversation(token.conversation)),
         address: Address::of(request),
-        expires_at: Some(token.expires_at),
+        credential,
     })
 }
 
@@ -212,12 +212,13 @@ fn visitor(app: &App, request: &Request) -> Option<Caller> {
         (given("X-Site-Key", "site_key")?, given("X-Visitor-Token", "visitor_token")?);
     let (tenant, key) = app.accounts.by_key(KeyKind::Widget, &key)?;
     let only = Some(visitors::conversation_of(&tenant, &token));
+    let credential = Shown::of_key(&tenant, key);
     Some(Caller {
         tenant,
         only,
         token: Some(secret::sha256(&token)),
         visit: Some(Visit::Site(key)),
         address: Address::of(request),
-        expires_at: None,
+        credential,
     })
 }

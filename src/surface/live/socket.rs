@@ -19,9 +19,10 @@ use super::error::as_json;
 use super::limits;
 use super::messages;
 use super::wire::{SentOut, SideIn, message_text};
+use crate::app::credentials::Ended;
 use crate::app::live_feed::{self, Who};
 use crate::app::readers::Seat;
-use crate::app::{App, clock, stop_reply::stop_reply};
+use crate::app::{App, stop_reply::stop_reply};
 use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
@@ -80,7 +81,7 @@ struct Connection {
 enum Next {
     Asked(Option<Message>),
     Frame(ConversationId, Frame),
-    Expired,
+    Ended(Ended),
 }
 
 impl Connection {
@@ -89,17 +90,20 @@ impl Connection {
     }
 
     async fn run(mut self: Box<Self>, mut socket: Socket) {
-        let expiry =
-            self.caller.expires_at.map(|at| tokio::time::Instant::now() + at.since(clock::now()));
+        let mut ended = Box::pin(self.caller.credential.ended(&self.app.accounts));
         loop {
-            let (text, is_answer) = match self.next(&mut socket, expiry).await {
+            let (text, is_answer) = match self.next(&mut socket, ended.as_mut()).await {
                 Next::Asked(None) => return,
                 Next::Asked(Some(message)) => {
                     (Box::pin(self.answer(message)).await.to_string(), true)
                 }
                 Next::Frame(conversation, frame) => (frame.to_json_for(conversation), false),
-                Next::Expired => {
-                    socket.close(CloseCode::Policy, "the token has expired").await;
+                Next::Ended(why) => {
+                    let reason = match why {
+                        Ended::Expired => "the token has expired",
+                        Ended::Revoked => "the credential was revoked",
+                    };
+                    socket.close(CloseCode::Policy, reason).await;
                     return;
                 }
             };
@@ -119,20 +123,14 @@ impl Connection {
         }
     }
 
-    async fn next(&mut self, socket: &mut Socket, expiry: Option<tokio::time::Instant>) -> Next {
-        let expired = async {
-            match expiry {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+    async fn next(&mut self, socket: &mut Socket, ended: impl Future<Output = Ended>) -> Next {
         let followers = &mut self.followers;
         tokio::select! {
             message = socket.receive() => Next::Asked(message),
             Some((conversation, frame)) = followers.next(), if !followers.is_empty() => {
                 Next::Frame(conversation, frame)
             }
-            () = expired => Next::Expired,
+            why = ended => Next::Ended(why),
         }
     }
 

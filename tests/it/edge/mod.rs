@@ -6,6 +6,7 @@ mod harness;
 mod leftovers;
 mod limits;
 mod readers;
+mod revoking;
 mod streams;
 mod uploads;
 mod websockets;
