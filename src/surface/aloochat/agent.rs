@@ -1,5 +1,6 @@
 //! *Agent Chat*: asking an agent, and having the answer whole or as a stream.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::Request;
@@ -116,7 +117,7 @@ impl Agent {
     ) -> std::result::Result<Streamed, Failure> {
         let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
         // Which conversation is meant stands in the form, which is not read for who has no seat.
-        let reader = reader(&app, &token, *address, None)?;
+        let reader = reader(&app, &token, address.0.0, None)?;
         let sent = ask(&app, tenant, form, &given, true).await?;
         Ok(Streamed::Stream(streamed(&app, tenant, sent, reader).await?))
     }
@@ -137,7 +138,6 @@ impl Agent {
         last_event_id: Header<Option<String>>,
         /// Where there is no event's id: the message's conversation.
         conversation_id: Query<Option<String>>,
-        address: Data<&Address>,
         request: &Request,
     ) -> std::result::Result<Streamed, Failure> {
         // What is no text is not taken for none: whoever sends it has seen a part of the stream.
@@ -156,7 +156,7 @@ impl Agent {
             }
         };
         let message = message_id.0.parse().map_err(|_| Error::NotFound("message"))?;
-        let reader = reader(&app, &token, *address, Some(place.conversation))?;
+        let reader = reader(&app, &token, Address::of(request), Some(place.conversation))?;
         Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, reader).await?))
     }
 }
@@ -165,10 +165,10 @@ impl Agent {
 fn reader(
     app: &App,
     token: &Token,
-    address: &Address,
+    address: Option<IpAddr>,
     conversation: Option<ConversationId>,
 ) -> Result<Reader> {
-    let by = ReadBy { account: token.tenant().account.id, token: None, address: address.0 };
+    let by = ReadBy { account: token.tenant().account.id, token: None, address };
     let seat = app.readers.seat(&by, conversation)?;
     Ok(Reader { _seat: seat, ended: Box::pin(token.credential().ended(&app.accounts)) })
 }
