@@ -96,6 +96,12 @@ pub struct Config {
     /// How many of them one address may hold; where it is not said, a quarter, or all of them behind
     /// trusted proxies.
     pub max_connections_per_address: Option<usize>,
+    /// Streams at a time of one live token or visitor's token.
+    pub max_readers_per_token: usize,
+    /// Streams at a time of one address in one account.
+    pub max_readers_per_address: usize,
+    /// Streams at a time of one conversation.
+    pub max_readers_per_conversation: usize,
     /// Proxies in front that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
     /// Mebibytes of stored blocks kept in memory.
@@ -153,6 +159,9 @@ impl Default for Config {
             demo: None,
             max_connections: 20_000,
             max_connections_per_address: None,
+            max_readers_per_token: 64,
+            max_readers_per_address: 1_000,
+            max_readers_per_conversation: 10_000,
             trusted_proxies: 0,
             cache_mib: 64,
             disk_reserve_mib: 256,
@@ -313,6 +322,9 @@ fn names() -> Vec<&'static str> {
         "no_demo",
         "max_connections",
         "max_connections_per_address",
+        "max_readers_per_token",
+        "max_readers_per_address",
+        "max_readers_per_conversation",
         "trusted_proxies",
         "cache_mib",
         "disk_reserve_mib",

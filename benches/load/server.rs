@@ -23,6 +23,18 @@ const TICKS: f64 = 100.0;
 /// The variable that names another server's executable.
 pub(crate) const PROGRAM_VARIABLE: &str = "PARLOR_BIN";
 
+/// All clients of a bench are of one address, and many read with one credential.
+const OF_ONE_ADDRESS: [&str; 8] = [
+    "--max-connections-per-address",
+    "20000",
+    "--max-readers-per-token",
+    "20000",
+    "--max-readers-per-address",
+    "20000",
+    "--max-readers-per-conversation",
+    "20000",
+];
+
 /// What every measurement needs to know about the run.
 pub(crate) struct Setting {
     /// The server's executable.
@@ -164,8 +176,7 @@ impl Server {
         let log = data.with_extension("log");
         let mut command = setting.command();
         command.arg("serve").arg("--data-dir").arg(data).arg("--listen").arg(address.to_string());
-        // All clients are of one address here.
-        command.args(["--max-connections-per-address", "20000"]);
+        command.args(OF_ONE_ADDRESS);
         command.args(flags);
         let began = Instant::now();
         let process = Process::launch(command, address, &log)?;
@@ -192,7 +203,7 @@ impl Server {
         let address = free_address()?;
         let mut command = setting.command();
         command.args(["serve", "--listen", &address.to_string()]).args(connection);
-        command.args(["--max-connections-per-address", "20000"]);
+        command.args(OF_ONE_ADDRESS);
         let began = Instant::now();
         let process = Process::launch(command, address, log)?;
         Ok(Self { process, key: key.to_owned(), ready_after: began.elapsed() })

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::DashMap;
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
-use super::secret;
+use super::clock;
+use super::secret::{self, LiveToken};
 use crate::bot::Bot;
 use crate::domain::account::{Account, KeyKind};
 use crate::domain::bot::Definition;
@@ -32,6 +34,15 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// What a live token of this account opens at the moment: it is signed with the secret of now, has
+    /// not expired, and the key that it was made with still works.
+    pub fn opened_by(&self, token: &str) -> Option<LiveToken> {
+        let account = &self.account;
+        let secret_of = |id| (id == account.id).then(|| account.token_secret.clone());
+        let token = LiveToken::verify(token, clock::latest(), secret_of)?;
+        token.key.is_none_or(|key| account.holds(key)).then_some(token)
+    }
+
     /// What answers a conversation that began with `pinned`, compiled when first asked for. A
     /// definition that does not compile counts as none; deploying checks it beforehand.
     pub fn bot(&self, pinned: Option<BotVersion>) -> Option<(Arc<Bot>, BotVersion)> {
@@ -72,6 +83,8 @@ pub struct Accounts {
     keys: DashMap<[u8; 32], (AccountId, KeyId, KeyKind)>,
     /// Up to where the log is applied: what is read at the start may be told as well.
     position: Mutex<Seq>,
+    /// Changes when something that was good is good no more.
+    revoked: watch::Sender<()>,
 }
 
 impl Accounts {
@@ -110,6 +123,18 @@ impl Accounts {
         equal.then(|| self.get(account)).flatten().map(|tenant| (tenant, id))
     }
 
+    /// The account and conversation that a live token opens at the moment.
+    pub fn by_token(&self, token: &str) -> Option<(Arc<Tenant>, LiveToken)> {
+        let tenant = self.get(LiveToken::account(token)?)?;
+        let token = tenant.opened_by(token)?;
+        Some((tenant, token))
+    }
+
+    /// Is told whenever a key or a secret ceases to be good.
+    pub fn revocations(&self) -> watch::Receiver<()> {
+        self.revoked.subscribe()
+    }
+
     /// Every account, in the order of their ids.
     pub fn all(&self) -> Vec<Arc<Tenant>> {
         let mut all: Vec<_> = self.tenants.iter().map(|entry| entry.value().clone()).collect();
@@ -140,6 +165,9 @@ impl Accounts {
         }
         let bots = before.map(|tenant| tenant.bots.clone()).unwrap_or_default();
         self.tenants.insert(event.account, Arc::new(Tenant { account, bots }));
+        if matches!(event.body, Body::KeyRevoked(_) | Body::SecretRotated(_)) {
+            self.revoked.send_replace(());
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::bot::Definition;
 use crate::domain::error::Fault;
 use crate::domain::event::{
     AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn,
-    KeyIssued, KeyRevoked, SettingsChanged,
+    KeyIssued, KeyRevoked, SecretRotated, SettingsChanged,
 };
 use crate::domain::ids::{AccountId, BotId, Id as _, KeyId, StreamKey};
 use crate::domain::{Error, Result};
@@ -138,6 +138,16 @@ pub async fn revoke_key(app: &App, account: AccountId, key: KeyId) -> Result<()>
         return Err(Error::NotFound("key"));
     }
     record(app, account, Body::KeyRevoked(KeyRevoked { key_id: key })).await
+}
+
+/// Signs live tokens with another secret from now on; those that were signed before end.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such account.
+pub async fn rotate_secret(app: &App, account: AccountId) -> Result<()> {
+    app.accounts.get(account).ok_or(Error::NotFound("account"))?;
+    let rotated = SecretRotated { signing_secret: secret::random() };
+    record(app, account, Body::SecretRotated(rotated)).await
 }
 
 /// Keeps a definition as the draft of a bot, or of a new one; says which bot it is.

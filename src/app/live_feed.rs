@@ -11,7 +11,7 @@ use super::send_message::author_name;
 use super::{App, append, clock, failed, read_conversation};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Reader};
-use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
+use crate::domain::ids::{AccountId, ConversationId, KeyId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
@@ -191,7 +191,8 @@ pub async fn read(
     append(app, account, StreamKey::Contact(state.contact_id), vec![body]).await
 }
 
-/// A token for a browser: opens one conversation for a while.
+/// A token for a browser: opens one conversation for a while, or until the key goes that it was made
+/// with.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's.
@@ -199,20 +200,22 @@ pub async fn mint_token(
     app: &App,
     tenant: &Tenant,
     conversation: ConversationId,
+    key: Option<KeyId>,
     valid_for: Duration,
 ) -> Result<(String, Timestamp)> {
     read_conversation::conversation(app, tenant.account.id, conversation).await?;
-    Ok(sign_token(tenant, conversation, valid_for))
+    Ok(sign_token(tenant, conversation, key, valid_for))
 }
 
 /// The same for a conversation that is known to be the account's.
 pub fn sign_token(
     tenant: &Tenant,
     conversation: ConversationId,
+    key: Option<KeyId>,
     valid_for: Duration,
 ) -> (String, Timestamp) {
     let account = tenant.account.id;
-    let expires_at = clock::now().plus(valid_for);
-    let token = LiveToken { account, conversation, expires_at };
-    (token.sign(&tenant.account.signing_secret), expires_at)
+    let expires_at = clock::latest().plus(valid_for);
+    let token = LiveToken { account, conversation, expires_at, key };
+    (token.sign(&tenant.account.token_secret), expires_at)
 }

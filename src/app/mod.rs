@@ -5,6 +5,7 @@ pub mod administration;
 pub mod answer_turn;
 pub mod attachments;
 pub mod clock;
+pub mod credentials;
 pub mod demo;
 pub mod idempotency;
 pub mod limits;
@@ -14,14 +15,17 @@ pub mod manage_conversation;
 pub mod outcome;
 mod pace;
 pub mod read_conversation;
+pub mod readers;
 pub mod replay_bot;
 pub mod secret;
 pub mod send_message;
+pub mod shares;
 pub mod speech;
 pub mod stamps;
 pub mod stop_reply;
 pub mod turn_feed;
 pub mod turns;
+pub mod uploads;
 pub mod visitors;
 
 use std::sync::Arc;
@@ -54,6 +58,20 @@ pub struct App {
     pub files: Option<Arc<Files>>,
     /// The longest pause between two pieces of a reply that is shown as it is made.
     pub pace: Duration,
+    /// Who reads at the moment.
+    pub readers: Arc<readers::Readers>,
+    /// Whose files are coming at the moment.
+    pub uploads: Arc<uploads::Uploads>,
+}
+
+/// What an application has besides its engine.
+#[derive(Default)]
+pub struct Equipment {
+    pub outside: Outside,
+    pub transcriber: Option<Transcriber>,
+    pub files: Option<Arc<Files>>,
+    pub pace: Duration,
+    pub readers: readers::Caps,
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -88,12 +106,11 @@ impl App {
         engine: Arc<dyn Engine>,
         accounts: Arc<accounts::Accounts>,
         hub: Arc<Hub>,
-        outside: Outside,
-        transcriber: Option<Transcriber>,
-        files: Option<Arc<Files>>,
-        pace: Duration,
+        equipment: Equipment,
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
+        tokio::spawn(hub.fan_out());
+        let Equipment { outside, transcriber, files, pace, readers } = equipment;
         if let Some(relay) = engine.relay() {
             hub.connect(relay);
         }
@@ -109,6 +126,8 @@ impl App {
             transcriber,
             files,
             pace,
+            readers: Arc::new(readers::Readers::new(readers)),
+            uploads: Arc::default(),
         }))
     }
 }

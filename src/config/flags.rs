@@ -131,6 +131,18 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections_per_address: Option<usize>,
+    /// Streams at a time of one live token or visitor's token [default: 64]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_readers_per_token: Option<usize>,
+    /// Streams at a time of one address in one account [default: 1000]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_readers_per_address: Option<usize>,
+    /// Streams at a time of one conversation [default: 10000]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_readers_per_conversation: Option<usize>,
     /// Proxies in front that append to X-Forwarded-For [default: 0]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -217,6 +217,8 @@ pub struct Account {
     pub id: AccountId,
     pub name: String,
     pub signing_secret: Arc<str>,
+    /// Signs live tokens: the same until it is rotated.
+    pub token_secret: Arc<str>,
     pub settings: Settings,
     pub keys: Vec<Key>,
     pub agents: BTreeMap<AgentId, Agent>,
@@ -234,6 +236,7 @@ impl Account {
             id: event.account,
             name: data.name.clone(),
             signing_secret: data.signing_secret.as_str().into(),
+            token_secret: data.signing_secret.as_str().into(),
             settings: data.settings.clone(),
             keys: Vec::new(),
             agents: BTreeMap::new(),
@@ -261,6 +264,7 @@ impl Account {
                     key.revoked_at.get_or_insert(event.at);
                 }
             }
+            Body::SecretRotated(data) => self.token_secret = data.signing_secret.as_str().into(),
             Body::BotDrafted(data) => {
                 self.bot_mut(data.bot_id).draft = Some(data.definition.clone());
             }
@@ -276,6 +280,11 @@ impl Account {
             Body::SettingsChanged(data) => self.settings = data.settings.clone(),
             _ => {}
         }
+    }
+
+    /// Whether a key is the account's and was not revoked.
+    pub fn holds(&self, key: KeyId) -> bool {
+        self.keys.iter().any(|known| known.id == key && known.revoked_at.is_none())
     }
 
     fn bot_mut(&mut self, id: BotId) -> &mut Bot {

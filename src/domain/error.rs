@@ -60,6 +60,9 @@ pub enum Error {
     /// A limit per time is used up.
     #[error("too many requests; try again in {retry_after_s} s")]
     RateLimited { retry_after_s: u64 },
+    /// So many streams of one credential, address or conversation are open already.
+    #[error("too many streams of this {of} are open; close one, or try again in {retry_after_s} s")]
+    TooManyReaders { of: &'static str, retry_after_s: u64 },
     /// The account has no credits left.
     #[error("the account is out of credits")]
     OutOfCredits,

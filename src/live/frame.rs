@@ -325,6 +325,7 @@ pub fn of_event(seq: Seq, event: &Event) -> Option<Content> {
         | Body::AccountCreated(_)
         | Body::KeyIssued(_)
         | Body::KeyRevoked(_)
+        | Body::SecretRotated(_)
         | Body::BotDrafted(_)
         | Body::BotDeployed(_)
         | Body::BotWithdrawn(_)

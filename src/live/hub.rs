@@ -2,8 +2,8 @@
 //!
 //! A conversation has a topic only while it has a reader or a reply under way here. Each reader has
 //! a bounded queue; one that does not keep up loses its queue at once, so that it can neither hold
-//! memory nor be served a hole, and is told to resume from its cursor. Nothing here waits. Where
-//! there are other nodes, what they must know goes out, and what they say comes in, by the
+//! memory nor be served a hole, and is told to resume from its cursor. Nothing here waits: readers are
+//! told by a task of the hub's (`fan_out`), a slice of them at a time. Where there are other nodes, what they must know goes out, and what they say comes in, by the
 //! [`Relay`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,8 +20,10 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::relay::{Relay, Signal, Whereabouts};
 use crate::engine::{Observer, Recorded};
-use topic::{Heard, Listener, State, Topic};
+use fan_out::FanOut;
+use topic::{Heard, State, Topic};
 
+mod fan_out;
 mod topic;
 
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub struct Hub {
     /// Draining: a new reader is told to resume at once.
     closed: AtomicBool,
     relay: OnceLock<Arc<dyn Relay>>,
+    fan_out: Arc<FanOut>,
 }
 
 impl Default for Hub {
@@ -51,6 +54,7 @@ impl Default for Hub {
             readers: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             relay: OnceLock::new(),
+            fan_out: Arc::default(),
         }
     }
 }
@@ -86,6 +90,17 @@ impl Hub {
         self.relay.set(relay).ok();
     }
 
+    /// The task that tells the readers what happens; it ends with the hub.
+    pub fn fan_out(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.fan_out.clone().run()
+    }
+
+    /// Tells the readers all there is to tell.
+    #[cfg(test)]
+    pub(super) fn tell_all(&self) {
+        while self.fan_out.slice() {}
+    }
+
     /// Joins a conversation: what happens from here on is queued, and what of a reply was there
     /// before is in the snapshot. Read the timeline after joining, and nothing is missed. What stands
     /// up to `known` must have been in the views before.
@@ -106,10 +121,9 @@ impl Hub {
     ) -> (Subscription, Snapshot) {
         let (queue, items) = mpsc::channel(QUEUE);
         let (id, snapshot, first) = self.with_topic(place, known, |state| {
-            let (id, first) = (state.next_reader, watches && !state.is_watched());
-            state.next_reader += 1;
-            if !self.is_closed() {
-                state.readers.push(Listener { id, queue, watches });
+            let (id, first) = state.join(queue, watches);
+            if self.is_closed() {
+                state.dismiss();
             }
             let snapshot = state.reply.as_ref().map(|now| (now.reply.clone(), now.text.clone()));
             (id, snapshot, first)
@@ -184,7 +198,7 @@ impl Hub {
     pub fn disconnect_all(&self) {
         let topics: Vec<_> = self.topics.iter().map(|entry| entry.value().clone()).collect();
         for topic in topics {
-            topic.lock().readers.clear();
+            topic.lock().dismiss();
         }
     }
 
@@ -209,7 +223,7 @@ impl Hub {
                 if let Some(relay) = self.relay.get() {
                     relay.watch(place, known);
                 }
-                Arc::new(Topic::new(place))
+                Topic::new(place, self.fan_out.clone())
             };
             let topic = self.topics.entry(place.conversation).or_insert_with(make).clone();
             let mut state = topic.lock();
@@ -230,6 +244,12 @@ impl Hub {
             }
             state.gone
         });
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.fan_out.end();
     }
 }
 
@@ -322,7 +342,7 @@ impl Drop for Writer {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(topic) = self.hub.topic(self.conversation) {
-            topic.lock().readers.retain(|reader| reader.id != self.id);
+            topic.lock().readers.remove(&self.id);
         }
         self.hub.tidy(self.conversation);
         let readers = self.hub.readers.fetch_sub(1, Ordering::Relaxed) - 1;

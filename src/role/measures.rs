@@ -52,6 +52,11 @@ const MEASURES: &[(&str, Kind, &str)] = &[
     ),
     ("parlor_live_readers", Gauge, "Readers that follow a conversation."),
     (
+        "parlor_live_readers_refused_total",
+        Counter(Some(("share", &["credential", "address", "conversation"]))),
+        "Streams that were refused because a share was used up.",
+    ),
+    (
         "parlor_live_slow_readers_total",
         PLAIN,
         "Readers that were told to resume because they did not keep up.",

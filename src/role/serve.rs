@@ -16,7 +16,8 @@ use super::welcome::welcome;
 use super::{Failure, telemetry};
 use crate::app::accounts::Accounts;
 use crate::app::administration::Credentials;
-use crate::app::{App, Watchers, demo};
+use crate::app::readers::Caps;
+use crate::app::{App, Equipment, Watchers, demo};
 use crate::config::{Address, Config, EngineKind};
 use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
@@ -54,7 +55,13 @@ pub async fn open(config: &Config, projects: bool, tell: Tell) -> Result<Arc<App
     });
     let files = open_files(config).await?;
     let pace = Duration::from_millis(config.pace);
-    Ok(App::open(engine, accounts, hub, outside, transcriber, files, pace).await?)
+    let readers = Caps {
+        token: config.max_readers_per_token,
+        address: config.max_readers_per_address,
+        conversation: config.max_readers_per_conversation,
+    };
+    let equipment = Equipment { outside, transcriber, files, pace, readers };
+    Ok(App::open(engine, accounts, hub, equipment).await?)
 }
 
 /// The files where the setting says; with the embedded engine beside everything else.

@@ -42,6 +42,7 @@ use tokio::{
 
 use super::{
     accept::Limits,
+    leftover::Leftover,
     places::Place,
     tasks::Tasks,
     wire::{Activity, Busy, Wire, given_up},
@@ -213,9 +214,10 @@ where
     if request.headers().contains_key(header::UPGRADE) {
         request.extensions_mut().insert(shared.tasks.clone());
     }
+    let leftover = Leftover::watch(&mut request);
     let shared = shared.clone();
     Box::pin(async move {
-        let response = AssertUnwindSafe(shared.endpoint.get_response(request))
+        let mut response = AssertUnwindSafe(shared.endpoint.get_response(request))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
@@ -224,6 +226,9 @@ where
             });
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             busy.untime();
+        }
+        if let Some(leftover) = leftover {
+            leftover.settle(&mut response).await;
         }
         let response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
         Ok(response.map(|body| Watched { body, _busy: busy }))

@@ -3,13 +3,14 @@
 //!
 //! [`accept`] owns the listener and the drain, `connection` speaks HTTP on one connection, `wire`
 //! keeps the clocks on one socket, [`places`] counts connections, [`tasks`] is what every task of the server shares. [`body`]
-//! bounds request bodies, [`json_text`] mends them, [`sse`] writes event streams, [`websocket`] makes the upgrade and
+//! bounds request bodies, `leftover` sees to what nobody has read of them, [`json_text`] mends them, [`sse`] writes event streams, [`websocket`] makes the upgrade and
 //! [`socket`] is the conversation after it.
 
 pub mod accept;
 pub mod body;
 mod connection;
 pub mod json_text;
+mod leftover;
 pub mod places;
 pub mod socket;
 pub mod sse;

@@ -31,17 +31,25 @@ pub use tokio_tungstenite::tungstenite::{Message, Utf8Bytes, protocol::frame::co
 
 use super::websocket::Config;
 
-/// The socket is closed, or this message is longer than it may be: nothing was sent.
+/// Why nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed;
+pub enum Unsent {
+    /// The socket is closed, or does not take it in time.
+    Closed,
+    /// The message is longer than it may be; the socket is as before.
+    TooLong,
+}
 
-impl std::fmt::Display for Closed {
+impl std::fmt::Display for Unsent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the WebSocket is closed")
+        f.write_str(match self {
+            Self::Closed => "the WebSocket is closed",
+            Self::TooLong => "the message is too long",
+        })
     }
 }
 
-impl std::error::Error for Closed {}
+impl std::error::Error for Unsent {}
 
 /// The server's end of a WebSocket; one pointer, so that the futures of handlers stay small.
 pub struct Socket(Box<Conversation>);
@@ -111,11 +119,14 @@ impl Socket {
     /// Sends a text and waits until the network has taken it.
     ///
     /// Fails when the socket is closed, does not take it in time, or it is longer than allowed.
-    pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), Closed> {
+    pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), Unsent> {
         if self.0.state != State::Open {
-            return Err(Closed);
+            return Err(Unsent::Closed);
         }
-        self.0.stream.send(Message::Text(text.into())).await.map_err(|_| Closed)
+        self.0.stream.send(Message::Text(text.into())).await.map_err(|error| match error {
+            Error::WriteBufferFull(_) => Unsent::TooLong,
+            _ => Unsent::Closed,
+        })
     }
 
     /// Closes with a code and a reason, and waits for the client's answer as long as configured.

@@ -26,7 +26,8 @@ pub struct Config {
     /// The longest message a client may send, in one frame or many; longer ones end in Close
     /// 1009. Default 256 KiB: as a body of HTTP, so that the longest text fits in however it is escaped.
     pub max_message: usize,
-    /// The longest message we may send, with what is still unsent before it. Default 256 KiB.
+    /// The longest message we may send, with what is still unsent before it; a longer one is not
+    /// sent, and its sender is told. Default 256 KiB.
     pub max_unsent: usize,
     /// The first size of the receive buffer; it grows with a message. Default 4 KiB.
     pub read_buffer: usize,

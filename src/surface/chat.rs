@@ -16,11 +16,8 @@ struct Chat<W, A> {
 }
 
 /// Everything under `/api/v1/chat`.
-pub(super) fn endpoint(
-    app: &Arc<App>,
-    trusted_proxies: usize,
-) -> impl Endpoint<Output = Response> + use<> {
-    Chat { widget: widget::endpoint(app, trusted_proxies), aloochat: aloochat::endpoint(app) }
+pub(super) fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
+    Chat { widget: widget::endpoint(app), aloochat: aloochat::endpoint(app) }
 }
 
 /// Whose a request is: a token of Aloo's decides, else a site key, else the path where only the

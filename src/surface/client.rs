@@ -29,6 +29,17 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 /// Seconds for which a browser need not ask again.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
+/// The address that a client is counted by; the router finds it once for each request.
+#[derive(Clone, Copy)]
+pub(super) struct Address(pub(super) Option<IpAddr>);
+
+impl Address {
+    /// That of a request that came through the router.
+    pub(super) fn of(request: &Request) -> Option<IpAddr> {
+        request.data::<Self>().and_then(|address| address.0)
+    }
+}
+
 /// The address that a client is [`counted`] by. Behind `trusted` proxies, the one the outermost of them
 /// saw. What that proxy has written unreadably is nobody's address, and counts as the proxy's own.
 pub(super) fn address(request: &Request, trusted: usize) -> Option<IpAddr> {

@@ -1,14 +1,19 @@
 //! A form as an operation takes it: described in the documents, and read when the handler says so.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use poem::http::header;
 use poem::{Body, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::upload::{Filled, Form};
-use crate::domain::Result;
+use super::client::Address;
+use super::upload::{Filled, Form, Sender};
+use crate::app::App;
+use crate::domain::ids::AccountId;
+use crate::domain::{Error, Result};
 
 /// What a form is made of, for the documents.
 pub(super) trait Fields {
@@ -19,16 +24,20 @@ pub(super) trait Fields {
 pub(super) struct FormBody<F> {
     content_type: Option<String>,
     body: Body,
+    app: Option<Arc<App>>,
+    address: Option<IpAddr>,
     fields: PhantomData<F>,
 }
 
 impl<F> FormBody<F> {
-    /// Reads it, within the limits of `form`.
+    /// Reads it for an account, within the limits of `form`.
     ///
     /// # Errors
     /// As [`Form::read`].
-    pub(super) async fn read(self, form: Form) -> Result<Filled> {
-        form.read(self.content_type.as_deref(), self.body).await
+    pub(super) async fn read(self, account: AccountId, form: Form) -> Result<Filled> {
+        let uploads = self.app.ok_or(Error::Internal)?.uploads.clone();
+        let sender = Sender { uploads, account, address: self.address };
+        form.read(&sender, self.content_type.as_deref(), self.body).await
     }
 }
 
@@ -50,7 +59,8 @@ impl<'a, F: Fields> ApiExtractor<'a> for FormBody<F> {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let content_type = request.header(header::CONTENT_TYPE).map(str::to_owned);
-        Ok(Self { content_type, body: body.take()?, fields: PhantomData })
+        let (app, address) = (request.data::<Arc<App>>().cloned(), Address::of(request));
+        Ok(Self { content_type, body: body.take()?, app, address, fields: PhantomData })
     }
 }
 

@@ -25,8 +25,8 @@ mod limited;
 pub mod live;
 mod observe;
 mod pages;
-mod unread;
 pub mod upload;
+mod visits;
 pub mod widget;
 
 pub use docs::{asyncapi, bot_schema, documents};
@@ -60,9 +60,9 @@ pub fn metrics_alone(metrics: PrometheusHandle) -> impl Endpoint + use<> {
 pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
     let routes = Route::new()
         .nest("/bot/v1", aerochat::endpoint(app))
-        .nest("/api/v1/chat", chat::endpoint(app, settings.trusted_proxies))
+        .nest("/api/v1/chat", chat::endpoint(app))
         .nest("/api/v1", chataibot::endpoint(app))
-        .nest("/live/v1", live::endpoint(app, settings.trusted_proxies))
+        .nest("/live/v1", live::endpoint(app))
         .nest("/docs", docs::endpoint())
         .nest("/web", pages::files())
         .at("/", pages::chat())
@@ -75,7 +75,10 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         Some(metrics) => routes.at("/metrics", health::metrics(metrics)),
         None => routes,
     };
-    let routes = routes.around(|routes, request| async move {
+    let trusted_proxies = settings.trusted_proxies;
+    let routes = routes.around(move |routes, mut request| async move {
+        let address = client::Address(client::address(&request, trusted_proxies));
+        request.set_data(address);
         // What is no text names nothing, whichever parameter it stands for.
         if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
             return Ok(gate::refusal(&request, Error::NotFound("path")));

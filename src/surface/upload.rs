@@ -6,9 +6,10 @@
 //! before it has made something of them.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,16 +19,17 @@ use multer::{Constraints, Field, Multipart, SizeLimit};
 use poem::Body;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use crate::app::uploads::{Place, Uploads};
+use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
 
-/// Forms read at once, and how long one waits to be among them.
-static AT_ONCE: Semaphore = Semaphore::const_new(64);
-const TURN: Duration = Duration::from_secs(5);
 /// The longest silence.
 const PAUSE: Duration = Duration::from_secs(20);
+/// In each of these times so many bytes must come: a kibibyte a second.
+const WINDOW: Duration = Duration::from_secs(20);
+const LEAST: u64 = 20 << 10;
 /// Fields of a form, wanted or not.
 const FIELDS: usize = 32;
 /// Bytes that the parser may hold before it has made something of them.
@@ -51,6 +53,14 @@ pub struct Form {
     pub deadline: Duration,
 }
 
+/// Who sends a form.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    pub uploads: Arc<Uploads>,
+    pub account: AccountId,
+    pub address: Option<IpAddr>,
+}
+
 /// What stood in a form.
 #[derive(Debug, Default)]
 pub struct Filled {
@@ -69,6 +79,8 @@ pub struct Spooled {
     pub declared: Option<String>,
     pub size: u64,
     file: File,
+    /// Held as long as the file is there.
+    _place: Place,
 }
 
 impl Filled {
@@ -113,22 +125,28 @@ impl Form {
     ///
     /// # Errors
     /// [`Error::Invalid`] and [`Error::TooLong`] naming the field, [`Error::BodyTooLarge`],
-    /// [`Error::BodyTooSlow`], and [`Error::Unavailable`] when too many are read already or there is no room.
-    pub async fn read(self, content_type: Option<&str>, body: Body) -> Result<Filled> {
+    /// [`Error::BodyTooSlow`] for one that stops or drips, those of [`Uploads::place`], and
+    /// [`Error::Unavailable`] where there is no room.
+    pub async fn read(
+        self,
+        sender: &Sender,
+        content_type: Option<&str>,
+        body: Body,
+    ) -> Result<Filled> {
         let boundary = multer::parse_boundary(content_type.unwrap_or_default())
             .map_err(|_| Error::invalid("Content-Type", "must be multipart/form-data"))?;
-        let turn = timeout(TURN, AT_ONCE.acquire()).await;
-        let _turn = turn.ok().and_then(std::result::Result::ok).ok_or(Error::Unavailable(
-            "too many files are being uploaded at the moment; try again",
-        ))?;
-        let held = Arc::new(AtomicUsize::new(0));
+        let progress = Arc::new(Progress::default());
         let body = body.into_bytes_stream();
-        let body = Measured { body: Box::pin(body), held: held.clone(), pause: false };
+        let body = Measured { body: Box::pin(body), progress: progress.clone(), pause: false };
         let limits = SizeLimit::new().whole_stream(self.whole());
         let form =
             Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
-        let filled = timeout(self.deadline, self.fill(form, &held)).await;
-        filled.unwrap_or(Err(Error::BodyTooSlow))
+        tokio::select! {
+            filled = timeout(self.deadline, self.fill(form, sender, &progress)) => {
+                filled.unwrap_or(Err(Error::BodyTooSlow))
+            }
+            () = progress.drips() => Err(Error::BodyTooSlow),
+        }
     }
 
     /// Bytes of the largest form.
@@ -139,10 +157,15 @@ impl Form {
             .saturating_add(FRAME)
     }
 
-    async fn fill(&self, mut form: Multipart<'_>, held: &AtomicUsize) -> Result<Filled> {
+    async fn fill(
+        &self,
+        mut form: Multipart<'_>,
+        sender: &Sender,
+        progress: &Progress,
+    ) -> Result<Filled> {
         let mut filled = Filled::default();
         let mut fields = 0;
-        while let Some(mut field) = self.lively(form.next_field(), held).await? {
+        while let Some(mut field) = self.lively(form.next_field(), progress).await? {
             fields += 1;
             if fields > FIELDS {
                 return Err(Error::invalid("body", format!("has more than {FIELDS} fields")));
@@ -154,15 +177,18 @@ impl Form {
                 if filled.file.is_some() {
                     return Err(Error::invalid(name, "must be one file"));
                 }
-                filled.file = Some(self.spool(name, field, held).await?);
+                progress.waits.store(true, Ordering::Relaxed);
+                let place = sender.uploads.place(sender.account, sender.address).await?;
+                progress.waits.store(false, Ordering::Relaxed);
+                filled.file = Some(self.spool(name, field, place, progress).await?);
             } else if let Some(name) = wanted(self.texts) {
-                let text = self.text(name, field, held).await?;
+                let text = self.text(name, field, progress).await?;
                 if filled.texts.iter().any(|(known, _)| *known == name) {
                     return Err(Error::invalid(name, "must stand there once"));
                 }
                 filled.texts.push((name, text));
             } else {
-                while self.lively(field.chunk(), held).await?.is_some() {}
+                while self.lively(field.chunk(), progress).await?.is_some() {}
             }
         }
         Ok(filled)
@@ -172,10 +198,10 @@ impl Form {
         &self,
         name: &'static str,
         mut field: Field<'_>,
-        held: &AtomicUsize,
+        progress: &Progress,
     ) -> Result<String> {
         let (mut text, mut bytes, mut chars) = (Vec::new(), 0, 0);
-        while let Some(chunk) = self.lively(field.chunk(), held).await? {
+        while let Some(chunk) = self.lively(field.chunk(), progress).await? {
             bytes += chunk.len();
             chars += chunk.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
             // What is too much is read on, to say how long it is, and not kept.
@@ -193,14 +219,15 @@ impl Form {
         &self,
         name: &'static str,
         mut field: Field<'_>,
-        held: &AtomicUsize,
+        place: Place,
+        progress: &Progress,
     ) -> Result<Spooled> {
         let filename = field.file_name().unwrap_or_default().to_owned();
         let declared = field.content_type().map(|kind| kind.essence_str().to_owned());
         let made = tokio::task::spawn_blocking(tempfile::tempfile).await;
         let made = made.map_err(|_| Error::Internal)?.map_err(broken)?;
         let (mut file, mut size) = (File::from_std(made), 0);
-        while let Some(chunk) = self.lively(field.chunk(), held).await? {
+        while let Some(chunk) = self.lively(field.chunk(), progress).await? {
             size += chunk.len() as u64;
             if size > self.file_bytes {
                 return Err(self.too_large());
@@ -208,17 +235,17 @@ impl Form {
             file.write_all(&chunk).await.map_err(broken)?;
         }
         file.flush().await.map_err(broken)?;
-        Ok(Spooled { field: name, filename, declared, size, file })
+        Ok(Spooled { field: name, filename, declared, size, file, _place: place })
     }
 
     /// Waits for the next piece, and not for ever.
     async fn lively<T>(
         &self,
         next: impl Future<Output = multer::Result<T>>,
-        held: &AtomicUsize,
+        progress: &Progress,
     ) -> Result<T> {
         let next = timeout(PAUSE, next).await.map_err(|_| Error::BodyTooSlow)?;
-        held.store(0, Ordering::Relaxed);
+        progress.ahead.store(0, Ordering::Relaxed);
         next.map_err(|error| match error {
             multer::Error::StreamSizeExceeded { .. } => self.too_large(),
             multer::Error::StreamReadFailed(why) if why.is::<TooFarAhead>() => {
@@ -243,11 +270,37 @@ fn broken(error: io::Error) -> Error {
 #[error("too much that means nothing")]
 struct TooFarAhead;
 
-/// A body, a chunk for each time that it is asked, and no more than [`AHEAD`] before `held` is zero
-/// again.
+/// How far a form has come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Bytes that the parser holds and has made nothing of.
+    ahead: AtomicUsize,
+    /// All bytes so far.
+    all: AtomicU64,
+    /// It is we who let the client wait.
+    waits: AtomicBool,
+}
+
+impl Progress {
+    /// Waits until less has come in a time than must.
+    async fn drips(&self) {
+        loop {
+            let before = self.all.load(Ordering::Relaxed);
+            let waits = self.waits.load(Ordering::Relaxed);
+            sleep(WINDOW).await;
+            let came = self.all.load(Ordering::Relaxed) - before;
+            if came < LEAST && !waits && !self.waits.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+/// A body, a chunk for each time that it is asked, and no more than [`AHEAD`] before the parser has made
+/// something of it.
 struct Measured<S> {
     body: Pin<Box<S>>,
-    held: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
     pause: bool,
 }
 
@@ -263,8 +316,9 @@ impl<S: Stream<Item = io::Result<Bytes>>> Stream for Measured<S> {
         self.pause = next.is_some();
         Poll::Ready(next.map(|chunk| {
             let chunk = chunk?;
-            let held = self.held.fetch_add(chunk.len(), Ordering::Relaxed);
-            if held > AHEAD { Err(TooFarAhead.into()) } else { Ok(chunk) }
+            self.progress.all.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            let ahead = self.progress.ahead.fetch_add(chunk.len(), Ordering::Relaxed);
+            if ahead > AHEAD { Err(TooFarAhead.into()) } else { Ok(chunk) }
         }))
     }
 }

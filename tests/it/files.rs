@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use parlor::app::accounts::Accounts;
-use parlor::app::{App, Watchers, attachments, manage_conversation};
+use parlor::app::{App, Equipment, Watchers, attachments, manage_conversation};
 use parlor::domain::Error;
 use parlor::domain::attachment::Attachment;
 use parlor::domain::event::Body as EventBody;
@@ -13,9 +13,8 @@ use parlor::domain::seq::Seq;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::files::{Files, Limits};
 use parlor::live::hub::Hub;
-use parlor::outside::Outside;
 use parlor::surface::download::{Disposition, download};
-use parlor::surface::upload::Form;
+use parlor::surface::upload::{Form, Sender};
 use poem::http::{HeaderMap, HeaderName, StatusCode, header};
 use poem::{Body, Response};
 use serde_json::json;
@@ -49,9 +48,8 @@ impl Bench {
         let limits = Limits { file_bytes: 1 << 20, reserve_bytes: 0 };
         let files = Files::in_directory(dir.path().join("files"), limits).expect("they open");
         let files = with_files.then(|| Arc::new(files));
-        let app = App::open(engine, accounts, hub, Outside::default(), None, files, Duration::ZERO)
-            .await
-            .expect("it opens");
+        let equipment = Equipment { files, ..Equipment::default() };
+        let app = App::open(engine, accounts, hub, equipment).await.expect("it opens");
         let thread = Thread::begun(&*app.engine).await;
         Self { app, thread, dir }
     }
@@ -65,7 +63,9 @@ impl Bench {
         );
         let body = [head.as_bytes(), content, b"\r\n--b--\r\n"].concat();
         let kind = Some("multipart/form-data; boundary=b");
-        let filled = FORM.read(kind, Body::from_vec(body)).await.expect("a form");
+        let (uploads, account) = (self.app.uploads.clone(), self.thread.account);
+        let sender = Sender { uploads, account, address: None };
+        let filled = FORM.read(&sender, kind, Body::from_vec(body)).await.expect("a form");
         assert_eq!(filled.text("text"), Some("look"));
         let file = filled.file.expect("a file");
         let (account, id) = (self.thread.account, self.thread.id);

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use parlor::app::accounts::Accounts;
 use parlor::app::send_message::{Opening, SendMessage, To, send_message};
 use parlor::app::turn_feed::{Step, TurnFeed};
-use parlor::app::{App, Watchers, administration, demo};
+use parlor::app::{App, Equipment, Watchers, administration, demo};
 use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
@@ -19,7 +18,6 @@ use parlor::domain::time::Timestamp;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::engine::{Appended, Engine, Error, EventLog, Health, Recorded, Result, Topic, Views};
 use parlor::live::hub::Hub;
-use parlor::outside::Outside;
 use parlor::projection::{claims, conversations, totals::Totals, turns_due};
 
 use crate::harness::wait::within;
@@ -156,8 +154,7 @@ async fn a_reader_learns_the_end_of_a_turn_also_where_the_views_were_away_when_i
     let options = Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
     let inner = Embedded::open(&options, watchers).expect("it opens");
     let engine = Arc::new(Blinking { inner, away: AtomicBool::new(false) });
-    let outside = Outside::default();
-    let app = App::open(engine.clone(), accounts, hub, outside, None, None, Duration::ZERO);
+    let app = App::open(engine.clone(), accounts, hub, Equipment::default());
     let app = app.await.expect("it opens");
     let made = administration::create_account(&app, demo::account("Shop").expect("an account"));
     let account = made.await.expect("made").account;

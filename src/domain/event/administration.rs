@@ -35,6 +35,13 @@ pub struct KeyRevoked {
     pub key_id: KeyId,
 }
 
+/// Live tokens are signed with another secret from here on; those signed before open nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretRotated {
+    /// As in `account.created`, whose own goes on to name visitors' conversations.
+    pub signing_secret: String,
+}
+
 /// A bot's draft is now this; nobody talks to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BotDrafted {

@@ -153,6 +153,7 @@ impl Stage {
 
     /// What every reader has seen is the beginning of the text.
     fn look(&mut self) {
+        self.near.hub.tell_all();
         for (subscription, reader, seen) in &mut self.readers {
             while let Ok(item) = subscription.items.try_recv() {
                 let mut out = Vec::new();
@@ -279,4 +280,49 @@ fn only_a_reply_that_is_read_elsewhere_is_sent_there_piece_by_piece() {
     assert_eq!(chunks(&stage), 1, "who reads has asked for the new attempt too");
     stage.carry_all();
     assert_eq!(stage.readers[0].2, "one more two three");
+}
+
+#[test]
+fn many_readers_are_told_a_slice_at_a_time_and_no_topic_waits_for_another() {
+    let hub = Arc::new(Hub::default());
+    let place = |number| {
+        let Story { account, contact, id, .. } = Story::numbered(number);
+        Whereabouts { account, conversation: id, key: StreamKey::Contact(contact) }
+    };
+    let (crowded, quiet) = (place(1), place(2));
+    let mut crowd: Vec<_> = (0..1_000).map(|_| hub.subscribe(crowded, Seq::START).0).collect();
+    let (mut alone, _) = hub.subscribe(quiet, Seq::START);
+    let type_in = |place| hub.typing(place, Author::Customer, true, BEGAN);
+    type_in(crowded);
+    type_in(quiet);
+    let told = |crowd: &mut Vec<Subscription>| {
+        crowd.iter_mut().map(|reader| usize::from(reader.items.try_recv().is_ok())).sum::<usize>()
+    };
+    assert_eq!(told(&mut crowd), 0, "who appends tells nobody");
+    assert!(hub.fan_out.slice());
+    let mut seen = told(&mut crowd);
+    assert_eq!(seen, 64, "a slice");
+    assert!(hub.fan_out.slice());
+    assert!(alone.items.try_recv().is_ok(), "its turn comes after one slice of the other's");
+    // Who joins now was not there, and who left is not looked for.
+    let (mut late, _) = hub.subscribe(crowded, Seq::START);
+    crowd.truncate(900);
+    hub.tell_all();
+    assert!(late.items.try_recv().is_err());
+    seen += told(&mut crowd);
+    assert_eq!(seen, 900, "each once");
+}
+
+#[test]
+fn what_nobody_could_be_told_of_in_time_ends_the_streams() {
+    let hub = Arc::new(Hub::default());
+    let Story { account, contact, id, .. } = Story::numbered(1);
+    let place = Whereabouts { account, conversation: id, key: StreamKey::Contact(contact) };
+    let (mut reader, _) = hub.subscribe(place, Seq::START);
+    for _ in 0..1_000 {
+        hub.typing(place, Author::Customer, true, BEGAN);
+    }
+    hub.tell_all();
+    let ended = reader.next_item().now_or_never().expect("an end");
+    assert!(ended.is_none(), "the reader is told to resume");
 }

@@ -1,11 +1,12 @@
 //! One conversation in the hub: who listens here, and the reply under way in it.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::fan_out::FanOut;
 use crate::domain::event::Body;
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
@@ -15,6 +16,8 @@ use crate::live::cursor::{split_chars, tag};
 use crate::live::frame::{self, Content};
 use crate::live::reader::{self, Item, Reply};
 
+/// Items that may wait at a topic until its readers are told.
+const WAITING: usize = 256;
 /// Replies that have ended and of which something may still be on its way.
 const ENDED_KEPT: usize = 32;
 /// For so long chunks go to other nodes unasked: who reads there is not told of a beginning first.
@@ -28,20 +31,34 @@ pub(super) struct Topic {
 
 /// Who is told what happens.
 pub(super) struct Listener {
-    pub(super) id: u64,
     pub(super) queue: mpsc::Sender<Arc<Item>>,
     /// Sees replies being made; one who does not waits for their end, and is told of events alone.
     pub(super) watches: bool,
 }
 
-#[derive(Default)]
 pub(super) struct State {
-    pub(super) readers: Vec<Listener>,
+    /// By number, in the order in which they came.
+    pub(super) readers: BTreeMap<u64, Listener>,
     pub(super) reply: Option<Showing>,
     /// Taken out of the map: whoever holds it must fetch the new one.
     pub(super) gone: bool,
-    pub(super) next_reader: u64,
+    next_reader: u64,
     ended: VecDeque<u64>,
+    /// What not all readers have been told yet, oldest first.
+    waiting: VecDeque<Waiting>,
+    /// In line at `fan_out`.
+    due: bool,
+    fan_out: Arc<FanOut>,
+    topic: Weak<Topic>,
+}
+
+/// An item that is being told.
+struct Waiting {
+    item: Arc<Item>,
+    /// The reader who is told next.
+    next: u64,
+    /// Who came later has it in its snapshot, or reads it from the timeline.
+    before: u64,
 }
 
 /// A reply under way and its text so far.
@@ -64,19 +81,44 @@ pub(super) enum Heard {
 }
 
 impl Topic {
-    pub(super) fn new(place: Whereabouts) -> Self {
-        Self { place, state: Mutex::default() }
+    pub(super) fn new(place: Whereabouts, fan_out: Arc<FanOut>) -> Arc<Self> {
+        Arc::new_cyclic(|topic| Self {
+            place,
+            state: Mutex::new(State {
+                readers: BTreeMap::new(),
+                reply: None,
+                gone: false,
+                next_reader: 0,
+                ended: VecDeque::new(),
+                waiting: VecDeque::new(),
+                due: false,
+                fan_out,
+                topic: topic.clone(),
+            }),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells at most so many readers, and gets in line again where more are to be told; how many
+    /// were.
+    pub(super) fn tell(self: &Arc<Self>, most: usize) -> usize {
+        let mut state = self.lock();
+        let told = state.tell(most);
+        state.due = !state.waiting.is_empty();
+        if state.due {
+            state.fan_out.push(self.clone());
+        }
+        told
     }
 }
 
 impl State {
     /// Whether somebody sees replies being made here.
     pub(super) fn is_watched(&self) -> bool {
-        self.readers.iter().any(|reader| reader.watches)
+        self.readers.values().any(|reader| reader.watches)
     }
 
     /// Whether somebody sees the reply being made, here or on another node.
@@ -97,25 +139,73 @@ impl State {
         stop.is_some_and(|stop| stop.notified().now_or_never().is_some())
     }
 
+    /// Takes a reader in; its number, and whether it is the first who watches.
+    pub(super) fn join(&mut self, queue: mpsc::Sender<Arc<Item>>, watches: bool) -> (u64, bool) {
+        let (number, first) = (self.next_reader, watches && !self.is_watched());
+        self.next_reader += 1;
+        self.readers.insert(number, Listener { queue, watches });
+        (number, first)
+    }
+
+    /// Ends every reader's queue.
+    pub(super) fn dismiss(&mut self) {
+        self.readers.clear();
+        self.waiting.clear();
+    }
+
+    /// Leaves an item to be told to those who read now.
     pub(super) fn send(&mut self, item: Item) {
         if self.readers.is_empty() {
             return;
         }
-        let item = Arc::new(item);
-        let is_event = matches!(*item, Item::Event { .. });
-        self.readers.retain(|reader| {
-            if !reader.watches && !is_event {
-                return true;
-            }
-            match reader.queue.try_send(item.clone()) {
-                Ok(()) => true,
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    metrics::counter!("parlor_live_slow_readers_total").increment(1);
-                    false
+        if self.waiting.len() == WAITING {
+            let readers = self.readers.len() as u64;
+            metrics::counter!("parlor_live_slow_readers_total").increment(readers);
+            self.dismiss();
+            return;
+        }
+        let (item, before) = (Arc::new(item), self.next_reader);
+        self.waiting.push_back(Waiting { item, next: 0, before });
+        if !self.due
+            && let Some(topic) = self.topic.upgrade()
+        {
+            self.due = true;
+            self.fan_out.push(topic);
+        }
+    }
+
+    /// Tells at most so many readers what waits, an item after the other; how many were.
+    fn tell(&mut self, most: usize) -> usize {
+        let mut told = 0;
+        while let Some(waiting) = self.waiting.front_mut() {
+            let is_event = matches!(*waiting.item, Item::Event { .. });
+            let mut lost = Vec::new();
+            let first = waiting.next;
+            for (number, reader) in self.readers.range(first..waiting.before) {
+                if told == most {
+                    break;
                 }
-                Err(mpsc::error::TrySendError::Closed(_)) => false,
+                (waiting.next, told) = (number + 1, told + 1);
+                if !reader.watches && !is_event {
+                    continue;
+                }
+                if let Err(refused) = reader.queue.try_send(waiting.item.clone()) {
+                    if matches!(refused, mpsc::error::TrySendError::Full(_)) {
+                        metrics::counter!("parlor_live_slow_readers_total").increment(1);
+                    }
+                    lost.push(*number);
+                }
             }
-        });
+            let is_told = self.readers.range(waiting.next..waiting.before).next().is_none();
+            for number in lost {
+                self.readers.remove(&number);
+            }
+            if !is_told {
+                break;
+            }
+            self.waiting.pop_front();
+        }
+        told
     }
 
     pub(super) fn begin(&mut self, reply: Arc<Reply>, after: Seq, stop: Option<Arc<Notify>>) {

@@ -91,6 +91,13 @@ pub enum AccountCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Sign live tokens with another secret: all those made before end, and the streams they opened
+    RotateSecret {
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `parlor key …`
@@ -324,6 +331,9 @@ impl AccountCommand {
                 let change = serde_json::from_str(&settings)
                     .map_err(|error| format!("the settings are not JSON: {error}"))?;
                 ordered(Order::ChangeSettings { account: of.named(), change }, common)
+            }
+            Self::RotateSecret { of, common } => {
+                ordered(Order::RotateSecret { account: of.named() }, common)
             }
         }
     }

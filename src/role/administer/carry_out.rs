@@ -54,6 +54,11 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
             administration::revoke_key(app, account, *key).await?;
             Ok(Outcome::KeyRevoked { key_id: *key })
         }
+        Order::RotateSecret { account } => {
+            let account_id = chosen(app, account.as_deref())?.account.id;
+            administration::rotate_secret(app, account_id).await?;
+            Ok(Outcome::SecretRotated { account_id })
+        }
         Order::ListBots(which) => bots::list(app, which),
         Order::DraftBot { which, new, definition } => {
             bots::draft(app, which, *new, definition).await

@@ -34,6 +34,9 @@ pub enum Order {
         account: Option<String>,
         key: KeyId,
     },
+    RotateSecret {
+        account: Option<String>,
+    },
     ListBots(Which),
     DraftBot {
         which: Which,

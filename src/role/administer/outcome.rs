@@ -36,6 +36,9 @@ pub enum Outcome {
     KeyRevoked {
         key_id: KeyId,
     },
+    SecretRotated {
+        account_id: AccountId,
+    },
     Bots {
         bots: Vec<Bot>,
     },

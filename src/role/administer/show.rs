@@ -20,6 +20,9 @@ pub(super) fn text(outcome: &Outcome) -> Result<String, Failure> {
         Outcome::Keys { keys } => lines(keys.iter().map(key)),
         Outcome::Bots { bots } => lines(bots.iter().map(bot)),
         Outcome::KeyRevoked { key_id } => format!("{key_id} no longer works"),
+        Outcome::SecretRotated { account_id } => {
+            format!("live tokens of {account_id} that were made before open nothing any more")
+        }
         Outcome::BotDrafted { bot_id } => {
             format!(
                 "{bot_id} has this draft now; `parlor bot deploy --bot {bot_id}` makes it answer"

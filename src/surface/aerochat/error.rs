@@ -58,7 +58,7 @@ pub(super) enum Failure {
     /// Message too long: over 10,000 characters.
     #[oai(status = 413)]
     TooLong(Json<ErrorOut>),
-    /// Message limit reached, or out of credits.
+    /// Message limit reached, too many open streams, or out of credits.
     #[oai(status = 429)]
     TooMany(
         Json<ErrorOut>,
@@ -94,7 +94,7 @@ impl From<Error> for Failure {
             Error::MethodNotAllowed { .. } => {
                 Self::MethodNotAllowed(body(ErrorType::MethodNotAllowed))
             }
-            Error::RateLimited { retry_after_s } => {
+            Error::RateLimited { retry_after_s } | Error::TooManyReaders { retry_after_s, .. } => {
                 Self::TooMany(body(ErrorType::RateLimited), Some(retry_after_s))
             }
             Error::OutOfCredits => Self::TooMany(body(ErrorType::OutOfCredits), None),

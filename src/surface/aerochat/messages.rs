@@ -15,12 +15,14 @@ use super::error::Failure;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentOut};
 use crate::app::accounts::Tenant;
 use crate::app::outcome::{Outcome, await_outcome};
+use crate::app::readers::{ReadBy, Seat};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, read_conversation};
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
+use crate::surface::client::Address;
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
@@ -66,7 +68,8 @@ impl Messages {
         idempotency_key: IdempotencyKey,
         body: Json<SendMessageIn>,
     ) -> std::result::Result<SentResponse, Failure> {
-        let sent = send(&app, key.tenant(), body.0, idempotency_key, false).await?;
+        let asked = Asked::try_from(body.0)?;
+        let sent = send(&app, key.tenant(), asked, idempotency_key, false).await?;
         let outcome = match sent.outcome.clone() {
             Some(outcome) => outcome,
             None => await_outcome(&app, key.tenant().account.id, &sent).await?,
@@ -89,10 +92,17 @@ impl Messages {
         /// The same key within 24 hours sends the message once and streams the same turn.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: IdempotencyKey,
+        address: Data<&Address>,
         body: Json<SendMessageIn>,
     ) -> std::result::Result<Streamed, Failure> {
-        let sent = send(&app, key.tenant(), body.0, idempotency_key, true).await?;
-        let turn = stream_turn(&app, key.tenant().account.id, sent).await?;
+        let account = key.tenant().account.id;
+        let asked = Asked::try_from(body.0)?;
+        let conversation = asked.conversation.as_ref().and_then(|id| id.parse().ok());
+        let by = ReadBy { account, token: None, address: address.0.0 };
+        let seat = app.readers.seat(&by, conversation)?;
+        let sent = send(&app, key.tenant(), asked, idempotency_key, true).await?;
+        let turn = stream_turn(&app, account, sent, seat).await?;
+        let turn = turn.take_until(Box::pin(key.credential().ended(&app.accounts)));
         Ok(Streamed::Turn(EventStream::new(turn)))
     }
 
@@ -133,11 +143,10 @@ impl Messages {
 async fn send(
     app: &Arc<App>,
     tenant: &Tenant,
-    body: SendMessageIn,
+    asked: Asked,
     idempotency_key: IdempotencyKey,
     streaming: bool,
 ) -> Result<Sent> {
-    let asked = Asked::try_from(body)?;
     let idempotency_key = idempotency_key.given_to("aerochat")?;
     let to = match asked.conversation {
         Some(id) => To::Conversation(id.parse().map_err(|_| Error::NotFound("conversation"))?),
@@ -157,6 +166,7 @@ async fn stream_turn(
     app: &Arc<App>,
     account: AccountId,
     sent: Sent,
+    seat: Seat,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static> {
     let start = json!({
         "conversation_id": sent.conversation,
@@ -165,9 +175,9 @@ async fn stream_turn(
     });
     let start = event_stream::event(&sent.cursor.to_string(), "start", &start.to_string());
     let feed = TurnFeed::open(app, account, sent).await?;
-    let rest = stream::unfold((feed, false), |(mut feed, mut shown)| async move {
+    let rest = stream::unfold((feed, false, seat), |(mut feed, mut shown, seat)| async move {
         let events = next_events(&mut feed, &mut shown).await?;
-        Some((stream::iter(events), (feed, shown)))
+        Some((stream::iter(events), (feed, shown, seat)))
     });
     Ok(stream::iter([event_stream::opening(), start]).chain(rest.flatten()))
 }

@@ -23,8 +23,10 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::{event_stream, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
+use crate::app::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
+use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
 
 /// The header that carries the key.
@@ -32,7 +34,7 @@ const KEY_HEADER: &str = "X-AeroChat-API-Key";
 
 /// Who calls: found before anything else is looked at.
 #[derive(Clone)]
-struct Account(Arc<Tenant>);
+struct Account(Arc<Tenant>, KeyId);
 
 /// Your account's key; keep it on your server.
 #[derive(SecurityScheme)]
@@ -46,6 +48,11 @@ async fn caller(request: &Request, _: ApiKey) -> Option<Account> {
 impl Key {
     fn tenant(&self) -> &Tenant {
         &self.0.0
+    }
+
+    /// As what a stream that it opens ends with.
+    fn credential(&self) -> Credential {
+        Credential::of_key(&self.0.0, self.0.1)
     }
 }
 
@@ -103,7 +110,7 @@ where
         return api.call(request).await;
     };
     let limit = tenant.account.settings.aerochat_per_minute;
-    request.set_data(Account(tenant));
+    request.set_data(Account(tenant, key));
     let Some(limit) = limit else { return api.call(request).await };
     limited::counted(app, api, request, key.to_string(), limit, error::costume).await
 }

@@ -1,5 +1,6 @@
 //! *Agent Chat*: asking an agent, and having the answer whole or as a stream.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::Request;
@@ -12,17 +13,20 @@ use super::Token;
 use super::agent_key::chosen;
 use super::error::Failure;
 use super::form::{AgentForm, Asked, Spoken};
-use super::stream::{Place, resumed, streamed};
+use super::stream::{Place, Reader, resumed, streamed};
 use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::idempotency::Given;
 use crate::app::outcome::{Outcome, await_outcome, ending_of};
+use crate::app::readers::ReadBy;
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_once};
 use crate::app::{App, read_conversation};
 use crate::domain::account::Account;
 use crate::domain::event::BotVersion;
+use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
+use crate::surface::client::Address;
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
 use crate::surface::key::IdempotencyKey;
@@ -108,11 +112,14 @@ impl Agent {
         /// The same key within 24 hours asks once and streams the same turn.
         #[oai(name = "Idempotency-Key")]
         idempotency: IdempotencyKey,
+        address: Data<&Address>,
         form: AgentForm,
     ) -> std::result::Result<Streamed, Failure> {
         let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        // Which conversation is meant stands in the form, which is not read for who has no seat.
+        let reader = reader(&app, &token, address.0.0, None)?;
         let sent = ask(&app, tenant, form, &given, true).await?;
-        Ok(Streamed::Stream(streamed(&app, tenant, sent).await?))
+        Ok(Streamed::Stream(streamed(&app, tenant, sent, reader).await?))
     }
 
     /// Resume a stream
@@ -149,8 +156,21 @@ impl Agent {
             }
         };
         let message = message_id.0.parse().map_err(|_| Error::NotFound("message"))?;
-        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place).await?))
+        let reader = reader(&app, &token, Address::of(request), Some(place.conversation))?;
+        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, reader).await?))
     }
+}
+
+/// A seat for a stream, until the token is revoked.
+fn reader(
+    app: &App,
+    token: &Token,
+    address: Option<IpAddr>,
+    conversation: Option<ConversationId>,
+) -> Result<Reader> {
+    let by = ReadBy { account: token.tenant().account.id, token: None, address };
+    let seat = app.readers.seat(&by, conversation)?;
+    Ok(Reader { _seat: seat, ended: Box::pin(token.credential().ended(&app.accounts)) })
 }
 
 fn not_a_place() -> Error {
@@ -165,7 +185,7 @@ async fn ask(
     given: &Given,
     streaming: bool,
 ) -> Result<Sent> {
-    let asked = Asked::read(form).await?;
+    let asked = Asked::read(tenant.account.id, form).await?;
     let sent = asked.fingerprint();
     let sent: Vec<_> = sent.iter().map(String::as_str).collect();
     send_once(app, tenant, given, &sent, message(app, &tenant.account, asked, streaming)).await

@@ -61,7 +61,7 @@ pub(super) enum Failure {
     /// The text, the audio or the body is too large.
     #[oai(status = 413)]
     TooLarge(Json<ErrorOut>),
-    /// Too many requests, or out of credits.
+    /// Too many requests or open streams, or out of credits.
     #[oai(status = 429)]
     TooMany(
         Json<ErrorOut>,
@@ -98,7 +98,7 @@ impl From<Error> for Failure {
             Error::TooLong { .. } | Error::BodyTooLarge { .. } => {
                 Self::TooLarge(body(Name::PayloadTooLarge, 413))
             }
-            Error::RateLimited { retry_after_s } => {
+            Error::RateLimited { retry_after_s } | Error::TooManyReaders { retry_after_s, .. } => {
                 Self::TooMany(body(Name::RateLimitExceeded, 429), Some(retry_after_s))
             }
             Error::OutOfCredits => Self::TooMany(body(Name::RateLimitExceeded, 429), None),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::agent_key::AgentKey;
 use super::audio::Recording;
+use crate::domain::ids::AccountId;
 use crate::domain::message::{Said, Side};
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
@@ -94,9 +95,9 @@ impl Asked {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::TooLong`], [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], and
-    /// [`Error::Unavailable`] when the audio cannot be kept while it is read.
-    pub(super) async fn read(form: AgentForm) -> Result<Self> {
-        let mut form = form.read(FORM).await.map_err(told)?;
+    /// [`Error::RateLimited`] or [`Error::Unavailable`] when the audio cannot be kept while it is read.
+    pub(super) async fn read(account: AccountId, form: AgentForm) -> Result<Self> {
+        let mut form = form.read(account, FORM).await.map_err(told)?;
         let agent = form.text("agent_key").ok_or(Error::invalid("agent_key", "is required"))?;
         let agent = agent.parse().map_err(|_| Error::invalid("agent_key", "is malformed"))?;
         let audio = form.file.take();

@@ -28,11 +28,13 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{limited, unread};
+use super::limited;
 use crate::app::App;
 use crate::app::accounts::Tenant;
+use crate::app::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Limits};
+use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
 
 /// The header that carries the token.
@@ -45,7 +47,7 @@ const STREAM: u32 = 30;
 
 /// Who calls: found before anything else is looked at.
 #[derive(Clone)]
-struct Account(Arc<Tenant>);
+struct Account(Arc<Tenant>, KeyId);
 
 /// Your account's token; keep it on your server.
 #[derive(SecurityScheme)]
@@ -59,6 +61,11 @@ async fn caller(request: &Request, _: ApiKey) -> Option<Account> {
 impl Token {
     fn tenant(&self) -> &Arc<Tenant> {
         &self.0.0
+    }
+
+    /// As what a stream that it opens ends with.
+    fn credential(&self) -> Credential {
+        Credential::of_key(&self.0.0, self.0.1)
     }
 }
 
@@ -99,13 +106,7 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let dressed = Dressed::new(api, error::costume, allow);
     dressed.around(move |api, request| {
         let app = app.clone();
-        async move {
-            if form::is_form(&request) && request.method() == Method::POST {
-                unread::announced(request, |request| metered(&app, &api, request)).await
-            } else {
-                metered(&app, &api, request).await
-            }
-        }
+        async move { metered(&app, &api, request).await }
     })
 }
 
@@ -123,7 +124,7 @@ where
         return Ok(error::costume(Error::Unauthorized(problem)));
     };
     let (class, limit) = class(&request, &tenant.account.settings.limits);
-    request.set_data(Account(tenant));
+    request.set_data(Account(tenant, key));
     let caller = format!("aloochat {class} {key}");
     limited::counted(app, api, request, caller, limit, error::costume).await
 }

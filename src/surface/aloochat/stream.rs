@@ -6,13 +6,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, pending};
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 
 use super::error::{BROKE_OFF, NO_ANSWER};
 use super::wire::{response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
+use crate::app::credentials::Ended;
 use crate::app::outcome::{Ending, Outcome, ending_of};
+use crate::app::readers::Seat;
 use crate::app::send_message::Sent;
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, live_feed, read_conversation};
@@ -26,7 +29,7 @@ use crate::surface::event_stream::{self, EventStream};
 /// Where a reader of a stream stands; an event's id. Written `conversation/cursor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
     /// None before the stream's first event.
     cursor: Option<Cursor>,
 }
@@ -64,6 +67,13 @@ struct Turn {
     /// Some of the reply was shown: what ends the turn need not show it whole.
     shown: bool,
     over: bool,
+    reader: Reader,
+}
+
+/// Who reads a stream: with a seat, until its token is revoked.
+pub(super) struct Reader {
+    pub(super) _seat: Seat,
+    pub(super) ended: BoxFuture<'static, Ended>,
 }
 
 /// Streams the turn of a message that was just sent.
@@ -74,8 +84,9 @@ pub(super) async fn streamed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     sent: Sent,
+    reader: Reader,
 ) -> Result<EventStream> {
-    Ok(Turn::open(app, tenant, sent).await?.told(true, true))
+    Ok(Turn::open(app, tenant, sent, reader).await?.told(true, true))
 }
 
 /// Goes on with the stream of an earlier message.
@@ -88,6 +99,7 @@ pub(super) async fn resumed(
     tenant: &Arc<Tenant>,
     message: MessageId,
     place: Place,
+    reader: Reader,
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
     let (state, _) = live_feed::reached(app, account, id, place.cursor).await?;
@@ -97,7 +109,7 @@ pub(super) async fn resumed(
     let ending = ending_of(app, account, id, message, sent.seq).await?;
     sent.cursor = seen.unwrap_or(sent.cursor);
     let until = sent.cursor.seq;
-    let mut turn = Turn::open(app, tenant, sent).await?;
+    let mut turn = Turn::open(app, tenant, sent, reader).await?;
     // Who has seen what ended the turn is told so again.
     if let Some(ending) = ending.filter(|ending| ending.seq().is_some_and(|seq| seq <= until)) {
         let mut opening = VecDeque::from([event_stream::opening()]);
@@ -109,7 +121,12 @@ pub(super) async fn resumed(
 
 impl Turn {
     /// The turn after `sent.cursor`.
-    async fn open(app: &Arc<App>, tenant: &Arc<Tenant>, sent: Sent) -> Result<Self> {
+    async fn open(
+        app: &Arc<App>,
+        tenant: &Arc<Tenant>,
+        sent: Sent,
+        reader: Reader,
+    ) -> Result<Self> {
         let (id, message, cursor) = (sent.conversation, sent.message, sent.cursor);
         Ok(Self {
             tenant: tenant.clone(),
@@ -119,6 +136,7 @@ impl Turn {
             place: Place { conversation: id, cursor: Some(cursor) },
             shown: cursor.reply.is_some(),
             over: false,
+            reader,
         })
     }
 
@@ -140,13 +158,14 @@ impl Turn {
     }
 
     /// The stream of what was told already and what comes.
-    fn events(self, opening: VecDeque<Bytes>) -> EventStream {
+    fn events(mut self, opening: VecDeque<Bytes>) -> EventStream {
+        let ended = std::mem::replace(&mut self.reader.ended, Box::pin(pending()));
         let turn = Box::new(self);
         let rest = stream::unfold(turn, |mut turn| async move {
             let events = turn.next().await?;
             Some((stream::iter(events), turn))
         });
-        EventStream::new(stream::iter(opening).chain(rest.flatten()))
+        EventStream::new(stream::iter(opening).chain(rest.flatten()).take_until(ended))
     }
 
     fn event(&self, kind: &str, content: &str, more: Value) -> Bytes {

@@ -14,7 +14,6 @@ use super::error::Failure;
 use super::wire::{
     AssigneeOut, ContactOut, ConversationOut, SendIn, SentOut, Start, StartIn, StartedOut,
 };
-use crate::app::accounts::Tenant;
 use crate::app::send_message::{Opening, SendMessage, To, send_message};
 use crate::app::{App, live_feed, read_conversation, visitors};
 use crate::domain::Error;
@@ -84,7 +83,7 @@ impl Conversations {
         let sent = send_message(&app, tenant, command).await?;
         let account = tenant.account.id;
         let contact = read_conversation::contact(&app, account, sent.contact).await?;
-        let live_url = live_url(request, tenant, sent.conversation, Cursor::START);
+        let live_url = live_url(request, &token, sent.conversation, Cursor::START);
         Ok(Begun::Started(Json(StartedOut {
             ok: true,
             conversation: ConversationOut {
@@ -131,15 +130,15 @@ impl Conversations {
             ..SendMessage::new(To::Conversation(id), text, Channel::Api)
         };
         let sent = send_message(&app, tenant, command).await?;
-        let live_url = live_url(request, tenant, id, sent.cursor);
+        let live_url = live_url(request, &token, id, sent.cursor);
         let message_id = sent.message.to_string();
         Ok(Taken::Sent(Json(SentOut { ok: true, message_id, live_url })))
     }
 }
 
 /// Where the conversation can be followed from a place on.
-fn live_url(request: &Request, tenant: &Tenant, id: ConversationId, after: Cursor) -> String {
-    let (token, _) = live_feed::sign_token(tenant, id, LIVE_URL_VALID);
+fn live_url(request: &Request, token: &Token, id: ConversationId, after: Cursor) -> String {
+    let (token, _) = live_feed::sign_token(token.tenant(), id, Some(token.id()), LIVE_URL_VALID);
     let origin = client::own_origin(request);
     format!("{origin}/live/v1/conversations/{id}/stream?after={after}&token={token}")
 }

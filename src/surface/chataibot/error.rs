@@ -60,7 +60,7 @@ pub(super) enum Failure {
     /// The message has over 10,000 characters, or the body is too large.
     #[oai(status = 413)]
     TooLarge(Json<ErrorOut>),
-    /// Too many requests, or out of credits.
+    /// Too many requests or open streams, or out of credits.
     #[oai(status = 429)]
     TooMany(
         Json<ErrorOut>,
@@ -95,7 +95,7 @@ impl From<Error> for Failure {
             Error::Unauthorized(_) => Self::Unauthorized(body(Code::Unauthorized)),
             Error::NotFound(_) => Self::NotFound(body(Code::NotFound)),
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body(Code::MethodNotAllowed)),
-            Error::RateLimited { retry_after_s } => {
+            Error::RateLimited { retry_after_s } | Error::TooManyReaders { retry_after_s, .. } => {
                 Self::TooMany(body(Code::RateLimited), Some(retry_after_s))
             }
             Error::OutOfCredits => Self::TooMany(body(Code::OutOfCredits), None),

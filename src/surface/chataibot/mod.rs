@@ -25,11 +25,12 @@ use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
+use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
 
 /// Who calls: found before anything else is looked at.
 #[derive(Clone)]
-struct Account(Arc<Tenant>);
+struct Account(Arc<Tenant>, KeyId);
 
 /// Your account's token; keep it on your server.
 #[derive(SecurityScheme)]
@@ -43,6 +44,11 @@ async fn caller(request: &Request, _: Bearer) -> Option<Account> {
 impl Token {
     fn tenant(&self) -> &Tenant {
         &self.0.0
+    }
+
+    /// The token's id.
+    fn id(&self) -> KeyId {
+        self.0.1
     }
 }
 
@@ -96,7 +102,7 @@ where
         return api.call(request).await;
     };
     let limit = tenant.account.settings.limits.chataibot;
-    request.set_data(Account(tenant));
+    request.set_data(Account(tenant, key));
     let Some(limit) = limit else { return api.call(request).await };
     let caller = format!("chataibot {key}");
     limited::counted(app, api, request, caller, limit, error::costume).await

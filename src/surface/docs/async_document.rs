@@ -55,7 +55,7 @@ pub fn asyncapi() -> String {
         },
         "socket": {
             "address": "/live/v1/ws",
-            "description": "WebSocket. Frames carry `conversation_id` beside their other fields; answers to commands are `{type: ok | error | pong, ref, …}`.",
+            "description": "WebSocket. Frames carry `conversation_id` beside their other fields; answers to commands are `{type: ok | error | pong, ref, …}`. A command beyond a visitor's limit, and a subscription beyond a share of streams, is an error of the type `rate_limited`. Close 1008 says that the credential has ended, 1009 that a message is too long.",
             "servers": [{ "$ref": "#/servers/socket" }],
             "messages": socket,
         },

@@ -9,14 +9,16 @@ use poem_openapi::auth::{ApiKey, Bearer};
 
 use super::wire::SideIn;
 use crate::app::accounts::Tenant;
+use crate::app::credentials::Credential as Shown;
 use crate::app::live_feed::Who;
-use crate::app::secret::LiveToken;
-use crate::app::{App, clock, visitors};
+use crate::app::readers::{ReadBy, Seat};
+use crate::app::{App, secret, visitors};
 use crate::domain::account::KeyKind;
-use crate::domain::ids::ConversationId;
+use crate::domain::ids::{ConversationId, KeyId};
 use crate::domain::text::PersonName;
 use crate::domain::{Error, Result};
-use crate::surface::client;
+use crate::surface::client::{self, Address};
+use crate::surface::visits::{Class, Visit};
 
 /// What a conversation may be called by who can open only one.
 const CURRENT: &str = "current";
@@ -27,13 +29,15 @@ pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     /// The one conversation a token opens; none for an account's own key.
     pub(super) only: Option<ConversationId>,
-    /// When a token ceases to open it, in the middle of a stream too.
-    pub(super) expires_at: Option<crate::domain::time::Timestamp>,
+    /// The digest of that token.
+    token: Option<[u8; 32]>,
+    /// What a visitor is counted by; none for an account's own key.
+    visit: Option<Visit>,
+    /// Where the call comes from.
+    address: Option<IpAddr>,
+    /// What was shown: when that ends, streams end with it.
+    pub(super) credential: Shown,
 }
-
-/// Where a caller without a credential comes from.
-#[derive(Clone, Copy)]
-pub(super) struct Address(pub(super) Option<IpAddr>);
 
 /// Your account's key on AeroChat; only from your server.
 #[derive(SecurityScheme)]
@@ -111,6 +115,30 @@ impl Caller {
         }
     }
 
+    /// A seat for a stream of a conversation.
+    ///
+    /// # Errors
+    /// As [`Readers::seat`](crate::app::readers::Readers::seat).
+    pub(super) fn seat(&self, app: &App, conversation: ConversationId) -> Result<Seat> {
+        let (account, token, address) = (self.tenant.account.id, self.token, self.address);
+        app.readers.seat(&ReadBy { account, token, address }, Some(conversation))
+    }
+
+    /// Under which name a visitor's call is counted and how often it may come; none for an account's
+    /// own key.
+    pub(super) fn counted(&self, class: Class) -> Option<(String, u32)> {
+        let per_minute = class.per_minute(&self.tenant.account.settings.limits);
+        Some((self.visit?.counted(class, self.address), per_minute))
+    }
+
+    /// The site key that a visitor shows.
+    pub(super) fn site(&self) -> Option<KeyId> {
+        match self.visit? {
+            Visit::Site(key) => Some(key),
+            Visit::Conversation(_) => None,
+        }
+    }
+
     /// The conversation that a path names, if this caller may know of it.
     pub(super) fn conversation(&self, id: &str) -> Result<ConversationId> {
         const UNKNOWN: Error = Error::NotFound("conversation");
@@ -129,9 +157,7 @@ impl Caller {
 ///
 /// # Errors
 /// [`Error::Forbidden`] for a page that the account does not list.
-pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) -> Result<()> {
-    let address = Address(client::address(request, trusted_proxies));
-    request.set_data(address);
+pub(super) fn find(app: &App, request: &mut Request) -> Result<()> {
     match credential(app, request) {
         Some(caller) => {
             client::check_origin(request, &caller.tenant)?;
@@ -145,8 +171,9 @@ pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) -> 
 
 fn credential(app: &App, request: &Request) -> Option<Caller> {
     let own = |kind, key: &str| {
-        let (tenant, _) = app.accounts.by_key(kind, key)?;
-        Some(Caller { tenant, only: None, expires_at: None })
+        let (tenant, key) = app.accounts.by_key(kind, key)?;
+        let (credential, address) = (Shown::of_key(&tenant, key), Address::of(request));
+        Some(Caller { tenant, only: None, token: None, visit: None, address, credential })
     };
     if let Some(key) = request.header("X-AeroChat-API-Key") {
         return own(KeyKind::Aerochat, key);
@@ -162,12 +189,16 @@ fn credential(app: &App, request: &Request) -> Option<Caller> {
     if token.starts_with(KeyKind::Chataibot.prefix()) {
         return own(KeyKind::Chataibot, &token);
     }
-    let secret_of = |account| Some(app.accounts.get(account)?.account.signing_secret.clone());
-    let token = LiveToken::verify(&token, clock::now(), secret_of)?;
+    let digest = secret::sha256(&token);
+    let (tenant, token) = app.accounts.by_token(&token)?;
+    let credential = Shown::of_token(&tenant, token.key, token.expires_at);
     Some(Caller {
-        tenant: app.accounts.get(token.account)?,
+        tenant,
         only: Some(token.conversation),
-        expires_at: Some(token.expires_at),
+        token: Some(digest),
+        visit: Some(Visit::Conversation(token.conversation)),
+        address: Address::of(request),
+        credential,
     })
 }
 
@@ -179,7 +210,15 @@ fn visitor(app: &App, request: &Request) -> Option<Caller> {
     };
     let (key, token) =
         (given("X-Site-Key", "site_key")?, given("X-Visitor-Token", "visitor_token")?);
-    let (tenant, _) = app.accounts.by_key(KeyKind::Widget, &key)?;
+    let (tenant, key) = app.accounts.by_key(KeyKind::Widget, &key)?;
     let only = Some(visitors::conversation_of(&tenant, &token));
-    Some(Caller { tenant, only, expires_at: None })
+    let credential = Shown::of_key(&tenant, key);
+    Some(Caller {
+        tenant,
+        only,
+        token: Some(secret::sha256(&token)),
+        visit: Some(Visit::Site(key)),
+        address: Address::of(request),
+        credential,
+    })
 }

@@ -73,7 +73,7 @@ pub(super) enum Failure {
     /// Body or text too long.
     #[oai(status = 413)]
     TooLarge(Json<ErrorOut>),
-    /// Too many requests, or out of credits.
+    /// Too many requests or open streams, or out of credits.
     #[oai(status = 429)]
     TooMany(
         Json<ErrorOut>,
@@ -112,7 +112,7 @@ fn kind(error: &Error) -> ErrorType {
         Error::NotFound(_) => ErrorType::NotFound,
         Error::MethodNotAllowed { .. } => ErrorType::MethodNotAllowed,
         Error::IdempotencyMismatch => ErrorType::IdempotencyConflict,
-        Error::RateLimited { .. } => ErrorType::RateLimited,
+        Error::RateLimited { .. } | Error::TooManyReaders { .. } => ErrorType::RateLimited,
         Error::OutOfCredits => ErrorType::OutOfCredits,
         Error::Unavailable(_) | Error::IdempotencyInFlight => ErrorType::Unavailable,
         Error::Internal => ErrorType::Internal,
@@ -140,7 +140,9 @@ impl From<Error> for Failure {
             Error::NotFound(_) => Self::NotFound(body),
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body),
             Error::IdempotencyMismatch => Self::Conflict(body),
-            Error::RateLimited { retry_after_s } => Self::TooMany(body, Some(retry_after_s)),
+            Error::RateLimited { retry_after_s } | Error::TooManyReaders { retry_after_s, .. } => {
+                Self::TooMany(body, Some(retry_after_s))
+            }
             Error::OutOfCredits => Self::TooMany(body, None),
             Error::Unavailable(_) | Error::IdempotencyInFlight => Self::Unavailable(body, 1),
             Error::Internal => Self::Internal(body),

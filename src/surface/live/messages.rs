@@ -11,9 +11,9 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
 use super::caller::{Caller, Credential};
-use super::streams::end_of;
 use super::wire::{MessageIn, SentOut};
 use crate::app::App;
+use crate::app::readers::Seat;
 use crate::app::send_message::{SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::domain::Result;
@@ -88,8 +88,9 @@ impl Messages {
         let caller = credential.caller();
         let id = caller.conversation(&id.0)?;
         let text = MessageText::try_from(body.0)?;
+        let seat = caller.seat(&app, id)?;
         let sent = send(&app, caller, id, text, idempotency_key.given_to("live")?).await?;
-        Ok(Streamed::Turn(EventStream::new(turn(&app, caller, sent).await?)))
+        Ok(Streamed::Turn(EventStream::new(turn(&app, caller, sent, seat).await?)))
     }
 }
 
@@ -109,22 +110,22 @@ pub(super) async fn send(
     send_message(app, &caller.tenant, command).await
 }
 
-/// The frames of one turn: those of other replies are left out. They end with the caller's token.
+/// The frames of one turn: those of other replies are left out. They end with what the caller has shown.
 async fn turn(
     app: &Arc<App>,
     caller: &Caller,
     sent: Sent,
+    seat: Seat,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>> {
     let feed = TurnFeed::open(app, caller.tenant.account.id, sent).await?;
-    let end = end_of(caller);
-    let frames = stream::unfold(feed, move |mut feed| async move {
-        let step = tokio::time::timeout_at(end, feed.next()).await.ok().flatten()?;
-        let frame = match step {
+    let frames = stream::unfold((feed, seat), move |(mut feed, seat)| async move {
+        let frame = match feed.next().await? {
             Step::Reply(frame) | Step::Typing(frame) | Step::Resume(frame) => frame,
             Step::Ended { frame, .. } => frame?,
         };
         let (id, name) = (frame.id.to_string(), frame.content.name);
-        Some((event_stream::event(&id, name, &frame.to_json()), feed))
+        Some((event_stream::event(&id, name, &frame.to_json()), (feed, seat)))
     });
-    Ok(stream::iter([event_stream::opening()]).chain(frames))
+    let frames = stream::iter([event_stream::opening()]).chain(frames);
+    Ok(frames.take_until(Box::pin(caller.credential.ended(&app.accounts))))
 }

@@ -11,6 +11,7 @@ mod caller;
 mod conversations;
 mod error;
 mod files;
+mod limits;
 mod messages;
 mod signals;
 mod socket;
@@ -20,7 +21,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
+use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use super::allow::Table;
@@ -72,21 +73,19 @@ pub(super) fn refusal(error: crate::domain::Error) -> Response {
 }
 
 /// The surface, dressed.
-pub fn endpoint(
-    app: &Arc<App>,
-    trusted_proxies: usize,
-) -> impl Endpoint<Output = Response> + use<> {
+pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
     let routes = Route::new().at("/ws", poem::get(socket::open)).nest("/", service);
     let app = app.clone();
-    let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).around(
+    let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).map_to_response().around(
         move |api, mut request: Request| {
             event_stream::lead_to_stream(&mut request, |path| path.ends_with("/messages"));
-            let found = caller::find(&app, &mut request, trusted_proxies);
+            let found = caller::find(&app, &mut request);
+            let app = app.clone();
             async move {
                 match found {
-                    Ok(()) => api.call(request).await.map(IntoResponse::into_response),
+                    Ok(()) => limits::metered(&app, &api, request).await,
                     Err(error) => Ok(error::costume(error)),
                 }
             }

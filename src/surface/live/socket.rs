@@ -3,7 +3,8 @@
 //! One task per connection. It waits for the client and for its subscriptions at once; commands
 //! are carried out one after another, so a client that floods waits for itself alone.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use poem::http::HeaderValue;
@@ -15,19 +16,23 @@ use tokio_stream::StreamMap;
 
 use super::caller::Caller;
 use super::error::as_json;
+use super::limits;
 use super::messages;
 use super::wire::{SentOut, SideIn, message_text};
+use crate::app::credentials::Ended;
 use crate::app::live_feed::{self, Who};
-use crate::app::{App, clock, stop_reply::stop_reply};
+use crate::app::readers::Seat;
+use crate::app::{App, stop_reply::stop_reply};
 use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
 use crate::live::frame::Frame;
 use crate::server::json_text::{made_one_line, mended};
-use crate::server::socket::{CloseCode, Message, Socket};
+use crate::server::socket::{CloseCode, Message, Socket, Unsent};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::fields::parsed;
+use crate::surface::visits::Class;
 use crate::surface::{client, key};
 
 /// Conversations one connection may follow.
@@ -68,53 +73,64 @@ struct Connection {
     app: Arc<App>,
     caller: Caller,
     followers: StreamMap<ConversationId, BoxStream<'static, Frame>>,
+    /// Theirs; a stream that has ended has given up its own.
+    seats: HashMap<ConversationId, Weak<Seat>>,
 }
 
 /// What happened first.
 enum Next {
     Asked(Option<Message>),
     Frame(ConversationId, Frame),
-    Expired,
+    Ended(Ended),
 }
 
 impl Connection {
     fn new(app: Arc<App>, caller: Caller) -> Box<Self> {
-        Box::new(Self { app, caller, followers: StreamMap::new() })
+        Box::new(Self { app, caller, followers: StreamMap::new(), seats: HashMap::new() })
     }
 
     async fn run(mut self: Box<Self>, mut socket: Socket) {
-        let expiry =
-            self.caller.expires_at.map(|at| tokio::time::Instant::now() + at.since(clock::now()));
+        let mut ended = Box::pin(self.caller.credential.ended(&self.app.accounts));
         loop {
-            let answer = match self.next(&mut socket, expiry).await {
+            let (text, is_answer) = match self.next(&mut socket, ended.as_mut()).await {
                 Next::Asked(None) => return,
-                Next::Asked(Some(message)) => Box::pin(self.answer(message)).await.to_string(),
-                Next::Frame(conversation, frame) => frame.to_json_for(conversation),
-                Next::Expired => {
-                    socket.close(CloseCode::Policy, "the token has expired").await;
+                Next::Asked(Some(message)) => {
+                    (Box::pin(self.answer(message)).await.to_string(), true)
+                }
+                Next::Frame(conversation, frame) => (frame.to_json_for(conversation), false),
+                Next::Ended(why) => {
+                    let reason = match why {
+                        Ended::Expired => "the token has expired",
+                        Ended::Revoked => "the credential was revoked",
+                    };
+                    socket.close(CloseCode::Policy, reason).await;
                     return;
                 }
             };
-            if socket.send(made_one_line(answer)).await.is_err() {
-                return;
+            let mut sent = socket.send(made_one_line(text)).await;
+            if sent == Err(Unsent::TooLong) && is_answer {
+                sent = socket.send(too_long_an_answer()).await;
+            }
+            match sent {
+                Ok(()) => {}
+                Err(Unsent::Closed) => return,
+                // A frame that is left out would be a hole in the feed.
+                Err(Unsent::TooLong) => {
+                    socket.close(CloseCode::Size, "a frame is too long for a message").await;
+                    return;
+                }
             }
         }
     }
 
-    async fn next(&mut self, socket: &mut Socket, expiry: Option<tokio::time::Instant>) -> Next {
-        let expired = async {
-            match expiry {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+    async fn next(&mut self, socket: &mut Socket, ended: impl Future<Output = Ended>) -> Next {
         let followers = &mut self.followers;
         tokio::select! {
             message = socket.receive() => Next::Asked(message),
             Some((conversation, frame)) = followers.next(), if !followers.is_empty() => {
                 Next::Frame(conversation, frame)
             }
-            () = expired => Next::Expired,
+            why = ended => Next::Ended(why),
         }
     }
 
@@ -153,6 +169,12 @@ impl Connection {
         }
         let id = command.conversation_id.as_deref();
         let id = id.ok_or_else(|| Error::invalid("conversation_id", "is required"))?;
+        let class = match command.kind.as_str() {
+            "send" => Class::Send,
+            "subscribe" => Class::Read,
+            _ => Class::Signal,
+        };
+        limits::command(&self.app, &self.caller, class).await?;
         let id = self.caller.conversation(id)?;
         let account = self.caller.tenant.account.id;
         match command.kind.as_str() {
@@ -210,19 +232,30 @@ impl Connection {
             let problem = format!("at most {MAX_SUBSCRIPTIONS} conversations on one connection");
             return Err(Error::invalid("conversation_id", problem));
         }
+        let kept = self.seats.get(&id).and_then(Weak::upgrade);
+        let seat = kept.map_or_else(|| self.caller.seat(&self.app, id).map(Arc::new), Ok)?;
         let follower =
             live_feed::follow(&self.app, self.caller.tenant.account.id, id, after).await?;
         let cursor: Cursor = follower.cursor();
+        self.seats.retain(|_, seat| seat.strong_count() > 0);
+        self.seats.insert(id, Arc::downgrade(&seat));
         // Only now: a subscription that is refused leaves the former one.
-        self.followers.insert(id, frames(follower));
+        self.followers.insert(id, frames(follower, seat));
         Ok(json!({ "conversation_id": id, "cursor": cursor.to_string() }))
     }
 }
 
-fn frames(follower: Follower) -> BoxStream<'static, Frame> {
-    stream::unfold(Box::new(follower), |mut follower| async move {
-        let frame = follower.next().await?;
-        Some((frame, follower))
+/// Told instead of an answer that repeats too much of what was sent; its `ref` is a part of that.
+fn too_long_an_answer() -> String {
+    let problem = "has an answer that is too long for a message: send a shorter ref";
+    let error = as_json(&Error::invalid("message", problem));
+    json!({ "type": "error", "ref": null, "error": error }).to_string()
+}
+
+fn frames(follower: Follower, seat: Arc<Seat>) -> BoxStream<'static, Frame> {
+    stream::unfold(Box::new((follower, seat)), |mut state| async move {
+        let frame = state.0.next().await?;
+        Some((frame, state))
     })
     .boxed()
 }

@@ -1,7 +1,6 @@
 //! The feed over SSE, and the same as JSON pages.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -11,9 +10,10 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
-use super::caller::{Caller, Credential};
+use super::caller::Credential;
 use super::wire::EventsOut;
-use crate::app::{App, clock, live_feed};
+use crate::app::readers::Seat;
+use crate::app::{App, live_feed};
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
@@ -62,8 +62,10 @@ impl Streams {
             (None, Some(after)) => Some(cursor("after", after)?),
             (None, None) => None,
         };
+        let seat = caller.seat(&app, id)?;
         let follower = live_feed::follow(&app, caller.tenant.account.id, id, after).await?;
-        let feed = stream::iter([event_stream::opening()]).chain(frames(follower, caller));
+        let feed = stream::iter([event_stream::opening()]).chain(frames(follower, seat));
+        let feed = feed.take_until(Box::pin(caller.credential.ended(&app.accounts)));
         Ok(Streamed::Feed(EventStream::new(feed)))
     }
 
@@ -113,22 +115,15 @@ pub(super) fn cursor(name: &'static str, text: &str) -> Result<Cursor> {
     text.parse().map_err(|_| Error::invalid(name, "is not a cursor of this conversation"))
 }
 
-/// When a caller's credential ceases to open anything; far in the future where it never does.
-pub(super) fn end_of(caller: &Caller) -> tokio::time::Instant {
-    let left = caller.expires_at.map(|at| at.since(clock::now()));
-    tokio::time::Instant::now() + left.unwrap_or(Duration::from_secs(30 * 24 * 3600))
-}
-
-/// A follower's frames on the wire, until it ends or the caller's token expires.
+/// A follower's frames on the wire, until it ends.
 pub(super) fn frames(
     follower: Follower,
-    caller: &Caller,
+    seat: Seat,
 ) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
-    let end = end_of(caller);
-    stream::unfold(Box::new(follower), move |mut follower| async move {
-        let frame = tokio::time::timeout_at(end, follower.next()).await.ok().flatten()?;
+    stream::unfold(Box::new((follower, seat)), async |mut state| {
+        let frame = state.0.next().await?;
         let id = frame.id.to_string();
         let bytes = event_stream::event(&id, frame.content.name, &frame.to_json());
-        Some((bytes, follower))
+        Some((bytes, state))
     })
 }

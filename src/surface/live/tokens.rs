@@ -9,13 +9,14 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Answer;
-use super::caller::{Address, Credential};
+use super::caller::Credential;
 use super::wire::{DemoOut, TokenIn, TokenOut};
 use crate::app::limits::Caller as Limited;
 use crate::app::manage_conversation::{self, Beginning};
 use crate::app::{App, demo, live_feed};
 use crate::domain::Error;
 use crate::domain::message::Channel;
+use crate::surface::client::Address;
 use crate::surface::fields::{Field, Number, parsed};
 
 pub(super) struct Tokens;
@@ -43,7 +44,8 @@ enum DemoStarted {
 impl Tokens {
     /// Mint a token
     ///
-    /// For a browser: opens one conversation for a while. Takes an account's own key.
+    /// For a browser: opens one conversation for a while. Takes an account's own key, and ends with it
+    /// when that is revoked.
     #[oai(path = "/tokens", method = "post", operation_id = "mint_token")]
     async fn mint_token(
         &self,
@@ -75,7 +77,8 @@ impl Tokens {
         let id = id.ok_or(Error::NotFound("conversation"))?;
         let valid_for = Duration::from_secs(expires_in);
         let (token, expires_at) =
-            live_feed::mint_token(&app, &caller.tenant, id, valid_for).await?;
+            live_feed::mint_token(&app, &caller.tenant, id, caller.credential.key(), valid_for)
+                .await?;
         Ok(Minted::Token(Json(TokenOut {
             token,
             conversation_id: id.to_string(),
@@ -101,7 +104,8 @@ impl Tokens {
         }
         let begun =
             manage_conversation::start(&app, &tenant, Channel::Web, Beginning::default()).await?;
-        let (token, expires_at) = live_feed::sign_token(&tenant, begun.conversation, DEMO_VALID);
+        let (token, expires_at) =
+            live_feed::sign_token(&tenant, begun.conversation, None, DEMO_VALID);
         Ok(DemoStarted::Demo(Json(DemoOut {
             conversation_id: begun.conversation.to_string(),
             contact_id: begun.contact.to_string(),

@@ -27,7 +27,9 @@ fn streamed(body: Body) -> Request {
 
 async fn read(mut request: Request) -> Result<Filled> {
     let kind = request.content_type().map(str::to_owned);
-    FORM.read(kind.as_deref(), request.take_body()).await
+    let uploads = Arc::default();
+    let sender = Sender { uploads, account: crate::app::clock::mint(), address: None };
+    FORM.read(&sender, kind.as_deref(), request.take_body()).await
 }
 
 async fn refused(request: Request) -> Error {
@@ -127,4 +129,31 @@ async fn a_form_that_stops_or_crawls_is_too_slow() {
         Some((Ok::<_, io::Error>(next), Bytes::from_static(b"x")))
     });
     assert_eq!(refused(streamed(Body::from_bytes_stream(crawling))).await, Error::BodyTooSlow);
+}
+
+/// A form whose file comes a piece of this size every so often, and how that ended and when.
+async fn dripped(bytes: usize, every: Duration, pieces: usize) -> (Result<Filled>, Duration) {
+    let head = part("name=\"file\"; filename=\"a.txt\"", b"");
+    let piece = move |number| async move {
+        if number > 0 {
+            sleep(every).await;
+        }
+        Ok::<_, io::Error>(vec![b'x'; bytes])
+    };
+    let head = stream::iter([Ok::<_, io::Error>(head[..head.len() - 2].to_vec())]);
+    let end = stream::iter([Ok::<_, io::Error>(b"\r\n--b--\r\n".to_vec())]);
+    let body = head.chain(stream::iter(0..pieces).then(piece)).chain(end);
+    let began = tokio::time::Instant::now();
+    let read = read(streamed(Body::from_bytes_stream(body))).await;
+    (read, began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_drips_is_ended_and_a_slow_one_is_not() {
+    let seconds = Duration::from_secs;
+    let (ended, took) = dripped(1, seconds(8), 100).await;
+    assert_eq!(ended.expect_err("it drips"), Error::BodyTooSlow);
+    assert!(took <= seconds(21), "{took:?}");
+    let (ended, _) = dripped(10_000, seconds(5), 12).await;
+    assert_eq!(ended.expect("two kilobytes a second").file.expect("a file").size, 120_000);
 }

@@ -107,7 +107,8 @@ impl Conversations {
         let sent = send_message(&app, tenant, command).await?;
         let account = tenant.account.id;
         let auto_reply = if wants_now { None } else { answer_to(&app, account, &sent).await };
-        let (conversation_token, _) = live_feed::sign_token(tenant, sent.conversation, TOKEN_VALID);
+        let (conversation_token, _) =
+            live_feed::sign_token(tenant, sent.conversation, Some(key.id()), TOKEN_VALID);
         Ok(Begun::Created(Json(CreatedOut { conversation_token, auto_reply })))
     }
 

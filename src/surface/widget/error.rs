@@ -76,7 +76,9 @@ impl From<Error> for Failure {
                 Self::Conflict(body)
             }
             Error::MethodNotAllowed { .. } => Self::MethodNotAllowed(body),
-            Error::RateLimited { retry_after_s } => Self::TooMany(body, Some(retry_after_s)),
+            Error::RateLimited { retry_after_s } | Error::TooManyReaders { retry_after_s, .. } => {
+                Self::TooMany(body, Some(retry_after_s))
+            }
             Error::OutOfCredits => Self::TooMany(body, None),
             Error::Unavailable(_) | Error::IdempotencyInFlight => Self::Unavailable(body, 1),
             Error::Internal => Self::Internal(body),

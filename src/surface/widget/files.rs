@@ -143,7 +143,7 @@ impl Files {
             file_bytes: attachments::files(&app)?.max_bytes(),
             deadline: DEADLINE,
         };
-        let mut form = form.read(limits).await?;
+        let mut form = form.read(account, limits).await?;
         let file = form.file.take().filter(|file| file.size > 0);
         let file = file.ok_or_else(|| sentence("File is required"))?;
         let said = form.text("message").filter(|text| !is_blank(text));

@@ -57,10 +57,7 @@ pub(super) fn refusal(error: Error) -> Response {
 }
 
 /// The surface, dressed.
-pub fn endpoint(
-    app: &Arc<App>,
-    trusted_proxies: usize,
-) -> impl Endpoint<Output = Response> + use<> {
+pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
     let app = app.clone();
@@ -69,6 +66,6 @@ pub fn endpoint(
     let dressed = Dressed::new(api, error::costume, allow);
     dressed.around(move |api, request| {
         let app = app.clone();
-        async move { limits::metered(&app, &api, request, trusted_proxies).await }
+        async move { limits::metered(&app, &api, request).await }
     })
 }

@@ -54,10 +54,19 @@ async fn by_bearer(request: &Request, _: poem_openapi::auth::Bearer) -> Option<S
 
 impl Key {
     pub(super) fn tenant(&self) -> &Arc<Tenant> {
+        &self.site().tenant
+    }
+
+    /// The site key's id.
+    pub(super) fn id(&self) -> KeyId {
+        self.site().key
+    }
+
+    fn site(&self) -> &Site {
         match self {
             Self::SiteKey(SiteKey(site))
             | Self::SiteKeyInQuery(SiteKeyInQuery(site))
-            | Self::Bearer(SiteKeyAsBearer(site)) => &site.tenant,
+            | Self::Bearer(SiteKeyAsBearer(site)) => site,
         }
     }
 }

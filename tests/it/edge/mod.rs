@@ -3,6 +3,10 @@
 mod crowd;
 mod drain;
 mod harness;
+mod leftovers;
 mod limits;
+mod readers;
+mod revoking;
 mod streams;
+mod uploads;
 mod websockets;

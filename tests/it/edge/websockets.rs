@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use parlor::server::{
     accept::{Drained, Limits},
+    socket::Unsent,
     websocket::{Config, same_origin, upgrade},
 };
 use poem::{Request, Response, endpoint::make};
@@ -36,7 +37,11 @@ fn echo_within(config: Config, limits: Limits) -> Server {
                 |mut socket| async move {
                     while let Some(message) = socket.receive().await {
                         let Message::Text(text) = message else { continue };
-                        if socket.send(text).await.is_err() {
+                        let mut sent = socket.send(text).await;
+                        if sent == Err(Unsent::TooLong) {
+                            sent = socket.send("too long").await;
+                        }
+                        if sent.is_err() {
                             return;
                         }
                     }
@@ -153,6 +158,16 @@ async fn a_long_message_ends_in_1009() {
         }
         assert_eq!(close_code(&mut client).await, 1009);
     }
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_sent_is_told_and_the_socket_goes_on() {
+    let server = echo(Config { max_unsent: 1000, ..Config::default() });
+    let mut client = open(&server).await;
+    client.send(Message::text("x".repeat(2_000))).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("too long"));
+    client.send(Message::text("short")).await.unwrap();
+    assert_eq!(next(&mut client).await, Message::text("short"));
 }
 
 #[tokio::test]

@@ -106,9 +106,11 @@ async fn pages_of_every_size_give_the_frames_of_the_stream() {
 #[tokio::test]
 async fn pages_show_a_reply_under_way_as_far_as_it_is() {
     let stage = Stage::with_pace(60).await;
-    let (thread, client) = stage.conversation().await;
+    let (thread, _) = stage.conversation().await;
+    // So many pages a minute are an account's own, no visitor's.
+    let client = &stage.key;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
-    thread.send(&client, ASK).await;
+    thread.send(client, ASK).await;
     feed.until("reply.chunk").await;
     let (mut frames, mut next): (Vec<Value>, _) = (Vec::new(), "0".to_owned());
     // One at a time, so that every cut inside the reply happens.

@@ -18,7 +18,8 @@ async fn a_thousand_readers_all_get_the_same_frames() {
     let (thread, client) = stage.conversation().await;
     let mut feeds = Vec::new();
     for _ in 0..READERS / 50 {
-        let more = (0..50).map(|_| async { client.stream(&thread.path("/stream"), None).await });
+        let own = &stage.key;
+        let more = (0..50).map(|_| async { own.stream(&thread.path("/stream"), None).await });
         feeds.extend(join_all(more).await);
     }
     thread.send(&client, ASK).await;
@@ -70,7 +71,7 @@ async fn metric(client: &Client, name: &str) -> f64 {
 #[tokio::test]
 async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly() {
     let stage = Stage::with_pace(0).await;
-    let (thread, client) = stage.conversation().await;
+    let ((thread, _), client) = (stage.conversation().await, stage.key.clone());
     // With people: nothing but what is sent comes on the feed.
     thread.turn(&client, "quux frobnicates").await;
     let node = stage.site.one();

@@ -174,6 +174,18 @@ async fn a_message_that_is_too_long_closes_it_with_1009() {
 }
 
 #[tokio::test]
+async fn an_answer_that_would_be_too_long_is_an_error_and_the_socket_goes_on() {
+    let stage = Stage::with_pace(0).await;
+    let mut socket = open(&stage).await;
+    // Twice as long once it is escaped.
+    let long = "\u{2028}".repeat(60_000);
+    socket.send(&json!({ "type": "ping", "ref": long })).await;
+    let answer = socket.next().await;
+    assert_eq!((&answer["type"], &answer["ref"]), (&json!("error"), &Value::Null), "{answer}");
+    assert_eq!(socket.ask(json!({ "type": "ping" })).await.0["type"], "pong");
+}
+
+#[tokio::test]
 async fn a_token_speaks_of_its_own_conversation_alone() {
     let stage = Stage::with_pace(0).await;
     let (mine, _) = stage.conversation().await;

@@ -90,7 +90,7 @@ async fn an_expired_or_forged_token_opens_nothing() {
     let conversation = id.parse().expect("an id");
     let later = clock::now().plus(Duration::from_secs(600));
     let signed = |account, expires_at, secret: &str| {
-        LiveToken { account, conversation, expires_at }.sign(secret)
+        LiveToken { account, conversation, expires_at, key: None }.sign(secret)
     };
     let ours = signed(account_a, later, &secret_a);
     assert_eq!(doors(&two, &ours, id).await, [200, 200, 101], "the same way of signing");

@@ -124,8 +124,10 @@ impl Client {
 
     /// Catches up and takes everything; once more where the hub had cut it off as too slow.
     pub(super) fn drain(&mut self, world: &World) {
-        self.take(world, 10_000, 3);
-        self.take(world, 10_000, 3);
+        for _ in 0..2 {
+            world.tell_readers();
+            self.take(world, 10_000, 3);
+        }
     }
 
     fn see(&mut self, frame: &Frame, world: &World) {

@@ -175,6 +175,11 @@ impl World {
         }
     }
 
+    /// What waits in the hub reaches the readers.
+    pub(super) fn tell_readers(&self) {
+        self.hub.tell_all();
+    }
+
     /// As `live::follow` begins.
     pub(super) fn follow(&self, cursor: Cursor) -> (Reader, Subscription, Snapshot) {
         let reader = Reader::of(self.state.as_ref().expect("it began"), cursor);
@@ -223,7 +228,13 @@ impl World {
                 clients.iter_mut().for_each(Client::cut);
             }
             Action::Tell => self.tell(),
-            Action::Take { client, frames, page } => clients[*client].take(self, *frames, *page),
+            Action::Take { client, frames, page } => {
+                // Often the readers are told only later, after others have joined.
+                if page % 2 == 0 {
+                    self.tell_readers();
+                }
+                clients[*client].take(self, *frames, *page);
+            }
             Action::Cut(client) => clients[*client].cut(),
         }
     }

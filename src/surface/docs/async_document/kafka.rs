@@ -10,10 +10,11 @@ use super::{Components, key, reference};
 use crate::domain::event::Event;
 
 /// The types that stand in `accounts`; all others stand in `events`.
-const ADMINISTRATION: [&str; 8] = [
+const ADMINISTRATION: [&str; 9] = [
     "account.created",
     "key.issued",
     "key.revoked",
+    "secret.rotated",
     "bot.drafted",
     "bot.deployed",
     "bot.withdrawn",
@@ -30,9 +31,9 @@ registry: the schemas are in this document, which every node serves at `/docs/as
 
 const ACCOUNTS: &str = "Administration: accounts, keys, bots, agents and settings, as CloudEvents \
 in binary mode like `events`, keyed by account, kept for ever. Of keys it holds only the SHA-256, \
-but `account.created` holds the secret that signs live tokens: whoever can read this topic can \
-open any conversation. Restrict it by ACL to the nodes and their operators. Analytics needs \
-nothing of it: an account's `ac_…` is a header of every event.";
+but `account.created` and `secret.rotated` hold the secret that signs live tokens: whoever can read \
+this topic can open any conversation. Restrict it by ACL to the nodes and their operators. \
+Analytics needs nothing of it: an account's `ac_…` is a header of every event.";
 
 const REPLIES: &str = "Internal: the pieces of replies under way and who is typing, between nodes. \
 Same key and number of partitions as `events`, kept for an hour. The format is not promised and \

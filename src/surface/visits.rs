@@ -1,0 +1,85 @@
+//! How often a visitor may call (seed 003): by what is asked for, whichever surface it is asked of.
+//!
+//! A visitor shows a site key, which is public, and a token of its own making: it is counted by the key
+//! and its address, so that guessing tokens is counted like any other call. Who shows a live token is
+//! counted by its conversation and its address: so the token that the widget gives opens no way around
+//! the widget's limits, and a business whose customers come through one address is not held up.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use crate::app::App;
+use crate::app::accounts::Tenant;
+use crate::app::limits::{Allowance, Caller};
+use crate::domain::account::Limits;
+use crate::domain::ids::{ConversationId, KeyId};
+
+/// A site may have so many visitors' worth of the widest limit.
+const VISITORS: u32 = 10_000;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Config,
+    Create,
+    Read,
+    Send,
+    Files,
+    /// That somebody types, has read, or wants no more of a reply: as often as reading, beside it.
+    Signal,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Send => "send",
+            Self::Files => "files",
+            Self::Signal => "signal",
+        }
+    }
+
+    /// The account's limit, or the documented one.
+    pub(super) fn per_minute(self, limits: &Limits) -> u32 {
+        match self {
+            Self::Config => limits.widget_config.unwrap_or(60),
+            Self::Create => limits.widget_create.unwrap_or(5),
+            Self::Read | Self::Signal => limits.widget_read.unwrap_or(60),
+            Self::Send => limits.widget_send.unwrap_or(20),
+            Self::Files => limits.widget_files.unwrap_or(60),
+        }
+    }
+}
+
+/// What a visitor is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// A site key, and whatever token.
+    Site(KeyId),
+    /// A live token of this conversation.
+    Conversation(ConversationId),
+}
+
+impl Visit {
+    /// The name under which a call is counted.
+    pub(super) fn counted(self, class: Class, address: Option<IpAddr>) -> String {
+        let class = class.name();
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        match self {
+            Self::Site(key) => format!("widget {class} {key} {address}"),
+            Self::Conversation(id) => format!("live {class} {id} {address}"),
+        }
+    }
+}
+
+/// Counts a call of all of a site's visitors; none where nothing is let through anyway.
+pub(super) async fn of_site(app: &App, tenant: &Tenant, key: KeyId) -> Option<Allowance> {
+    let limits = &tenant.account.settings.limits;
+    let each = [Class::Read, Class::Create, Class::Send].map(|class| class.per_minute(limits));
+    let widest = each.into_iter().max().unwrap_or_default();
+    let whole = NonZeroU32::new(widest.saturating_mul(VISITORS))?;
+    let of_site = Caller(format!("widget {key}"));
+    Some(app.limits.check(&*app.engine, &of_site, whole).await)
+}
