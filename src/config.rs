@@ -96,6 +96,10 @@ pub struct Config {
     /// How many of them one address may hold; where it is not said, a quarter, or all of them behind
     /// trusted proxies.
     pub max_connections_per_address: Option<usize>,
+    /// Requests at a time; streams that have begun are none.
+    pub max_requests: usize,
+    /// How many of them one account may have; where it is not said, a quarter.
+    pub max_requests_per_account: Option<usize>,
     /// Proxies in front that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
     /// Mebibytes of stored blocks kept in memory.
@@ -153,6 +157,8 @@ impl Default for Config {
             demo: None,
             max_connections: 20_000,
             max_connections_per_address: None,
+            max_requests: 4_096,
+            max_requests_per_account: None,
             trusted_proxies: 0,
             cache_mib: 64,
             disk_reserve_mib: 256,
@@ -313,6 +319,8 @@ fn names() -> Vec<&'static str> {
         "no_demo",
         "max_connections",
         "max_connections_per_address",
+        "max_requests",
+        "max_requests_per_account",
         "trusted_proxies",
         "cache_mib",
         "disk_reserve_mib",

@@ -16,7 +16,7 @@ use crate::domain::account::KeyKind;
 use crate::domain::ids::ConversationId;
 use crate::domain::text::PersonName;
 use crate::domain::{Error, Result};
-use crate::surface::client;
+use crate::surface::{client, in_flight};
 
 /// What a conversation may be called by who can open only one.
 const CURRENT: &str = "current";
@@ -128,13 +128,15 @@ impl Caller {
 /// Looks for a credential and keeps what it opens with the request.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for a page that the account does not list.
+/// [`Error::Forbidden`] for a page that the account does not list, [`Error::RateLimited`] where the
+/// account has its share of requests under way.
 pub(super) fn find(app: &App, request: &mut Request, trusted_proxies: usize) -> Result<()> {
     let address = Address(client::address(request, trusted_proxies));
     request.set_data(address);
     match credential(app, request) {
         Some(caller) => {
             client::check_origin(request, &caller.tenant)?;
+            in_flight::admit(request, caller.tenant.account.id)?;
             request.set_data(caller);
         }
         // A stranger's body is not waited for.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::app::limits::Caller;
 use crate::domain::Error;
 use crate::domain::account::Limits;
-use crate::surface::{client, limited};
+use crate::surface::{client, in_flight, limited};
 
 /// The documented requests per minute.
 const CONFIG: u32 = 60;
@@ -38,6 +38,9 @@ where
         return Ok(costume(Error::Unauthorized("Invalid site key")));
     };
     if let Err(refused) = client::check_origin(&request, &site.tenant) {
+        return Ok(costume(refused));
+    }
+    if let Err(refused) = in_flight::admit(&mut request, site.tenant.account.id) {
         return Ok(costume(refused));
     }
     let address = client::address(&request, trusted_proxies);

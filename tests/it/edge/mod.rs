@@ -4,5 +4,6 @@ mod crowd;
 mod drain;
 mod harness;
 mod limits;
+mod requests;
 mod streams;
 mod websockets;
