@@ -10,6 +10,7 @@ pub mod directory;
 mod format;
 mod keys;
 mod log;
+mod queue;
 mod rebuild;
 mod states;
 mod store;

@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fjall::{PersistMode, UserValue};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::keys;
 use super::log::Shared;
+use super::queue::{Queue, Weight};
 use super::states::{Cache, States};
 use super::store::{CHECKPOINT_KEY, Store, json, row};
 use crate::domain::conversation::Effect;
@@ -22,9 +23,6 @@ use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
 use crate::projection::{self, claims, conversations, turns_due};
 
-/// A batch ends at so many events or bytes, so that latency and memory stay bounded.
-const MAX_BATCH_EVENTS: usize = 2_048;
-const MAX_BATCH_BYTES: usize = 4 << 20;
 /// How often free space is looked at, and how long to wait between tries to reopen.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
@@ -34,6 +32,16 @@ pub(super) struct Append {
     pub(super) topic: Topic,
     pub(super) events: Vec<(Arc<Event>, UserValue)>,
     pub(super) done: oneshot::Sender<Result<Vec<Appended>>>,
+}
+
+impl Weight for Append {
+    fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.events.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
 }
 
 /// State of the thread; nothing of it is shared but `shared`.
@@ -67,19 +75,10 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Runs until every sender of `queue` is gone.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Append>) {
-        let mut waiting = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
-            let mut events = first.events.len();
-            let mut bytes = size(&first);
-            waiting.push(first);
-            while events < MAX_BATCH_EVENTS && bytes < MAX_BATCH_BYTES {
-                let Ok(next) = queue.try_recv() else { break };
-                events += next.events.len();
-                bytes += size(&next);
-                waiting.push(next);
-            }
+    /// Runs until `queue` is closed and nothing waits in it.
+    pub(super) fn run(mut self, queue: &Queue<Append>) {
+        while let Some(mut waiting) = queue.take() {
+            let events: usize = waiting.iter().map(Weight::events).sum();
             metrics::histogram!("parlor_log_batch_events").record(events as f64);
             self.commit(&mut waiting);
         }
@@ -293,10 +292,6 @@ fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
     Ok(found.filter(|found| {
         found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
     }))
-}
-
-fn size(append: &Append) -> usize {
-    append.events.iter().map(|(_, bytes)| bytes.len()).sum()
 }
 
 /// What the file system has left for us.

@@ -2,7 +2,7 @@
 
 mod crowd;
 mod drain;
-mod harness;
+pub(crate) mod harness;
 mod limits;
 mod requests;
 mod streams;
