@@ -31,7 +31,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Role {
     /// Serve (what is done when nothing is said)
-    Serve(Flags),
+    Serve(Box<Flags>),
     /// Make and change accounts
     #[command(subcommand)]
     Account(administer::AccountCommand),
