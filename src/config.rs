@@ -102,6 +102,10 @@ pub struct Config {
     pub max_readers_per_address: usize,
     /// Streams at a time of one conversation.
     pub max_readers_per_conversation: usize,
+    /// Requests at a time; streams that have begun are none.
+    pub max_requests: usize,
+    /// How many of them one account may have; where it is not said, a quarter.
+    pub max_requests_per_account: Option<usize>,
     /// Proxies in front that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
     /// Mebibytes of stored blocks kept in memory.
@@ -162,6 +166,8 @@ impl Default for Config {
             max_readers_per_token: 64,
             max_readers_per_address: 1_000,
             max_readers_per_conversation: 10_000,
+            max_requests: 4_096,
+            max_requests_per_account: None,
             trusted_proxies: 0,
             cache_mib: 64,
             disk_reserve_mib: 256,
@@ -325,6 +331,8 @@ fn names() -> Vec<&'static str> {
         "max_readers_per_token",
         "max_readers_per_address",
         "max_readers_per_conversation",
+        "max_requests",
+        "max_requests_per_account",
         "trusted_proxies",
         "cache_mib",
         "disk_reserve_mib",

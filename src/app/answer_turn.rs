@@ -124,7 +124,8 @@ async fn answer(
     let language = bot.language_for(&turn);
     let mut said = Said { bot: Some((bot.clone(), version)), language, ..Said::default() };
     let pause = bot.pace().min(app.pace);
-    let steps = paced(bot.answer(&turn, &app.outside), pause, &writer, begun.streamed);
+    let steps = bot.answer(&turn, &app.outside);
+    let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
     let mut typing = Typing { writer: &writer, author, now: false };
     let whose = Whose { account: state.account, conversation: state.id, bot: bot.name() };
     let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing).await;

@@ -1,7 +1,8 @@
 //! The pace of a reply that is shown as it is made.
 //!
 //! A bot gives its pieces as fast as it has them. Where somebody sees them come, they come at the bot's
-//! pace; an answer that is given whole waits for no pause.
+//! pace; an answer that is given whole waits for no pause. Nor does one behind which another turn waits:
+//! turns are answered one after another, so each pause would be everybody's behind it.
 
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use crate::bot::{Error, Step};
 use crate::live::hub::Writer;
 
 /// The same steps with a pause between two texts, counted from the first, so that delays do not add up.
-/// `asked` is whether who asked for the reply sees it being made.
+/// `asked` is whether who asked for the reply sees it being made, `waited_for` whether somebody waits for
+/// its end.
 pub(super) fn paced<'a>(
     mut steps: BoxStream<'static, Result<Step, Error>>,
     pause: Duration,
     writer: &'a Writer,
     asked: bool,
+    waited_for: impl Fn() -> bool + Send + 'a,
 ) -> BoxStream<'a, Result<Step, Error>> {
     if pause.is_zero() {
         return steps;
@@ -27,7 +30,7 @@ pub(super) fn paced<'a>(
         while let Some(step) = steps.next().await {
             if matches!(step, Ok(Step::Text(_))) {
                 // The first waits for no timer: those are a millisecond coarse.
-                if due > Instant::now() && (asked || writer.is_shown()) {
+                if due > Instant::now() && (asked || writer.is_shown()) && !waited_for() {
                     tokio::time::sleep_until(due).await;
                 }
                 // Later than a pause, or let go before its time: counted from here on.

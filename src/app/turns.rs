@@ -4,6 +4,9 @@
 //! conversation's place answers what its state says is owed, until nothing is. So nothing has to
 //! be queued here, and a turn whose answer could not be kept is tried again before later ones.
 //!
+//! Messages that are appended with their answers share a place: whatever their order in the log, each
+//! has its reply right behind it. So senders to one conversation do not wait for each other.
+//!
 //! Where there are other nodes, each answers the turns it has taken: those whose messages it
 //! appended, and those it was given because nobody was heard to answer them.
 
@@ -42,10 +45,14 @@ pub struct Turns {
 /// What is known of a conversation that is being answered.
 #[derive(Default)]
 struct Place {
+    /// Appends of messages with their answers that share the place; none while a worker has it.
+    appends: usize,
     /// The account, once somebody asked for an answer while the place was taken.
     called: Option<AccountId>,
     /// The turn being answered and how to stop it.
     now: Option<(MessageId, Arc<Notify>)>,
+    /// Somebody waits for a turn behind that one.
+    waited_for: bool,
     /// The turns this node has taken; at most as many as one conversation may owe.
     taken: Vec<Own>,
 }
@@ -91,22 +98,28 @@ impl Default for Turns {
     }
 }
 
-/// A conversation's place, taken for one append; dropping it lets others go on.
+/// A share of a conversation's place, taken for one append; dropping it lets others go on.
 pub struct Taken {
     app: Arc<App>,
     conversation: ConversationId,
 }
 
 impl Turns {
-    /// Takes a conversation's place if it is free.
-    pub fn try_take(app: &Arc<App>, conversation: ConversationId) -> Option<Taken> {
+    /// Takes a share of a conversation's place, unless a worker has it or waits for it.
+    pub fn try_share(app: &Arc<App>, conversation: ConversationId) -> Option<Taken> {
         match app.turns.places.entry(conversation) {
-            Entry::Occupied(_) => None,
+            Entry::Occupied(mut entry) => {
+                let place = entry.get_mut();
+                if place.appends == 0 || place.called.is_some() {
+                    return None;
+                }
+                place.appends += 1;
+            }
             Entry::Vacant(entry) => {
-                entry.insert(Place::default());
-                Some(Taken { app: app.clone(), conversation })
+                entry.insert(Place { appends: 1, ..Place::default() });
             }
         }
+        Some(Taken { app: app.clone(), conversation })
     }
 
     /// Sees to it that what a conversation owes is answered; says whether nobody here did before.
@@ -126,6 +139,8 @@ impl Turns {
         if let Call::Take { message, streamed } = call
             && place.own(message).is_none()
         {
+            // The worker may have found the turn before it was called.
+            place.waited_for |= place.now.as_ref().is_none_or(|(now, _)| *now != message);
             place.taken.truncate(OWED_MAX - 1);
             place.taken.insert(0, Own { message, streamed });
         }
@@ -147,6 +162,11 @@ impl Turns {
         let (message, stop) = place.now.as_ref().filter(|(message, _)| owed(*message))?;
         stop.notify_one();
         Some(*message)
+    }
+
+    /// Whether somebody waits for a turn behind the one being answered.
+    pub fn is_waited_for(&self, conversation: ConversationId) -> bool {
+        self.places.get(&conversation).is_some_and(|place| place.waited_for)
     }
 
     /// Waits for the turns under way, and cuts those that are not done after `grace`.
@@ -179,7 +199,7 @@ impl Turns {
                 let begin = |owed: &[OpenTurn]| {
                     now = owed.first().map(|turn| turn.message_id);
                     ours = app.turns.has_taken(&app, conversation, owed);
-                    app.turns.begin(&app, conversation, now?)
+                    app.turns.begin(&app, conversation, owed)
                 };
                 match answer_oldest(&app, account, conversation, begin).await {
                     Ok(Oldest::Answered) if now != last => last = now,
@@ -209,8 +229,9 @@ impl Turns {
                 .is_some_and(|place| owed.iter().any(|turn| place.own(turn.message_id).is_some()))
     }
 
-    /// None when another node has taken the turn.
-    fn begin(&self, app: &App, conversation: ConversationId, message: MessageId) -> Option<Begun> {
+    /// Begins the oldest of the turns that are owed; none when another node has taken it.
+    fn begin(&self, app: &App, conversation: ConversationId, owed: &[OpenTurn]) -> Option<Begun> {
+        let message = owed.first()?.message_id;
         let stop = Arc::new(Notify::new());
         let mut place = self.places.get_mut(&conversation)?;
         let own = place.own(message);
@@ -219,14 +240,21 @@ impl Turns {
         }
         let streamed = own.is_some_and(|own| own.streamed);
         place.now = Some((message, stop.clone()));
+        // Whoever called before has a turn among them, or had one.
+        place.waited_for = owed.len() > 1;
         Some(Begun { stop, streamed })
     }
 
-    /// Gives a place up, unless somebody has called meanwhile: then for which account.
+    /// Gives a share or the whole of a place up, unless somebody has called meanwhile: then for which account.
     fn leave(&self, conversation: ConversationId) -> Option<AccountId> {
         let Entry::Occupied(mut entry) = self.places.entry(conversation) else { return None };
-        entry.get_mut().now = None;
-        let called = entry.get_mut().called.take();
+        let place = entry.get_mut();
+        place.appends = place.appends.saturating_sub(1);
+        if place.appends > 0 {
+            return None;
+        }
+        place.now = None;
+        let called = place.called.take();
         if called.is_none() {
             entry.remove();
         }

@@ -33,6 +33,11 @@ const MEASURES: &[(&str, Kind, &str)] = &[
         Seconds,
         "From a request's head to the head of its answer, by operation.",
     ),
+    (
+        "parlor_http_requests_refused_total",
+        Counter(Some(("by", &["all", "account"]))),
+        "Requests that were refused because too many were under way, in all or of their account.",
+    ),
     ("parlor_server_connections", Gauge, "Connections that are open."),
     (
         "parlor_server_connections_given_up_total",

@@ -181,8 +181,11 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     {
         write_credentials(&config.data_dir, &credentials)?;
     }
-    let settings =
-        surface::Settings { metrics: shown_here, trusted_proxies: config.trusted_proxies };
+    let settings = surface::Settings {
+        metrics: shown_here,
+        trusted_proxies: config.trusted_proxies,
+        requests: request_limits(&config),
+    };
     gate.open(surface::router(&app, &settings));
     let background = TaskTracker::new();
     background.spawn(takeover::run(app.clone(), drain.clone()));
@@ -297,6 +300,13 @@ fn connection_limits(config: &Config, open_files: Option<u64>) -> Limits {
     let per_address = config.max_connections_per_address.unwrap_or(share).max(1);
     tracing::info!(max_connections, per_address, "connections at a time");
     Limits { max_connections, max_connections_per_address: per_address, ..Limits::default() }
+}
+
+/// How many requests there may be at a time.
+fn request_limits(config: &Config) -> surface::in_flight::Limits {
+    let all = config.max_requests.max(1);
+    let share = config.max_requests_per_account.unwrap_or(all / 4).max(1);
+    surface::in_flight::Limits { all, share }
 }
 
 /// Writes `credentials.json`, readable by its owner alone.

@@ -44,7 +44,7 @@ use super::{
     accept::Limits,
     leftover::Leftover,
     places::Place,
-    tasks::Tasks,
+    tasks::{Tasks, UntilSent},
     wire::{Activity, Busy, Wire, given_up},
 };
 
@@ -230,8 +230,9 @@ where
         if let Some(leftover) = leftover {
             leftover.settle(&mut response).await;
         }
-        let response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
-        Ok(response.map(|body| Watched { body, _busy: busy }))
+        let mut response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
+        let held = response.extensions_mut().remove::<UntilSent>();
+        Ok(response.map(|body| Watched { body, _busy: busy, _held: held }))
     })
 }
 
@@ -249,13 +250,14 @@ fn not_one_host(busy: Busy) -> http::Response<Watched> {
         .content_type("text/plain; charset=utf-8")
         .body("a request needs one Host header\n");
     let response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
-    response.map(|body| Watched { body, _busy: busy })
+    response.map(|body| Watched { body, _busy: busy, _held: None })
 }
 
 /// An answer's body, whose end is the end of the request.
 pub(crate) struct Watched {
     body: BoxBody<Bytes, io::Error>,
     _busy: Busy,
+    _held: Option<UntilSent>,
 }
 
 impl Body for Watched {

@@ -4,11 +4,17 @@
 //! a drain knows when nothing is left. Upgrades find it in their request's extensions (see
 //! [`Tasks::of`]); no surface has to carry it about.
 
+use std::any::Any;
 use std::future::Future;
+use std::sync::Arc;
 
 use hyper::rt::Executor;
 use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What an answer holds, as one of its extensions, until its last byte is taken or its caller is gone.
+#[derive(Clone)]
+pub struct UntilSent(pub Arc<dyn Any + Send + Sync>);
 
 /// The tracker and the two signals of one server: `drain` asks, `cut` does not.
 #[derive(Clone, Debug)]

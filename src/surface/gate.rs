@@ -87,6 +87,24 @@ pub(super) fn refusal(request: &Request, error: Error) -> Response {
     }
 }
 
+/// The same as an answer: pages can read it where pages call.
+///
+/// # Errors
+/// None of its own.
+pub(super) async fn refused(request: Request, error: Error) -> Result<Response> {
+    let refuse = make_sync(move |request| refusal(&request, error.clone()));
+    if calls_of_pages(&request) {
+        client::answer_pages(&refuse, request).await
+    } else {
+        refuse.call(request).await
+    }
+}
+
+/// Whether pages may call here, and so must be able to read what they are answered.
+fn calls_of_pages(request: &Request) -> bool {
+    ["/api/v1/chat", "/live/v1"].iter().any(|path| request.uri().path().starts_with(path))
+}
+
 impl<E: Endpoint> Endpoint for Gate<E> {
     type Output = Response;
 
@@ -95,9 +113,7 @@ impl<E: Endpoint> Endpoint for Gate<E> {
             Some(behind) => Ok(behind.call(request).await?.into_response()),
             None => {
                 let id = observe::id_of(&request);
-                let pages = ["/api/v1/chat", "/live/v1"];
-                let mut answer = if pages.iter().any(|path| request.uri().path().starts_with(path))
-                {
+                let mut answer = if calls_of_pages(&request) {
                     let closed = make_sync(|request| self.closed(&request));
                     client::answer_pages(&closed, request).await?
                 } else {

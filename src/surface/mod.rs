@@ -19,6 +19,7 @@ mod fields;
 mod form_body;
 pub mod gate;
 mod health;
+pub mod in_flight;
 mod json_array;
 mod key;
 mod limited;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub metrics: Option<PrometheusHandle>,
     /// How many proxies in front of us append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
+    /// How many requests there may be at a time.
+    pub requests: in_flight::Limits,
 }
 
 /// What is answered where metrics have an address of their own.
@@ -85,6 +88,6 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         }
         routes.call(request).await
     });
-    observe::Observed::new(dress::Dressed::new(routes, dress::plain, allow::Table::default()))
-        .data(app.clone())
+    let dressed = dress::Dressed::new(routes, dress::plain, allow::Table::default());
+    observe::Observed::new(in_flight::Counted::new(dressed, settings.requests)).data(app.clone())
 }

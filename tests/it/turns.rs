@@ -1,16 +1,17 @@
-//! A streamed turn over views that are away for a moment.
+//! Turns as the application sees them: over views that are away for a moment, and of many senders.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use parlor::app::accounts::Accounts;
-use parlor::app::send_message::{Opening, SendMessage, To, send_message};
+use futures_util::future::join_all;
+use parlor::app::accounts::{Accounts, Tenant};
+use parlor::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use parlor::app::turn_feed::{Step, TurnFeed};
 use parlor::app::{App, Equipment, Watchers, administration, demo};
 use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
-use parlor::domain::event::Event;
+use parlor::domain::event::{Body, Event};
 use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::message::Channel;
 use parlor::domain::seq::Seq;
@@ -146,23 +147,75 @@ impl Engine for Blinking {
     }
 }
 
+/// An application with one account like the demo's.
+struct Shop {
+    app: Arc<App>,
+    tenant: Arc<Tenant>,
+    engine: Arc<Blinking>,
+    _dir: tempfile::TempDir,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
+        let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
+        let options =
+            Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
+        let inner = Embedded::open(&options, watchers).expect("it opens");
+        let engine = Arc::new(Blinking { inner, away: AtomicBool::new(false) });
+        let app = App::open(engine.clone(), accounts, hub, Equipment::default());
+        let app = app.await.expect("it opens");
+        let made = administration::create_account(&app, demo::account("Shop").expect("an account"));
+        let account = made.await.expect("made").account;
+        let tenant = app.accounts.get(account).expect("the account");
+        Self { app, tenant, engine, _dir: dir }
+    }
+
+    async fn ask(&self, to: To) -> Sent {
+        let text = "what are your opening hours?".parse().expect("a text");
+        let command = SendMessage::new(to, text, Channel::Web);
+        let sent = send_message(&self.app, &self.tenant, command).await.expect("sent");
+        assert!(sent.outcome.is_some(), "its turn is over");
+        sent
+    }
+}
+
+#[tokio::test]
+async fn messages_of_several_senders_are_kept_each_with_its_reply() {
+    let shop = Shop::open().await;
+    let id = shop.ask(To::New(Opening::default())).await.conversation;
+    let senders = (0..4).map(|_| async {
+        for _ in 0..25 {
+            shop.ask(To::Conversation(id)).await;
+        }
+    });
+    join_all(senders).await;
+    let account = shop.tenant.account.id;
+    let timeline = shop.app.engine.timeline(account, id, Seq::START, 1_000).await.expect("read");
+    let said: Vec<_> = timeline
+        .iter()
+        .filter_map(|entry| match &entry.event.body {
+            Body::MessageInbound(asked) => Some((entry.seq, false, asked.message_id)),
+            Body::MessageOutbound(said) => Some((entry.seq, true, said.in_reply_to?)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said.len(), 202, "each has one reply");
+    for pair in said.chunks(2) {
+        let (asked_at, is_reply, asked) = pair[0];
+        assert!(!is_reply, "a reply comes after its question: {pair:?}");
+        assert_eq!(pair[1], (asked_at.next(), true, asked), "right behind it");
+    }
+    shop.app.engine.close().await;
+}
+
 #[tokio::test]
 async fn a_reader_learns_the_end_of_a_turn_also_where_the_views_were_away_when_it_came() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
-    let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
-    let options = Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
-    let inner = Embedded::open(&options, watchers).expect("it opens");
-    let engine = Arc::new(Blinking { inner, away: AtomicBool::new(false) });
-    let app = App::open(engine.clone(), accounts, hub, Equipment::default());
-    let app = app.await.expect("it opens");
-    let made = administration::create_account(&app, demo::account("Shop").expect("an account"));
-    let account = made.await.expect("made").account;
-    let tenant = app.accounts.get(account).expect("the account");
-    let text = "what are your opening hours?".parse().expect("a text");
-    let command = SendMessage::new(To::New(Opening::default()), text, Channel::Web);
-    let sent = send_message(&app, &tenant, command).await.expect("sent");
-    assert!(sent.outcome.is_some(), "the turn is over");
+    let shop = Shop::open().await;
+    let sent = shop.ask(To::New(Opening::default())).await;
+    let Shop { app, tenant, engine, _dir } = shop;
+    let account = tenant.account.id;
 
     let mut feed = TurnFeed::open(&app, account, sent).await.expect("it opens");
     engine.away.store(true, Ordering::Relaxed);

@@ -154,8 +154,8 @@ impl Draft {
         self.with_bot
     }
 
-    /// Adds the answer when it needs no waiting and nobody watches it being made. The place that
-    /// is returned must be held until the append is done: turns are answered one after another.
+    /// Adds the answer when it needs no waiting and nobody watches it being made. The share of the
+    /// place that is returned must be held until the append is done: no worker may begin before.
     pub(super) async fn answer_at_once(&mut self, app: &Arc<App>) -> Result<Option<Taken>> {
         if !self.with_bot {
             self.outcome = Some(Outcome::Queued);
@@ -169,7 +169,7 @@ impl Draft {
         if self.streamed {
             return Ok(None);
         }
-        let Some(taken) = Turns::try_take(app, self.conversation) else { return Ok(None) };
+        let Some(taken) = Turns::try_share(app, self.conversation) else { return Ok(None) };
         let attachments = std::mem::take(&mut self.attachments);
         let turn = Turn {
             text: self.text.as_str(),

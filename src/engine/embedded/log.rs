@@ -6,19 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers};
+use super::queue::{Phase, Queue, Refused};
 use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
 use super::{background, format, rebuild};
 use crate::domain::event::Event;
+use crate::domain::ids::{AccountId, Id as _};
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
 
-/// Appends that may wait for the writer.
-const QUEUE: usize = 4_096;
 /// How long an append waits for a place in the queue, and then for its commit.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,7 +39,7 @@ pub struct Options {
 /// The embedded engine. Cheap to share; closing joins the writer.
 pub struct Embedded {
     shared: Arc<Shared>,
-    queue: RwLock<Option<mpsc::Sender<Append>>>,
+    queue: Arc<Queue<Append>>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -102,12 +103,13 @@ impl Embedded {
         });
         background::verify(unread, Arc::downgrade(&shared))?;
         let writer = Writer::new(shared.clone(), observer, dir, appenders, options.reserve_bytes);
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Queue::new());
+        let taker = Taker(queue.clone());
         let thread = std::thread::Builder::new()
             .name("parlor-writer".into())
-            .spawn(move || writer.run(receiver))
+            .spawn(move || writer.run(&taker.0))
             .map_err(storage)?;
-        Ok(Self { shared, queue: RwLock::new(Some(sender)), writer: Mutex::new(Some(thread)) })
+        Ok(Self { shared, queue, writer: Mutex::new(Some(thread)) })
     }
 
     /// The logs, for reading.
@@ -118,6 +120,25 @@ impl Embedded {
     /// The store, for reading.
     pub(super) fn store(&self) -> Result<Arc<Store>> {
         self.shared.store().ok_or_else(|| Error::ReadOnly("the store is being reopened".into()))
+    }
+}
+
+/// Ends with the engine's handle: the writer finishes what waits.
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// The writer's end of the queue: should it panic, nobody waits for it and everybody can know.
+struct Taker(Arc<Queue<Append>>);
+
+impl Drop for Taker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the writer thread panicked: nothing is written until a restart");
+            self.0.abandon();
+        }
     }
 }
 
@@ -190,7 +211,8 @@ impl EventLog for Embedded {
     }
 
     async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>> {
-        let Some(topic) = events.first().map(Topic::of) else { return Ok(Vec::new()) };
+        let first = events.first().map(|event| (Topic::of(event), event.account));
+        let Some((topic, account)) = first else { return Ok(Vec::new()) };
         debug_assert!(events.iter().all(|event| Topic::of(event) == topic));
         let events = events
             .into_iter()
@@ -198,21 +220,14 @@ impl EventLog for Embedded {
             .collect::<Result<Vec<_>>>()?;
         let (done, outcome) = oneshot::channel();
         let append = Append { topic, events, done };
-        let queue = read(&self.queue).clone();
-        let queue = queue.ok_or_else(|| Error::ReadOnly("the server is stopping".into()))?;
-        if let Err(refused) = queue.try_send(append) {
-            let append = match refused {
-                mpsc::error::TrySendError::Full(append) => append,
-                mpsc::error::TrySendError::Closed(_) => return Err(Error::Unknown),
-            };
-            match queue.send_timeout(append, ENQUEUE_TIMEOUT).await {
-                Ok(()) => {}
-                Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err(Error::Overloaded),
-                Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Error::Unknown),
+        match self.queue.offer(account, append, ENQUEUE_TIMEOUT).await {
+            Ok(()) => {}
+            Err(Refused::Full) => return Err(Error::Overloaded),
+            Err(Refused::Closed) => {
+                let why = ended(self.queue.phase()).unwrap_or(STOPPING);
+                return Err(Error::ReadOnly(why.into()));
             }
         }
-        // Closing waits until nobody holds the queue; waiting for an outcome needs it no more.
-        drop(queue);
         match tokio::time::timeout(COMMIT_TIMEOUT, outcome).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(Error::Unknown),
@@ -240,6 +255,17 @@ impl EventLog for Embedded {
     }
 }
 
+const STOPPING: &str = "the server is stopping";
+
+/// Why nothing is taken any more.
+fn ended(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Open => None,
+        Phase::Closed => Some(STOPPING),
+        Phase::Abandoned => Some("the writer thread has died: restart the server"),
+    }
+}
+
 #[async_trait]
 impl Engine for Embedded {
     /// While writes are refused, asking makes the writer look again: a server that is not ready gets
@@ -248,21 +274,19 @@ impl Engine for Embedded {
         if self.shared.is_broken() || self.shared.full.load(Ordering::Relaxed) {
             let (done, _) = oneshot::channel();
             let look = Append { topic: Topic::Events, events: Vec::new(), done };
-            if let Some(queue) = read(&self.queue).as_ref() {
-                queue.try_send(look).ok();
-            }
+            self.queue.offer_now(AccountId::from_uuid(Uuid::nil()), look).ok();
         }
         let readable = self.shared.store().is_some();
         let since = self.shared.commit_since.load(Ordering::Relaxed);
         let stuck = since >= 0 && self.shared.age_ms() - since > STUCK_AFTER_MS;
-        let detail = if let Some(broken) = read(&self.shared.broken).clone() {
+        let detail = if let Some(why) = ended(self.queue.phase()) {
+            Some(why.to_owned())
+        } else if let Some(broken) = read(&self.shared.broken).clone() {
             Some(format!("the last write failed: {broken}"))
         } else if self.shared.full.load(Ordering::Relaxed) {
             Some("the disk is full".into())
         } else if stuck {
             Some("a commit has been under way for more than 5 s".into())
-        } else if read(&self.queue).is_none() {
-            Some("closed".into())
         } else {
             None
         };
@@ -274,7 +298,7 @@ impl Engine for Embedded {
     }
 
     async fn close(&self) {
-        write(&self.queue).take();
+        self.queue.close();
         let thread = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;

@@ -12,6 +12,7 @@ mod format;
 mod keys;
 mod log;
 mod logs;
+mod queue;
 mod rebuild;
 pub mod segments;
 mod states;

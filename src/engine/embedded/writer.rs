@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::log::Shared;
 use super::logs::TOPICS;
+use super::queue::{Queue, Weight};
 use super::segments::{AppendError, Appender, Record};
 use super::states::{Cache, States};
 use super::store::{Store, json, storage};
@@ -26,9 +27,6 @@ use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
 use crate::projection::{self, claims, conversations, turns_due};
 
-/// A batch ends at so many events or bytes, so that latency and memory stay bounded.
-const MAX_BATCH_EVENTS: usize = 2_048;
-const MAX_BATCH_BYTES: usize = 4 << 20;
 /// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -45,6 +43,16 @@ pub(super) struct Append {
 enum Broken {
     Log,
     Views,
+}
+
+impl Weight for Append {
+    fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.events.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
 }
 
 /// State of the thread; nothing of it is shared but `shared`.
@@ -79,19 +87,10 @@ impl Writer {
         }
     }
 
-    /// Runs until every sender of `queue` is gone.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Append>) {
-        let mut waiting = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
-            let mut events = first.events.len();
-            let mut bytes = size(&first);
-            waiting.push(first);
-            while events < MAX_BATCH_EVENTS && bytes < MAX_BATCH_BYTES {
-                let Ok(next) = queue.try_recv() else { break };
-                events += next.events.len();
-                bytes += size(&next);
-                waiting.push(next);
-            }
+    /// Runs until `queue` is closed and nothing waits in it.
+    pub(super) fn run(mut self, queue: &Queue<Append>) {
+        while let Some(mut waiting) = queue.take() {
+            let events: usize = waiting.iter().map(Weight::events).sum();
             metrics::histogram!("parlor_log_batch_events").record(events as f64);
             self.commit(&mut waiting);
         }
@@ -347,10 +346,6 @@ fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
     Ok(found.filter(|found| {
         found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
     }))
-}
-
-fn size(append: &Append) -> usize {
-    append.events.iter().map(|(_, bytes)| bytes.len()).sum()
 }
 
 /// What the file system has left for us.

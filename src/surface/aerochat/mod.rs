@@ -20,7 +20,7 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{event_stream, limited};
+use super::{event_stream, in_flight, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::app::credentials::Credential;
@@ -110,6 +110,9 @@ where
         return api.call(request).await;
     };
     let limit = tenant.account.settings.aerochat_per_minute;
+    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id) {
+        return Ok(error::costume(refused));
+    }
     request.set_data(Account(tenant, key));
     let Some(limit) = limit else { return api.call(request).await };
     limited::counted(app, api, request, key.to_string(), limit, error::costume).await

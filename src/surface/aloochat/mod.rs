@@ -28,7 +28,7 @@ use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::limited;
+use super::{in_flight, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::app::credentials::Credential;
@@ -123,6 +123,9 @@ where
         let problem = "the x-api-token header is missing or not valid";
         return Ok(error::costume(Error::Unauthorized(problem)));
     };
+    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id) {
+        return Ok(error::costume(refused));
+    }
     let (class, limit) = class(&request, &tenant.account.settings.limits);
     request.set_data(Account(tenant, key));
     let caller = format!("aloochat {class} {key}");

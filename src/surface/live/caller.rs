@@ -18,6 +18,7 @@ use crate::domain::ids::{ConversationId, KeyId};
 use crate::domain::text::PersonName;
 use crate::domain::{Error, Result};
 use crate::surface::client::{self, Address};
+use crate::surface::in_flight;
 use crate::surface::visits::{Class, Visit};
 
 /// What a conversation may be called by who can open only one.
@@ -156,11 +157,13 @@ impl Caller {
 /// Looks for a credential and keeps what it opens with the request.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for a page that the account does not list.
+/// [`Error::Forbidden`] for a page that the account does not list, [`Error::RateLimited`] where the
+/// account has its share of requests under way.
 pub(super) fn find(app: &App, request: &mut Request) -> Result<()> {
     match credential(app, request) {
         Some(caller) => {
             client::check_origin(request, &caller.tenant)?;
+            in_flight::admit(request, caller.tenant.account.id)?;
             request.set_data(caller);
         }
         // A stranger's body is not waited for.

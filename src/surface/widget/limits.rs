@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::Error;
 use crate::surface::client::Address;
 use crate::surface::visits::{self, Class, Visit};
-use crate::surface::{client, limited};
+use crate::surface::{client, in_flight, limited};
 
 /// Finds the account, sees whether the page may call for it, and counts the call.
 pub(super) async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
@@ -22,6 +22,9 @@ where
         return Ok(costume(Error::Unauthorized("Invalid site key")));
     };
     if let Err(refused) = client::check_origin(&request, &site.tenant) {
+        return Ok(costume(refused));
+    }
+    if let Err(refused) = in_flight::admit(&mut request, site.tenant.account.id) {
         return Ok(costume(refused));
     }
     if let Some(allowance) = visits::of_site(app, &site.tenant, site.key).await

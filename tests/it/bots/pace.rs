@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, chunks};
@@ -58,6 +59,24 @@ async fn a_whole_answer_waits_for_no_pause() {
             assert_eq!(answer["reply"]["text"], TEXT);
         }
         assert!(began.elapsed() < SLOWLY, "{bot}: it took {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn no_reply_keeps_its_pace_while_others_wait_behind_it() {
+    let stage = Stage::with_bot(&bots()[0]).await;
+    let thread = stage.conversation().await;
+    let mut feed = thread.client.stream(&thread.path("/stream"), None).await;
+    let began = Instant::now();
+    let asked = (0..8).map(|_| stage.ask(Some(&thread.id), "please count"));
+    for answer in join_all(asked).await {
+        assert_eq!(answer["reply"]["text"], TEXT);
+    }
+    // The last one's pauses, and what was left of one when the second came.
+    assert!(began.elapsed() < 4 * SLOWLY, "it took {:?}", began.elapsed());
+    for _ in 0..8 {
+        let seen = feed.until("message.outbound").await;
+        assert_eq!(chunks(&seen).concat(), TEXT, "the reader sees each reply whole");
     }
 }
 

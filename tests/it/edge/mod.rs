@@ -2,10 +2,11 @@
 
 mod crowd;
 mod drain;
-mod harness;
+pub(crate) mod harness;
 mod leftovers;
 mod limits;
 mod readers;
+mod requests;
 mod revoking;
 mod streams;
 mod uploads;

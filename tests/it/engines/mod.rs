@@ -19,6 +19,7 @@ pub mod samples;
 #[cfg(feature = "cluster")]
 mod search;
 mod views;
+mod writer;
 
 macro_rules! sentences {
     ($place:ty; $($module:ident: $($sentence:ident),+;)+) => {

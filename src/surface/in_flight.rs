@@ -1,0 +1,213 @@
+//! Requests in flight: so many in all, and of one account no more than its share.
+//!
+//! A request takes its place before anything of it is read but its head, and keeps it until the last
+//! byte of its answer is taken. On HTTP/2 each stream is a request. What is over is refused at once:
+//! waiting would hold memory, and answer late what its caller has given up by then.
+//!
+//! Event streams and sockets that have begun hold no place: they have limits of their own. Nor do
+//! answers to strangers, once they are made, and the operator's questions.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use http_body_util::combinators::BoxBody;
+use poem::http::{HeaderValue, StatusCode, Version, header};
+use poem::{Endpoint, Request, Response, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::gate;
+use crate::domain::Error;
+use crate::domain::ids::AccountId;
+use crate::server::tasks::UntilSent;
+
+/// Seconds after which a refused caller may come again.
+const RETRY_AFTER_S: u64 = 1;
+/// A body that is refused is read where it is short and there already: its connection can go on.
+const SHORT: usize = 16 * 1024;
+
+/// How many requests there may be at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub all: usize,
+    /// Of one account.
+    pub share: usize,
+}
+
+/// All requests under way.
+struct Crowd {
+    free: Arc<Semaphore>,
+    share: usize,
+    held: Mutex<HashMap<AccountId, usize>>,
+}
+
+impl Crowd {
+    fn held(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request's place. It goes with the request, and then with its answer.
+#[derive(Clone)]
+struct Place(Arc<Held>);
+
+struct Held {
+    crowd: Arc<Crowd>,
+    taken: Mutex<Option<Taken>>,
+    /// The request was refused with a body that is not all there.
+    unread: AtomicBool,
+}
+
+/// What a place consists of.
+struct Taken {
+    _one: OwnedSemaphorePermit,
+    /// Whose it is, once that is known.
+    account: Option<AccountId>,
+}
+
+impl Held {
+    fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_accounts(&self) -> bool {
+        self.taken().as_ref().is_some_and(|taken| taken.account.is_some())
+    }
+
+    /// Says whose the place is; false where its account has its share already.
+    fn give_to(&self, account: AccountId) -> bool {
+        let mut taken = self.taken();
+        let Some(taken) = taken.as_mut().filter(|taken| taken.account.is_none()) else {
+            return true;
+        };
+        let mut held = self.crowd.held();
+        let count = held.entry(account).or_default();
+        if *count >= self.crowd.share {
+            return false;
+        }
+        *count += 1;
+        taken.account = Some(account);
+        true
+    }
+
+    fn free(&self) {
+        let Some(account) = self.taken().take().and_then(|taken| taken.account) else { return };
+        let mut held = self.crowd.held();
+        if let Some(count) = held.get_mut(&account) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&account);
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
+/// Counts a request as this account's, as soon as that is known and before its body is read.
+///
+/// # Errors
+/// [`Error::RateLimited`] where the account has its share of requests under way.
+pub(super) fn admit(request: &mut Request, account: AccountId) -> crate::domain::Result<()> {
+    let Some(Place(held)) = request.data::<Place>().cloned() else { return Ok(()) };
+    if held.give_to(account) {
+        return Ok(());
+    }
+    count_refused("account");
+    held.unread.store(!passed_over(request), Ordering::Relaxed);
+    Err(Error::RateLimited { retry_after_s: RETRY_AFTER_S })
+}
+
+/// Takes a body that nobody will read; says whether it is short and all of it was there.
+fn passed_over(request: &mut Request) -> bool {
+    // Looking at the body would ask for it.
+    if request.headers().contains_key(header::EXPECT) {
+        return false;
+    }
+    let mut body = BoxBody::<Bytes, io::Error>::from(request.take_body());
+    let mut left = SHORT;
+    while !body.is_end_stream() {
+        // What has yet to come is not waited for.
+        let Some(frame) = body.frame().now_or_never() else { return false };
+        let Some(frame) = frame else { return true };
+        let length = frame.map_or(usize::MAX, |frame| frame.data_ref().map_or(0, Bytes::len));
+        let Some(rest) = left.checked_sub(length) else { return false };
+        left = rest;
+    }
+    true
+}
+
+fn count_refused(by: &'static str) {
+    metrics::counter!("parlor_http_requests_refused_total", "by" => by).increment(1);
+}
+
+/// An endpoint that takes so many requests at a time.
+pub(super) struct Counted<E> {
+    inner: E,
+    crowd: Arc<Crowd>,
+}
+
+impl<E> Counted<E> {
+    pub(super) fn new(inner: E, limits: Limits) -> Self {
+        let free = Arc::new(Semaphore::new(limits.all.min(Semaphore::MAX_PERMITS)));
+        let crowd = Crowd { free, share: limits.share, held: Mutex::default() };
+        Self { inner, crowd: Arc::new(crowd) }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
+            return self.inner.call(request).await;
+        }
+        let old = request.version() < Version::HTTP_2;
+        let Ok(one) = self.crowd.free.clone().try_acquire_owned() else {
+            count_refused("all");
+            let unread = !passed_over(&mut request);
+            let busy = Error::Unavailable("the server has too many requests under way; try again");
+            let mut response = gate::refused(request, busy).await?;
+            let wait = HeaderValue::from(RETRY_AFTER_S);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+            close_if(unread && old, &mut response);
+            return Ok(response);
+        };
+        let held = Arc::new(Held {
+            crowd: self.crowd.clone(),
+            taken: Mutex::new(Some(Taken { _one: one, account: None })),
+            unread: AtomicBool::new(false),
+        });
+        request.set_data(Place(held.clone()));
+        let mut response = self.inner.call(request).await?;
+        close_if(old && held.unread.load(Ordering::Relaxed), &mut response);
+        if goes_on(&response) || !held.is_accounts() {
+            held.free();
+        } else {
+            response.extensions_mut().insert(UntilSent(held));
+        }
+        Ok(response)
+    }
+}
+
+/// What is left of a body stands where the next request would.
+fn close_if(unread: bool, response: &mut Response) {
+    if unread {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Whether an answer only begins something.
+fn goes_on(response: &Response) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || response.content_type().is_some_and(|kind| kind.starts_with("text/event-stream"))
+}
