@@ -62,7 +62,8 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// What hyper may buffer of one connection, in and out; at least 8 KiB. Default 64 KiB.
     pub max_buffer_bytes: usize,
-    /// Streams at a time on one HTTP/2 connection. Default 128.
+    /// Streams at a time on one HTTP/2 connection. Default 32: each costs some 9 KiB, refused or not, and
+    /// whoever wants more opens another connection, of which an address has its share.
     pub max_streams: u32,
 }
 
@@ -77,7 +78,7 @@ impl Default for Limits {
             max_connections_per_address: 5_000,
             max_header_bytes: 16 * 1024,
             max_buffer_bytes: 64 * 1024,
-            max_streams: 128,
+            max_streams: 32,
         }
     }
 }

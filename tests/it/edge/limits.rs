@@ -1,6 +1,12 @@
 //! Slow, silent and greedy clients meet a limit each, and harm nobody else.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use parlor::server::{
     accept::Limits,
@@ -9,11 +15,14 @@ use parlor::server::{
 use poem::{EndpointExt, Request, endpoint::make};
 use tokio::{
     io::AsyncWriteExt,
+    sync::Semaphore,
+    task::JoinSet,
     time::{interval, timeout},
 };
 
 use super::harness::{PATIENCE, long, start, until, until_closed};
 use crate::harness::http::client;
+use crate::harness::wait::eventually;
 
 const SHORT: Duration = Duration::from_millis(200);
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -171,6 +180,36 @@ async fn http2_is_served_on_the_same_port() {
     assert_eq!(answer.text().await.unwrap(), "HTTP/2.0");
     let mut tcp = server.say(GET).await;
     until(&mut tcp, "HTTP/1.1").await;
+}
+
+#[tokio::test]
+async fn an_http2_connection_has_so_many_streams_at_a_time() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let gate = Arc::new(Semaphore::new(1));
+    let (counted, highest, gated) = (now.clone(), most.clone(), gate.clone());
+    let endpoint = make(move |_: Request| {
+        let (now, most, gate) = (counted.clone(), highest.clone(), gated.clone());
+        async move {
+            most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            gate.acquire().await.expect("open").forget();
+            now.fetch_sub(1, Ordering::Relaxed);
+            "done"
+        }
+    });
+    let server = start(endpoint, Limits { max_streams: 4, ..long() }, PATIENCE);
+    let client = client().http2_prior_knowledge().build().unwrap();
+    // From here on there is one connection.
+    client.get(server.url("/")).send().await.expect("an answer");
+    let mut asked: JoinSet<_> = (0..12).map(|_| client.get(server.url("/")).send()).collect();
+    eventually("as many as there may be", || async {
+        (now.load(Ordering::Relaxed) >= 4).then_some(())
+    })
+    .await;
+    gate.add_permits(12);
+    while let Some(answer) = asked.join_next().await {
+        assert_eq!(answer.unwrap().expect("an answer").status(), 200);
+    }
+    assert_eq!(most.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test]
