@@ -3,8 +3,8 @@
 //! A conversation has a topic only while it has a reader or a reply under way here. Each reader has
 //! a bounded queue; one that does not keep up loses its queue at once, so that it can neither hold
 //! memory nor be served a hole, and is told to resume from its cursor. Nothing here waits: readers are
-//! told by a task of the hub's (`fan_out`), a slice of them at a time. Where there are other nodes, what they must know goes out, and what they say comes in, by the
-//! [`Relay`].
+//! told by a task of the hub's (`fan_out`), a slice of them at a time. Where there are other nodes,
+//! what they must know goes out, and what they say comes in, by the [`Relay`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::harness::http::Answer;
 use crate::harness::socket::Socket;
-use crate::harness::wait::eventually;
+use crate::harness::wait::{eventually, within};
 use crate::harness::{Client, Server};
 
 /// How a stream is refused, read whole.
 async fn refused(client: &Client, path: &str) -> Answer {
-    let answer = client.get(path).await;
+    let answer = within("a refusal, no endless stream", client.get(path)).await;
     let error = answer.expect(429)["error"].clone();
     assert_eq!(error["type"], "rate_limited", "{error}");
     let wait: u64 = answer.header("Retry-After").parse().expect("seconds to wait");
@@ -36,8 +36,8 @@ async fn a_token_has_its_streams_and_gets_them_back() {
     let told = refused(&visitor, &path).await;
     assert!(told.text.contains("too many streams of this credential"), "{}", told.text);
     let message = format!("/live/v1/conversations/{id}/messages/stream");
-    let sent = visitor.post(&message, &json!({ "text": "hello" })).await;
-    sent.expect(429);
+    let said = json!({ "text": "hello" });
+    within("a refusal", visitor.post(&message, &said)).await.expect(429);
     // The account's own key is its server's, which reads for many.
     let own = server.client();
     let _own = [own.stream(&path, None).await, own.stream(&path, None).await];
@@ -71,7 +71,7 @@ async fn a_conversation_and_an_address_have_their_streams() {
     let aloo = server.stranger().with("x-api-token", &server.credential("aloochat_api_token"));
     let message = parlor::app::clock::mint::<MessageId>();
     let path = format!("/api/v1/chat/agent/stream/{message}?conversation_id={other}");
-    let resumed = aloo.get(&path).await;
+    let resumed = within("a refusal", aloo.get(&path)).await;
     assert_eq!(resumed.expect(429)["error"], "RateLimitExceeded");
     drop(third);
     opens_again(&own, &stream_of(&other)).await;
