@@ -7,7 +7,8 @@ import { Cluster } from "./harness/cluster.js";
 import { cutting } from "./harness/cutting.js";
 import { browser } from "./harness/page.js";
 import { shop } from "./harness/shop.js";
-import { PLENTY, scenario, stage, Widget } from "./harness/widget.js";
+import { PLENTY } from "./harness/parlor.js";
+import { scenario, stage, Widget } from "./harness/widget.js";
 
 const HOURS = "What are your opening hours?";
 /** The longest of the demo's answers. */

@@ -20,6 +20,9 @@ const ENVIRONMENT = {
   PARLOR_PACE: "30",
 };
 
+/** As all visitors of the tests come from one address, and say more than people do. */
+export const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
+
 /** Runs a command, which must go well; answers what it printed. */
 export async function parlor(...args) {
   return (await promisify(execFile)(BINARY, args, { env: ENVIRONMENT })).stdout;
@@ -29,7 +32,9 @@ export class Server {
   /** Starts a server with these flags besides; it can serve when this returns. */
   static async start(...flags) {
     const dataDir = await mkdtemp(path.join(tmpdir(), "parlor-browser-"));
-    return Server.#serve(["--data-dir", dataDir, ...flags], dataDir);
+    const server = await Server.#serve(["--data-dir", dataDir, ...flags], dataDir);
+    if (!flags.includes("--no-demo")) await server.set({ limits: PLENTY });
+    return server;
   }
 
   /** Starts a node of a cluster, which keeps nothing itself. */

@@ -4,16 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { eventually } from "./eventually.js";
 import { browser, DESKTOP } from "./page.js";
-import { Server } from "./parlor.js";
+import { PLENTY, Server } from "./parlor.js";
 import { shop } from "./shop.js";
 
 /** One transparent pixel. */
 export const PIXEL = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
 
 export const JANE = { name: "Jane Doe", email: "jane@example.com" };
-
-/** As all visitors of the tests come from one address. */
-export const PLENTY = { widget_config: 6000, widget_create: 6000, widget_read: 6000, widget_send: 6000, widget_files: 6000 };
 
 /** A server with a shop before it, and a browser, for the tests of one file. */
 export const stage = {
