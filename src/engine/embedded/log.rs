@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers};
+use super::segments::MAX_BODY_BYTES;
 use super::queue::{Phase, Queue, Refused};
 use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
@@ -218,6 +219,9 @@ impl EventLog for Embedded {
             .into_iter()
             .map(|event| json(&event).map(|bytes| (Arc::new(event), bytes)))
             .collect::<Result<Vec<_>>>()?;
+        if events.iter().any(|(_, body)| body.len() > MAX_BODY_BYTES) {
+            return Err(Error::Storage("an event is too long for the log".into()));
+        }
         let (done, outcome) = oneshot::channel();
         let append = Append { topic, events, done };
         match self.queue.offer(account, append, ENQUEUE_TIMEOUT).await {

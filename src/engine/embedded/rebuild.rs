@@ -8,9 +8,9 @@ use data_encoding::HEXLOWER;
 
 use super::directory::{self, Hold};
 use super::format;
-use super::logs::{self, Readers, TOPICS};
+use super::logs::{self, Logs, Readers, TOPICS};
 use super::segments::disk::Folder;
-use super::segments::{self, OpenError};
+use super::segments::{self, Appender, OpenError};
 use super::states::{Cache, States};
 use super::store::{self, Store, storage};
 use super::table::{Row, Table};
@@ -116,11 +116,14 @@ fn views(store: &Store) -> [(&'static str, &Table); 9] {
 pub fn rebuild(dir: &Path) -> Result<u64> {
     let _hold = Hold::take(dir)?;
     format::bring_up(dir, CACHE_BYTES, &|_| {})?;
-    let readers = logs::look(dir)?;
+    // Not only looked at: views must not have seen a batch that the log may lose.
+    let Logs { readers, appenders, .. } = logs::open(dir)?;
     let folder = store::folder(dir);
     directory::remove_folder(&folder).map_err(storage)?;
     let store = Store::open(&folder, CACHE_BYTES)?;
-    catch_up(&store, &readers, &|_, _| {})
+    let applied = catch_up(&store, &readers, &|_, _| {})?;
+    appenders.into_iter().for_each(Appender::close);
+    Ok(applied)
 }
 
 /// Reads every byte of the log of a data directory, folds it anew, in the system's directory for
