@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers};
-use super::segments::MAX_BODY_BYTES;
 use super::queue::{Phase, Queue, Refused};
+use super::segments::MAX_BODY_BYTES;
 use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
 use super::{background, format, rebuild};
