@@ -171,8 +171,7 @@ pub struct Repaired {
 /// directory is opened. Logs that are whole are left alone.
 ///
 /// # Errors
-/// [`Error::Locked`] while a server has the directory; [`Error::Storage`] when it cannot be done, and
-/// then nothing has changed.
+/// As [`super::Embedded::open`]; nothing has changed then.
 pub fn repair(dir: &Path) -> Result<Vec<(Topic, Repaired)>> {
     let _hold = Hold::take(dir)?;
     format::check(dir)?;

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `00000001.seg` | a header, then batches; [`frame`] has the bytes |
+//! | `00000001.seg` | a header, then batches; `frame.rs` has the bytes |
 //! | `00000001.seal` | where the segment ends, its checksum, where each record begins |
 //!
 //! *Writing.* A batch is one write and one `fdatasync`, into room that was allocated ahead. When a
