@@ -9,7 +9,7 @@ from fold import Fold
 from samples import Story, headers, value
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "tests" / "it" / "events.v1.jsonl"
-ADMINISTRATION = ("account.", "key.", "bot.", "agent.", "settings.")
+ADMINISTRATION = ("account.", "key.", "bot.", "agent.", "settings.", "secret.")
 
 
 def examples() -> list[dict]:
