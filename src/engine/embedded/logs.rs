@@ -11,6 +11,9 @@ use super::store::{Store, parse, storage};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
 
+/// Events this close are read together: reading over some costs less than asking again.
+const NEAR: u64 = 4;
+
 pub(super) const TOPICS: [Topic; 2] = [Topic::Events, Topic::Accounts];
 
 /// The reading sides of both logs. Cheap to share.
@@ -119,6 +122,27 @@ impl Readers {
         let kept = self.of(Topic::Events).fetch(seq.get()).map_err(storage)?;
         let missing = || Error::Storage(format!("event {seq} is not in the log"));
         recorded(&kept.ok_or_else(missing)?)
+    }
+
+    /// The events at these positions, which views name, in order. Those that stand close together are
+    /// read together.
+    pub(super) fn events(&self, places: &[Seq]) -> Result<Vec<Recorded>> {
+        let mut found = Vec::with_capacity(places.len());
+        for run in places.chunk_by(|one, next| next.get().saturating_sub(one.get()) <= NEAR) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let span = usize::try_from(last.get() - first.get() + 1).unwrap_or(usize::MAX);
+            let after = first.get().saturating_sub(1);
+            let mut wanted = run.iter().peekable();
+            for kept in self.of(Topic::Events).range(after, span).map_err(storage)? {
+                if wanted.next_if(|seq| seq.get() == kept.seq).is_some() {
+                    found.push(recorded(&kept)?);
+                }
+            }
+            if let Some(missing) = wanted.next() {
+                return Err(Error::Storage(format!("event {missing} is not in the log")));
+            }
+        }
+        Ok(found)
     }
 
     /// Whether a log has the batch that ends at a place, and the same before it.

@@ -19,12 +19,10 @@ use crate::projection::{claims, conversations, is_message, totals::Totals, turns
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
 
-impl Embedded {
-    /// The event that a row of the timeline names: its key ends in the position.
-    fn event_of(&self, row: &Stored) -> Result<Recorded> {
-        let malformed = || Error::Storage("a key of timeline is malformed".into());
-        self.readers().event(keys::read_position(row.key()).ok_or_else(malformed)?)
-    }
+/// Where the event is that a row of the timeline names: its key ends in the position.
+fn place(row: &Stored) -> Result<Seq> {
+    let malformed = || Error::Storage("a key of timeline is malformed".into());
+    keys::read_position(row.key()).ok_or_else(malformed)
 }
 
 #[async_trait]
@@ -52,7 +50,7 @@ impl Views for Embedded {
         let from = keys::in_conversation(account, conversation, after.next().get());
         let to = keys::in_conversation(account, conversation, u64::MAX);
         let rows = store.timeline.range(from..=to).take(limit);
-        rows.map(|row| self.event_of(&row?)).collect()
+        self.readers().events(&rows.map(|row| place(&row?)).collect::<Result<Vec<_>>>()?)
     }
 
     async fn timeline_before(
@@ -66,9 +64,9 @@ impl Views for Embedded {
         let from = keys::in_conversation(account, conversation, 0);
         let to = keys::in_conversation(account, conversation, before.get());
         let newest_first = store.timeline.range(from..to).rev().take(limit);
-        let mut found = newest_first.map(|row| self.event_of(&row?)).collect::<Result<Vec<_>>>()?;
-        found.reverse();
-        Ok(found)
+        let mut places = newest_first.map(|row| place(&row?)).collect::<Result<Vec<_>>>()?;
+        places.reverse();
+        self.readers().events(&places)
     }
 
     async fn messages(
@@ -88,7 +86,7 @@ impl Views for Embedded {
         store
             .timeline
             .range(from..=to)
-            .map(|row| self.event_of(&row?))
+            .map(|row| self.readers().event(place(&row?)?))
             .filter(|entry| entry.as_ref().map_or(true, |entry| is_message(&entry.event)))
             .skip(skip)
             .take(limit)
