@@ -55,9 +55,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     } else {
         conversations::fill_one(&server, 20).await?;
         server.stop();
-        let store = store_in(&data)?
-            .ok_or_else(|| io::Error::other("no store found to fill; try --front-door"))?;
-        let events = bulk::fill(&store, options.events, Duration::from_secs(options.most)).await?;
+        let events = bulk::fill(&data, options.events, Duration::from_secs(options.most)).await?;
         server = Server::start(setting, &data)?;
         events
     };
