@@ -35,13 +35,20 @@ struct Named {
 /// [`Error::Unusable`] when the older store cannot be read; it is left as it was.
 pub(super) fn run(dir: &Path, cache_bytes: u64, tell: &dyn Fn(&str)) -> Result<()> {
     tracing::info!(dir = %dir.display(), "the directory is of an older format and is brought up");
+    let older = Database::builder(dir).cache_size(cache_bytes).open().map_err(|error| {
+        Error::Unusable(format!("the store in {} does not open: {error:?}", dir.display()))
+    })?;
+    if !older.keyspace_exists("events") {
+        return Err(Error::Unusable(format!(
+            "{} holds no log: name the data directory, not a folder in it, with --data-dir (data_dir, \
+             PARLOR_DATA_DIR)",
+            dir.display()
+        )));
+    }
     // Of a run that was cut short.
     for folder in [dir.join("log"), store::folder(dir)] {
         directory::remove_folder(&folder).map_err(storage)?;
     }
-    let older = Database::builder(dir).cache_size(cache_bytes).open().map_err(|error| {
-        Error::Unusable(format!("the store in {} does not open: {error:?}", dir.display()))
-    })?;
     let keyspace =
         |name: &str| older.keyspace(name, KeyspaceCreateOptions::default).map_err(storage);
     if let Some(format) = keyspace("meta")?.get("format").map_err(storage)?

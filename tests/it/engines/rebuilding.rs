@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use parlor::domain::seq::Seq;
-use parlor::engine::embedded::{rebuild, verify};
+use parlor::engine::embedded::{Embedded, Options, rebuild, verify};
 use parlor::engine::{Engine, Error, Topic};
 
 use super::place::{Bench, Directory, Place, Seen};
@@ -156,6 +156,16 @@ async fn a_directory_of_an_older_format_is_brought_up_when_it_is_opened() {
         names.sort();
         assert_eq!(names, ["format", "log", "views"], "the older files are gone");
     }
+}
+
+#[tokio::test]
+async fn a_folder_in_a_data_directory_is_not_taken_for_an_older_one() {
+    let (place, ..) = closed().await;
+    let options =
+        Options { dir: place.0.path().join("views"), cache_bytes: 8 << 20, reserve_bytes: 0 };
+    let refused = Embedded::open(&options, Arc::new(Seen::default())).err().expect("refused");
+    assert!(refused.to_string().contains("holds no log"), "{refused}");
+    assert_eq!(verify(place.0.path()).expect("verified").1, None, "it was left as it was");
 }
 
 #[tokio::test]
