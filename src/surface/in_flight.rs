@@ -7,7 +7,6 @@
 //! Event streams and sockets that have begun hold no place: they have limits of their own. Nor do
 //! answers to strangers, once they are made, and the operator's questions.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +21,7 @@ use poem::{Endpoint, Request, Response, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate;
+use crate::app::shares::{self, Shares};
 use crate::domain::Error;
 use crate::domain::ids::AccountId;
 use crate::server::tasks::UntilSent;
@@ -43,13 +43,7 @@ pub struct Limits {
 struct Crowd {
     free: Arc<Semaphore>,
     share: usize,
-    held: Mutex<HashMap<AccountId, usize>>,
-}
-
-impl Crowd {
-    fn held(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    accounts: Arc<Shares<AccountId>>,
 }
 
 /// One request's place. It goes with the request, and then with its answer.
@@ -67,7 +61,7 @@ struct Held {
 struct Taken {
     _one: OwnedSemaphorePermit,
     /// Whose it is, once that is known.
-    account: Option<AccountId>,
+    account: Option<shares::Held<AccountId, 1>>,
 }
 
 impl Held {
@@ -85,31 +79,12 @@ impl Held {
         let Some(taken) = taken.as_mut().filter(|taken| taken.account.is_none()) else {
             return true;
         };
-        let mut held = self.crowd.held();
-        let count = held.entry(account).or_default();
-        if *count >= self.crowd.share {
-            return false;
-        }
-        *count += 1;
-        taken.account = Some(account);
-        true
+        taken.account = self.crowd.accounts.take([Some((account, self.crowd.share))]).ok();
+        taken.account.is_some()
     }
 
     fn free(&self) {
-        let Some(account) = self.taken().take().and_then(|taken| taken.account) else { return };
-        let mut held = self.crowd.held();
-        if let Some(count) = held.get_mut(&account) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&account);
-            }
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.free();
+        self.taken().take();
     }
 }
 
@@ -159,7 +134,7 @@ pub(super) struct Counted<E> {
 impl<E> Counted<E> {
     pub(super) fn new(inner: E, limits: Limits) -> Self {
         let free = Arc::new(Semaphore::new(limits.all.min(Semaphore::MAX_PERMITS)));
-        let crowd = Crowd { free, share: limits.share, held: Mutex::default() };
+        let crowd = Crowd { free, share: limits.share, accounts: Arc::default() };
         Self { inner, crowd: Arc::new(crowd) }
     }
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use rustix::fs::{Access, FlockOperation};
 use rustix::io::Errno;
 
+use super::segments;
 use super::segments::disk::Folder;
-use super::segments::{self, Reader};
 use super::{format, logs};
 use crate::engine::{Error, Result};
 
@@ -78,9 +78,9 @@ pub fn look(dir: &Path) -> Result<Found> {
 
 /// Whether there are events in what was begun; if it cannot be told, there are.
 fn holds_events(dir: &Path) -> bool {
-    let is_empty = |reader: Reader| reader.end() == 0;
     !logs::TOPICS.iter().all(|topic| {
-        segments::look(Arc::new(Folder::at(&logs::folder(dir, *topic)))).is_ok_and(is_empty)
+        segments::look(Arc::new(Folder::at(&logs::folder(dir, *topic))))
+            .is_ok_and(|looked| looked.reader.end() == 0)
     })
 }
 

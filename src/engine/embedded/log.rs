@@ -85,8 +85,9 @@ impl Embedded {
         format::bring_up(dir, options.cache_bytes, tell)?;
         let store = Store::open_or_make(dir, options.cache_bytes, &hold)?;
         // Before anything is written.
-        logs::look(dir)?.check(dir, &store)?;
-        let Logs { readers, appenders, unread } = logs::open(dir)?;
+        let looked = logs::look(dir)?;
+        looked.readers().check(dir, &store)?;
+        let Logs { readers, appenders, unread } = looked.open()?;
         format::mark(dir)?;
         rebuild::catch_up(&store, &readers, &|done, all| {
             tell(&format!("the views are brought up to the log: {done} of {all} events"));

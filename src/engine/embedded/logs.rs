@@ -44,44 +44,58 @@ pub(super) fn sizes(topic: Topic) -> Sizes {
     }
 }
 
-/// Opens both logs for writing; makes those that are not there.
-///
-/// # Errors
-/// [`Error::Unusable`] where acknowledged events are missing or damaged; nothing was written then.
-pub(super) fn open(dir: &Path) -> Result<Logs> {
-    let log = dir.join("log");
-    Folder::make(&log).map_err(storage)?;
-    let open = |topic| -> Result<Opened> {
-        let folder = folder(dir, topic);
-        let disk = Folder::make(&folder).map_err(storage)?;
-        let opened = segments::open(Arc::new(disk), sizes(topic));
-        let opened = opened.map_err(|error| unusable(&folder, error))?;
-        if opened.cut_bytes > 0 {
-            tracing::warn!(
-                log = %folder.display(), bytes = opened.cut_bytes,
-                "the log ends in a batch that was cut short; nobody was told that it is kept, and it \
-                 is left out"
-            );
-        }
-        Ok(opened)
-    };
-    let (events, accounts) = (open(Topic::Events)?, open(Topic::Accounts)?);
-    let readers = Readers([events.reader, accounts.reader]);
-    let unread = [(Topic::Events, events.unread), (Topic::Accounts, accounts.unread)];
-    let unread = unread.map(|(topic, unread)| (folder(dir, topic), unread));
-    Ok(Logs { readers, appenders: [events.appender, accounts.appender], unread })
+/// Both logs, looked at.
+pub(super) struct Looked {
+    dir: PathBuf,
+    found: [segments::Looked; 2],
 }
 
-/// Opens both logs for reading and writes nothing.
+/// Looks at both logs and writes nothing.
 ///
 /// # Errors
-/// As [`open`].
-pub(super) fn look(dir: &Path) -> Result<Readers> {
+/// [`Error::Unusable`] where acknowledged events are missing or damaged.
+pub(super) fn look(dir: &Path) -> Result<Looked> {
     let look = |topic| {
         let folder = folder(dir, topic);
         segments::look(Arc::new(Folder::at(&folder))).map_err(|error| unusable(&folder, error))
     };
-    Ok(Readers([look(Topic::Events)?, look(Topic::Accounts)?]))
+    let found = [look(Topic::Events)?, look(Topic::Accounts)?];
+    Ok(Looked { dir: dir.to_owned(), found })
+}
+
+impl Looked {
+    pub(super) fn readers(&self) -> Readers {
+        Readers(self.found.each_ref().map(|found| found.reader.clone()))
+    }
+
+    /// Opens both for writing; makes those that are not there.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the disk does not let us.
+    pub(super) fn open(self) -> Result<Logs> {
+        let Self { dir, found: [events, accounts] } = self;
+        Folder::make(&dir.join("log")).map_err(storage)?;
+        let open = |topic, found: segments::Looked| -> Result<Opened> {
+            let folder = folder(&dir, topic);
+            Folder::make(&folder).map_err(storage)?;
+            let opened = found.open(sizes(topic)).map_err(|error| unusable(&folder, error))?;
+            if opened.cut_bytes > 0 {
+                tracing::warn!(
+                    log = %folder.display(), bytes = opened.cut_bytes,
+                    "the log ends in a batch that was cut short; nobody was told that it is kept, and \
+                     it is left out"
+                );
+            }
+            Ok(opened)
+        };
+        let (events, accounts) = (open(Topic::Events, events)?, open(Topic::Accounts, accounts)?);
+        let unread = [(Topic::Events, events.unread), (Topic::Accounts, accounts.unread)];
+        Ok(Logs {
+            readers: Readers([events.reader, accounts.reader]),
+            appenders: [events.appender, accounts.appender],
+            unread: unread.map(|(topic, unread)| (folder(&dir, topic), unread)),
+        })
+    }
 }
 
 fn unusable(folder: &Path, error: OpenError) -> Error {

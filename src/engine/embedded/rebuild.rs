@@ -117,7 +117,7 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
     let _hold = Hold::take(dir)?;
     format::bring_up(dir, CACHE_BYTES, &|_| {})?;
     // Not only looked at: views must not have seen a batch that the log may lose.
-    let Logs { readers, appenders, .. } = logs::open(dir)?;
+    let Logs { readers, appenders, .. } = logs::look(dir)?.open()?;
     let folder = store::folder(dir);
     directory::remove_folder(&folder).map_err(storage)?;
     let store = Store::open(&folder, CACHE_BYTES)?;
@@ -144,7 +144,7 @@ pub fn verify(dir: &Path) -> Result<(u64, Option<Difference>)> {
             OpenError::Io(error) => storage(error),
         })?;
     }
-    let readers = logs::look(dir)?;
+    let readers = logs::look(dir)?.readers();
     let live = Store::open(&store::folder(dir), CACHE_BYTES)?;
     readers.check(dir, &live)?;
     let scratch_dir = tempfile::Builder::new().prefix("parlor-").tempdir().map_err(storage)?;
@@ -183,7 +183,8 @@ pub fn repair(dir: &Path) -> Result<Vec<(Topic, Repaired)>> {
         let live = Folder::at(&folder);
         let seen = views_open.as_ref().and_then(|views| views.checkpoint(topic).ok().flatten());
         let is_whole = segments::verify(&live, |_| {}).is_ok();
-        let is_seen = |seen| logs::look(dir).is_ok_and(|readers| readers.holds(topic, &seen));
+        let is_seen =
+            |seen| logs::look(dir).is_ok_and(|looked| looked.readers().holds(topic, &seen));
         if is_whole && seen.is_none_or(is_seen) {
             continue;
         }

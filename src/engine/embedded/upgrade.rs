@@ -127,7 +127,7 @@ fn compare(events: &Keyspace, dir: &Path, topic: Topic, tell: &dyn Fn(&str)) -> 
     let folder = logs::folder(dir, topic);
     tell("the directory is brought up: what was written is read again");
     segments::verify(&Folder::at(&folder), |_| {}).map_err(unopened)?;
-    let reader = segments::look(Arc::new(Folder::at(&folder))).map_err(unopened)?;
+    let reader = segments::look(Arc::new(Folder::at(&folder))).map_err(unopened)?.reader;
     let mut older = all(events);
     let mut after = 0;
     loop {

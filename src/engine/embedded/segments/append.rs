@@ -243,10 +243,7 @@ impl Appender {
         let number = self.number + 1;
         let name = segment_name(number);
         // One that was begun before and came to nothing.
-        match self.disk.remove(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.remove(&name)?;
         let file = self.disk.create(&name)?;
         let start = Position { seq: after_loss.unwrap_or(self.position.seq), ..self.position };
         let header = Header {
@@ -281,14 +278,19 @@ impl Appender {
         Ok(())
     }
 
+    /// Removes a file, if it is there.
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match self.disk.remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn seal(&self, number: u32, end: u32, position: Position, checksum: u32) -> io::Result<()> {
         let Some(offsets) = self.reader.offsets(number) else { return Ok(()) };
         let seal = Seal { number, end, position, checksum, offsets };
         let (name, made) = (seal_name(number), format!("{}.new", seal_name(number)));
-        match self.disk.remove(&made) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.remove(&made)?;
         let file = self.disk.create(&made)?;
         file.write_at(&seal.bytes(), 0)?;
         file.sync_data()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::append::AppendError;
 use super::disk::{Disk, read_whole};
 use super::frame::{self, HEADER_BYTES, Header, Position, Record};
-use super::open::{OpenError, Refusal, Segment, open, read_header, read_seal, survey};
+use super::open::{Files, OpenError, Refusal, Segment, open, read_header, read_seal, survey};
 use super::scan::{Tail, resume, scan, scan_from};
 use super::{Sizes, seal_name, segment_name};
 
@@ -122,9 +122,7 @@ pub fn salvage(
 ) -> Result<Salvaged, SalvageError> {
     let mut appender = open(into, sizes)?.appender;
     let mut saved = Salvaged::default();
-    let mut numbers: Vec<u32> =
-        from.list()?.iter().filter_map(|name| name.strip_suffix(".seg")?.parse().ok()).collect();
-    numbers.sort_unstable();
+    let numbers: Vec<u32> = Files::of(from)?.segments.into_iter().collect();
     let mut furthest = seen;
     for (at, number) in numbers.iter().enumerate() {
         let next = match numbers.get(at + 1) {

@@ -36,7 +36,7 @@ pub use append::{AppendError, Appender};
 pub use chain::Chain;
 pub use check::{Checked, SalvageError, Salvaged, Unread, salvage, verify};
 pub use frame::{MAX_BODY_BYTES, Position, Record};
-pub use open::{OpenError, Opened, Refusal, look, open};
+pub use open::{Looked, OpenError, Opened, Refusal, look, open};
 pub use read::{Kept, ReadError, Reader};
 
 /// How large things are.

@@ -1,6 +1,6 @@
 //! Opening a log: what may be used as it is, what is cut, what is refused.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -80,26 +80,43 @@ pub(super) struct Survey {
 /// # Errors
 /// A [`Refusal`] where acknowledged events are missing or damaged; what the disk says.
 pub fn open(disk: Arc<dyn Disk>, sizes: Sizes) -> Result<Opened, OpenError> {
-    let survey = survey(&*disk)?;
-    let cut_bytes = u64::from(survey.torn);
-    if let Some(number) = survey.begun {
-        disk.remove(&segment_name(number))?;
-    }
-    let pieces = survey.segments.iter().map(piece).collect();
-    let reader = Reader::new(disk.clone(), pieces);
-    let segments = survey.segments.iter().filter(|segment| segment.offsets.is_none());
-    let unread = Unread { disk: disk.clone(), segments: segments.cloned().collect() };
-    let appender = Appender::open(disk, sizes, reader.clone(), survey)?;
-    Ok(Opened { appender, reader, cut_bytes, unread })
+    look(disk)?.open(sizes)
 }
 
-/// Opens the log in a folder for reading and writes nothing.
+/// Looks at the log in a folder and writes nothing.
 ///
 /// # Errors
 /// As [`open`].
-pub fn look(disk: Arc<dyn Disk>) -> Result<Reader, OpenError> {
+pub fn look(disk: Arc<dyn Disk>) -> Result<Looked, OpenError> {
     let survey = survey(&*disk)?;
-    Ok(Reader::new(disk, survey.segments.iter().map(piece).collect()))
+    let reader = Reader::new(disk.clone(), survey.segments.iter().map(piece).collect());
+    Ok(Looked { disk, survey, reader })
+}
+
+/// A log that was looked at.
+pub struct Looked {
+    disk: Arc<dyn Disk>,
+    survey: Survey,
+    /// Reads what is there.
+    pub reader: Reader,
+}
+
+impl Looked {
+    /// Opens it for writing; makes one where there is none.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn open(self, sizes: Sizes) -> Result<Opened, OpenError> {
+        let Self { disk, survey, reader } = self;
+        let cut_bytes = u64::from(survey.torn);
+        if let Some(number) = survey.begun {
+            disk.remove(&segment_name(number))?;
+        }
+        let segments = survey.segments.iter().filter(|segment| segment.offsets.is_none());
+        let unread = Unread { disk: disk.clone(), segments: segments.cloned().collect() };
+        let appender = Appender::open(disk, sizes, reader.clone(), survey)?;
+        Ok(Opened { appender, reader, cut_bytes, unread })
+    }
 }
 
 fn piece(segment: &Segment) -> Piece {
@@ -116,7 +133,7 @@ fn piece(segment: &Segment) -> Piece {
 pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
     let files = Files::of(disk)?;
     let mut survey = Survey::default();
-    let Some((&newest, _)) = files.segments.last_key_value() else {
+    let Some(&newest) = files.segments.last() else {
         return match files.seals.last() {
             Some(sealed) => Err(gone(*sealed, "the segment is gone and its seal is there").into()),
             None => Ok(survey),
@@ -124,7 +141,7 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
     };
     let mut headers = Vec::new();
     for number in 1..=newest {
-        if !files.segments.contains_key(&number) {
+        if !files.segments.contains(&number) {
             return Err(gone(number, "the segment is gone").into());
         }
         match read_header(disk, number)? {
@@ -158,22 +175,21 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
     Ok(survey)
 }
 
-struct Files {
-    segments: BTreeMap<u32, ()>,
-    seals: std::collections::BTreeSet<u32>,
+/// The numbers of the files in a log's folder.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) segments: BTreeSet<u32>,
+    seals: BTreeSet<u32>,
 }
 
 impl Files {
-    fn of(disk: &dyn Disk) -> io::Result<Self> {
-        let mut files =
-            Self { segments: BTreeMap::new(), seals: std::collections::BTreeSet::new() };
+    pub(super) fn of(disk: &dyn Disk) -> io::Result<Self> {
+        let mut files = Self::default();
         for name in disk.list()? {
-            let number = |suffix| name.strip_suffix(suffix).and_then(|number| number.parse().ok());
-            if let Some(number) = number(".seg") {
-                files.segments.insert(number, ());
-            } else if let Some(number) = number(".seal") {
-                files.seals.insert(number);
-            }
+            let number =
+                |suffix| name.strip_suffix(suffix).and_then(|number| number.parse::<u32>().ok());
+            files.segments.extend(number(".seg"));
+            files.seals.extend(number(".seal"));
         }
         Ok(files)
     }
