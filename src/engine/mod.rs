@@ -252,6 +252,27 @@ pub trait Quotas: Send + Sync {
     ) -> Result<Grant>;
 }
 
+/// What making the views anew came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Events that were folded.
+    pub events: u64,
+    /// The first row that the views before had otherwise, in words for the operator.
+    pub difference: Option<String>,
+}
+
+/// Views that are made anew from the log while they are served.
+#[async_trait]
+pub trait Rebuild: Send + Sync {
+    /// Fills other views from the log, compares both as they are at one moment, and serves the others from
+    /// then on. Dropping the future leaves everything as it was.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] while this is being done already; [`Error::Storage`] when there is no room;
+    /// whatever else kept it from being done. The views are served as before then.
+    async fn rebuild(&self) -> Result<Rebuilt>;
+}
+
 /// A log and its views, as one thing to hold.
 #[async_trait]
 pub trait Engine: EventLog + Views {
@@ -273,6 +294,11 @@ pub trait Engine: EventLog + Views {
 
     /// Allowances that all nodes share; none where there is one node.
     fn quotas(&self) -> Option<Arc<dyn Quotas>> {
+        None
+    }
+
+    /// How the views are made anew while they are served; none where another process does it.
+    fn rebuild(&self) -> Option<&dyn Rebuild> {
         None
     }
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::administer::{self, Outcome};
 use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
 use crate::engine::embedded::{self, Repaired, directory};
 
-/// Fills the views from the log.
+/// Fills the views from the log; where a server has them, while it serves them.
 ///
 /// # Errors
 /// Whatever kept it from being done, in words for the operator.
@@ -21,8 +22,11 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
         (EngineKind::Embedded, Some(_)) => Err("--into is for the cluster engine".into()),
         (EngineKind::Embedded, None) => {
             let dir = existing(&config.data_dir)?;
-            let events = embedded::rebuild(dir)?;
-            print(format_args!("rebuilt the views of {} from {events} events", dir.display()))
+            let own = async || {
+                let events = embedded::rebuild(dir)?;
+                Ok(Outcome::ViewsRebuilt { events, difference: None })
+            };
+            administer::rebuild(dir, own).await
         }
     }
 }

@@ -5,7 +5,7 @@
 //! store among somebody's documents would neither be found again nor be safe to remove.
 
 use std::fs::{DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use rustix::io::Errno;
 
 use super::segments;
 use super::segments::disk::Folder;
-use super::{format, logs};
+use super::{current, format, logs};
 use crate::engine::{Error, Result};
 
 /// What makes a directory one of an older format: fjall wrote it last when it made a store.
 pub(super) const OLDER: &str = "version";
 /// What is made before the directory says of which format it is.
-const BEFORE: [&str; 3] = ["log", "views", format::BEGUN];
+const BEFORE: [&str; 3] = ["log", current::FIRST, format::BEGUN];
 /// Names that are told of a directory that holds something else.
 const TOLD: usize = 5;
 /// What anybody but the owner may do.
@@ -95,6 +95,35 @@ pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// What the files in a folder take, as far as they can be seen.
+pub(super) fn bytes_in(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) => bytes += found.len(),
+                // Files come and go in a store that is open.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// Writes a small file so that it is there whole or as it was before, whatever happens.
+pub(super) fn write_whole(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    let begun = dir.join(format!("{name}.new"));
+    let mut file = File::create(&begun)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&begun, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 /// A directory that nobody else opens as long as this lives.

@@ -9,8 +9,7 @@
 //! An older directory is brought up when it is opened: its log is written to segments, read again and
 //! compared, and only then the older files go. Cut short, it is begun anew.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{directory, logs, upgrade};
@@ -94,13 +93,5 @@ pub(super) fn mark(dir: &Path) -> Result<()> {
     if read(dir)?.is_some() {
         return Ok(());
     }
-    let write = || -> std::io::Result<()> {
-        let begun = dir.join(BEGUN);
-        let mut file = File::create(&begun)?;
-        writeln!(file, "{FORMAT}")?;
-        file.sync_all()?;
-        std::fs::rename(&begun, dir.join(FILE))?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(super::store::storage)
+    directory::write_whole(dir, FILE, &format!("{FORMAT}\n")).map_err(super::store::storage)
 }

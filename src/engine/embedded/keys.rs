@@ -1,4 +1,5 @@
-//! The layout of keys. Append-only: a change here needs a new format number in `format`.
+//! The layout of the views' rows. A change here needs a new number in `store::LAYOUT`: views of another one
+//! are made anew.
 //!
 //! All numbers are big-endian, so that keys sort as their values do. Every view has a first byte of its
 //! own; its key begins with the account.
@@ -19,6 +20,12 @@ pub(super) const CLAIMS: u8 = 6;
 pub(super) const CLAIMS_BY_TIME: u8 = 7;
 pub(super) const TOTALS: u8 = 8;
 pub(super) const CONVERSATIONS_BY_TIME: u8 = 9;
+
+/// What a row of the timeline holds where the event is a message; else nothing.
+pub(super) const MESSAGE: [u8; 1] = *b"m";
+
+/// Of which layout the rows are.
+pub(super) const LAYOUT: &str = "layout";
 
 /// How far a log has been seen.
 pub(super) fn checkpoint(topic: Topic) -> &'static str {

@@ -7,19 +7,24 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::beside::{Orders, Rebuild};
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers};
 use super::queue::{Phase, Queue, Refused};
+use super::rebuild::Watch;
 use super::segments::MAX_BODY_BYTES;
 use super::store::{Store, json, storage};
 use super::writer::{Append, Writer};
-use super::{background, format, rebuild};
+use super::{background, current, format, rebuild};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, Id as _};
 use crate::domain::seq::Seq;
-use crate::engine::{Appended, Engine, Error, EventLog, Health, Observer, Recorded, Result, Topic};
+use crate::engine::{
+    self, Appended, Engine, Error, EventLog, Health, Observer, Rebuilt, Recorded, Result, Topic,
+};
 
 /// How long an append waits for a place in the queue, and then for its commit.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +47,8 @@ pub struct Embedded {
     shared: Arc<Shared>,
     queue: Arc<Queue<Append>>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    dir: PathBuf,
+    reserve_bytes: u64,
 }
 
 /// What the writer thread and the readers share.
@@ -49,7 +56,8 @@ pub(super) struct Shared {
     pub(super) readers: Readers,
     /// None only while the writer reopens it.
     store: RwLock<Option<Arc<Store>>>,
-    cache_bytes: u64,
+    /// For rows of the views.
+    pub(super) cache_bytes: u64,
     broken: RwLock<Option<String>>,
     full: AtomicBool,
     pub(super) free_bytes: AtomicU64,
@@ -58,6 +66,8 @@ pub(super) struct Shared {
     commit_since: AtomicI64,
     /// None once it is closed: the last reader of the store gives the directory back.
     hold: Mutex<Option<Arc<Hold>>>,
+    /// What the writer is asked to do between two batches.
+    pub(super) orders: Orders,
 }
 
 impl Embedded {
@@ -83,25 +93,30 @@ impl Embedded {
         directory::prepare(dir)?;
         let hold = Arc::new(Hold::take(dir)?);
         format::bring_up(dir, options.cache_bytes, tell)?;
-        let store = Store::open_or_make(dir, options.cache_bytes, &hold)?;
+        // Half for rows, half for events.
+        let cache_bytes = options.cache_bytes / 2;
+        let store = Store::open_or_make(dir, cache_bytes, &hold)?;
         // Before anything is written.
         let looked = logs::look(dir)?;
         looked.readers().check(dir, &store)?;
-        let Logs { readers, appenders, unread } = looked.open()?;
+        let Logs { readers, appenders, unread } = looked.open(cache_bytes)?;
         format::mark(dir)?;
-        rebuild::catch_up(&store, &readers, &|done, all| {
+        let tell = |done, all| {
             tell(&format!("the views are brought up to the log: {done} of {all} events"));
-        })?;
+        };
+        rebuild::catch_up(&store, &readers, Watch { tell: &tell, ..Watch::NONE })?;
+        current::tidy(dir)?;
         let shared = Arc::new(Shared {
             readers,
             store: RwLock::new(Some(Arc::new(store))),
-            cache_bytes: options.cache_bytes,
+            cache_bytes,
             broken: RwLock::new(None),
             full: AtomicBool::new(false),
             free_bytes: AtomicU64::new(0),
             born: Instant::now(),
             commit_since: AtomicI64::new(-1),
             hold: Mutex::new(Some(hold)),
+            orders: Orders::default(),
         });
         background::verify(unread, Arc::downgrade(&shared))?;
         let writer = Writer::new(shared.clone(), observer, dir, appenders, options.reserve_bytes);
@@ -111,7 +126,8 @@ impl Embedded {
             .name("parlor-writer".into())
             .spawn(move || writer.run(&taker.0))
             .map_err(storage)?;
-        Ok(Self { shared, queue, writer: Mutex::new(Some(thread)) })
+        let (dir, reserve_bytes) = (dir.clone(), options.reserve_bytes);
+        Ok(Self { shared, queue, writer: Mutex::new(Some(thread)), dir, reserve_bytes })
     }
 
     /// The logs, for reading.
@@ -185,11 +201,20 @@ impl Shared {
                 std::thread::yield_now();
             }
         }
-        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let hold = hold.ok_or_else(|| Error::ReadOnly("closed".into()))?;
+        let hold = self.hold().ok_or_else(|| Error::ReadOnly("closed".into()))?;
         let store = Store::open_or_make(dir, self.cache_bytes, &hold)?;
         *write(&self.store) = Some(Arc::new(store));
         Ok(())
+    }
+
+    /// Reads go to another store from now on; gives the one before.
+    pub(super) fn replace(&self, store: Store) -> Option<Arc<Store>> {
+        write(&self.store).replace(Arc::new(store))
+    }
+
+    /// The directory, until it is closed.
+    pub(super) fn hold(&self) -> Option<Arc<Hold>> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn age_ms(&self) -> i64 {
@@ -260,6 +285,13 @@ impl EventLog for Embedded {
     }
 }
 
+/// Makes the writer look whether it has something to do.
+pub(super) fn wake(queue: &Queue<Append>) {
+    let (done, _) = oneshot::channel();
+    let look = Append { topic: Topic::Events, events: Vec::new(), done };
+    queue.offer_now(AccountId::from_uuid(Uuid::nil()), look).ok();
+}
+
 const STOPPING: &str = "the server is stopping";
 
 /// Why nothing is taken any more.
@@ -277,9 +309,7 @@ impl Engine for Embedded {
     /// no appends that would.
     fn health(&self) -> Health {
         if self.shared.is_broken() || self.shared.full.load(Ordering::Relaxed) {
-            let (done, _) = oneshot::channel();
-            let look = Append { topic: Topic::Events, events: Vec::new(), done };
-            self.queue.offer_now(AccountId::from_uuid(Uuid::nil()), look).ok();
+            wake(&self.queue);
         }
         let readable = self.shared.store().is_some();
         let since = self.shared.commit_since.load(Ordering::Relaxed);
@@ -302,6 +332,10 @@ impl Engine for Embedded {
         vec![0]
     }
 
+    fn rebuild(&self) -> Option<&dyn engine::Rebuild> {
+        Some(self)
+    }
+
     async fn close(&self) {
         self.queue.close();
         let thread = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -314,5 +348,22 @@ impl Engine for Embedded {
         // The last reader under way gives the directory back.
         write(&self.shared.store).take();
         self.shared.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+#[async_trait]
+impl engine::Rebuild for Embedded {
+    async fn rebuild(&self) -> Result<Rebuilt> {
+        let rebuild = Rebuild {
+            shared: self.shared.clone(),
+            queue: self.queue.clone(),
+            dir: self.dir.clone(),
+            reserve_bytes: self.reserve_bytes,
+        };
+        let wanted = CancellationToken::new();
+        let _unwanted = wanted.clone().drop_guard();
+        let run = move || rebuild.run(&|| !wanted.is_cancelled());
+        let (events, difference) = tokio::task::spawn_blocking(run).await.map_err(storage)??;
+        Ok(Rebuilt { events, difference: difference.map(|difference| format!("{difference:?}")) })
     }
 }

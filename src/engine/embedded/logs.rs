@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cache::EventCache;
 use super::segments::disk::Folder;
 use super::segments::{
     self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
 };
 use super::store::{Store, parse, storage};
+use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
 
@@ -18,7 +20,10 @@ pub(super) const TOPICS: [Topic; 2] = [Topic::Events, Topic::Accounts];
 
 /// The reading sides of both logs. Cheap to share.
 #[derive(Clone)]
-pub(super) struct Readers([Reader; 2]);
+pub(super) struct Readers {
+    logs: [Reader; 2],
+    cache: Arc<EventCache>,
+}
 
 /// Both logs, open.
 pub(super) struct Logs {
@@ -64,15 +69,18 @@ pub(super) fn look(dir: &Path) -> Result<Looked> {
 }
 
 impl Looked {
+    /// Readers that keep nothing in memory.
     pub(super) fn readers(&self) -> Readers {
-        Readers(self.found.each_ref().map(|found| found.reader.clone()))
+        let logs = self.found.each_ref().map(|found| found.reader.clone());
+        Readers { logs, cache: Arc::new(EventCache::new(0)) }
     }
 
-    /// Opens both for writing; makes those that are not there.
+    /// Opens both for writing; makes those that are not there. Readers keep so many bytes of events
+    /// in memory.
     ///
     /// # Errors
     /// [`Error::Unusable`] when the disk does not let us.
-    pub(super) fn open(self) -> Result<Logs> {
+    pub(super) fn open(self, cache_bytes: u64) -> Result<Logs> {
         let Self { dir, found: [events, accounts] } = self;
         Folder::make(&dir.join("log")).map_err(storage)?;
         let open = |topic, found: segments::Looked| -> Result<Opened> {
@@ -91,7 +99,10 @@ impl Looked {
         let (events, accounts) = (open(Topic::Events, events)?, open(Topic::Accounts, accounts)?);
         let unread = [(Topic::Events, events.unread), (Topic::Accounts, accounts.unread)];
         Ok(Logs {
-            readers: Readers([events.reader, accounts.reader]),
+            readers: Readers {
+                logs: [events.reader, accounts.reader],
+                cache: Arc::new(EventCache::new(cache_bytes)),
+            },
             appenders: [events.appender, accounts.appender],
             unread: unread.map(|(topic, unread)| (folder(&dir, topic), unread)),
         })
@@ -118,7 +129,7 @@ pub(super) fn refused(folder: &Path, refusal: &Refusal) -> Error {
 
 impl Readers {
     pub(super) fn of(&self, topic: Topic) -> &Reader {
-        &self.0[topic as usize]
+        &self.logs[topic as usize]
     }
 
     pub(super) fn end(&self, topic: Topic) -> Seq {
@@ -131,32 +142,43 @@ impl Readers {
         kept.iter().map(recorded).collect()
     }
 
-    /// The event at a position of the events, which a view names.
-    pub(super) fn event(&self, seq: Seq) -> Result<Recorded> {
-        let kept = self.of(Topic::Events).fetch(seq.get()).map_err(storage)?;
-        let missing = || Error::Storage(format!("event {seq} is not in the log"));
-        recorded(&kept.ok_or_else(missing)?)
+    /// What the writer has just written of the events; it is read first.
+    pub(super) fn keep(&self, seq: Seq, event: &Arc<Event>, json_bytes: usize) {
+        self.cache.put(seq, event, json_bytes);
     }
 
-    /// The events at these positions, which views name, in order. Those that stand close together are
-    /// read together.
+    /// The events at these positions, which views name, in order: from memory, and what is not there
+    /// from the log, where what stands close together is read together.
     pub(super) fn events(&self, places: &[Seq]) -> Result<Vec<Recorded>> {
-        let mut found = Vec::with_capacity(places.len());
-        for run in places.chunk_by(|one, next| next.get().saturating_sub(one.get()) <= NEAR) {
-            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
-            let span = usize::try_from(last.get() - first.get() + 1).unwrap_or(usize::MAX);
-            let after = first.get().saturating_sub(1);
-            let mut wanted = run.iter().peekable();
-            for kept in self.of(Topic::Events).range(after, span).map_err(storage)? {
-                if wanted.next_if(|seq| seq.get() == kept.seq).is_some() {
-                    found.push(recorded(&kept)?);
-                }
-            }
-            if let Some(missing) = wanted.next() {
-                return Err(Error::Storage(format!("event {missing} is not in the log")));
+        let kept = |seq: &Seq| self.cache.get(*seq).map(|event| Recorded { seq: *seq, event });
+        let kept: Vec<_> = places.iter().map(kept).collect();
+        let missing = places.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let missing: Vec<_> = missing.map(|(seq, _)| *seq).collect();
+        let mut fetched = Vec::with_capacity(missing.len());
+        for run in missing.chunk_by(|one, next| next.get().saturating_sub(one.get()) <= NEAR) {
+            self.fetch(run, &mut fetched)?;
+        }
+        let mut fetched = fetched.into_iter();
+        Ok(kept.into_iter().filter_map(|kept| kept.or_else(|| fetched.next())).collect())
+    }
+
+    /// Reads a stretch of the log for the events at these positions.
+    fn fetch(&self, places: &[Seq], into: &mut Vec<Recorded>) -> Result<()> {
+        let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+        let span = usize::try_from(last.get() - first.get() + 1).unwrap_or(usize::MAX);
+        let after = first.get().saturating_sub(1);
+        let mut wanted = places.iter().peekable();
+        for kept in self.of(Topic::Events).range(after, span).map_err(storage)? {
+            if wanted.next_if(|seq| seq.get() == kept.seq).is_some() {
+                let found = recorded(&kept)?;
+                self.cache.put(found.seq, &found.event, kept.body.len());
+                into.push(found);
             }
         }
-        Ok(found)
+        match wanted.next() {
+            Some(missing) => Err(Error::Storage(format!("event {missing} is not in the log"))),
+            None => Ok(()),
+        }
     }
 
     /// Whether a log has the batch that ends at a place, and the same before it.

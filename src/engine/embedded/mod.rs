@@ -7,6 +7,10 @@
 //! served from memory, and a hop to another thread costs more than they do.
 
 mod background;
+mod beside;
+mod cache;
+mod compare;
+mod current;
 pub mod directory;
 mod format;
 mod keys;
@@ -14,6 +18,7 @@ mod log;
 mod logs;
 mod queue;
 mod rebuild;
+mod repair;
 pub mod segments;
 mod states;
 mod store;
@@ -22,5 +27,7 @@ mod upgrade;
 mod views;
 mod writer;
 
+pub use compare::Difference;
 pub use log::{Embedded, Options};
-pub use rebuild::{Difference, Repaired, rebuild, repair, verify};
+pub use rebuild::{rebuild, verify};
+pub use repair::{Repaired, repair};

@@ -1,44 +1,49 @@
 //! The views as a function of the log: catching up, rebuilding and verifying.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use data_encoding::HEXLOWER;
-
+use super::compare::{Difference, first_difference};
 use super::directory::{self, Hold};
-use super::format;
 use super::logs::{self, Logs, Readers, TOPICS};
 use super::segments::disk::Folder;
 use super::segments::{self, Appender, OpenError};
 use super::states::{Cache, States};
-use super::store::{self, Store, storage};
-use super::table::{Row, Table};
+use super::store::{Store, storage};
 use super::writer::project_into;
+use super::{current, format};
 use crate::domain::seq::Seq;
-use crate::engine::{Result, Topic};
+use crate::engine::{Error, Result, Topic};
 
 /// Events applied in one batch.
 const BATCH: usize = 1_024;
 /// How often it is said how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// The first place at which the views are not what the log says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    pub view: String,
-    /// The key, in hex.
-    pub key: String,
-    /// What the view holds and what it should hold, as text; none when there is no such row.
-    pub found: Option<String>,
-    pub expected: Option<String>,
+/// How a long run is followed, and ended.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    /// Hears of events done and in all.
+    pub(super) tell: &'a dyn Fn(u64, u64),
+    /// Is asked between two batches, and may rest.
+    pub(super) goes_on: &'a dyn Fn() -> bool,
+}
+
+impl Watch<'_> {
+    /// To the end, without a word.
+    pub(super) const NONE: Watch<'static> = Watch { tell: &|_, _| {}, goes_on: &|| true };
+}
+
+/// What a run says that was not let go on.
+pub(super) fn given_up() -> Error {
+    Error::ReadOnly("it was given up before it was done".into())
 }
 
 /// Applies to the views what the log has beyond their checkpoint: what a crash took from them, or all
-/// of it. `tell` hears of events done and in all. Returns how many were applied.
-pub(super) fn catch_up(store: &Store, readers: &Readers, tell: &dyn Fn(u64, u64)) -> Result<u64> {
+/// of it. Returns how many events were applied.
+pub(super) fn catch_up(store: &Store, readers: &Readers, watch: Watch<'_>) -> Result<u64> {
     let end = readers.end(Topic::Events);
-    let applied = fold(store, readers, end, tell)?;
+    let applied = fold(store, readers, end, watch)?;
     if applied > 0 {
         store.sync()?;
     }
@@ -46,7 +51,10 @@ pub(super) fn catch_up(store: &Store, readers: &Readers, tell: &dyn Fn(u64, u64)
 }
 
 /// Folds what follows on the checkpoint, up to `end`.
-fn fold(store: &Store, readers: &Readers, end: Seq, tell: &dyn Fn(u64, u64)) -> Result<u64> {
+///
+/// # Errors
+/// The engine's; [`given_up`] when it does not go on.
+pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>) -> Result<u64> {
     let log = readers.of(Topic::Events);
     let mut cache = Cache::new();
     let checkpoint = store.checkpoint(Topic::Events)?.unwrap_or_default();
@@ -61,6 +69,9 @@ fn fold(store: &Store, readers: &Readers, end: Seq, tell: &dyn Fn(u64, u64)) -> 
         // Positions at the end may be without events, after a repair.
         if entries.is_empty() {
             break;
+        }
+        if !(watch.goes_on)() {
+            return Err(given_up());
         }
         for entry in entries {
             let mut states = States { cache: &mut cache, store };
@@ -81,7 +92,7 @@ fn fold(store: &Store, readers: &Readers, end: Seq, tell: &dyn Fn(u64, u64)) -> 
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             tracing::info!(applied, all, "the views are brought up to the log");
-            tell(applied, all);
+            (watch.tell)(applied, all);
         }
     }
     if applied > 0 {
@@ -94,20 +105,6 @@ fn fold(store: &Store, readers: &Readers, end: Seq, tell: &dyn Fn(u64, u64)) -> 
     Ok(applied)
 }
 
-fn views(store: &Store) -> [(&'static str, &Table); 9] {
-    [
-        ("conversations", &store.conversations),
-        ("contacts", &store.contacts),
-        ("timeline", &store.timeline),
-        ("pages", &store.pages),
-        ("turns_due", &store.turns_due),
-        ("claims", &store.claims),
-        ("claims_by_time", &store.claims_by_time),
-        ("totals", &store.totals),
-        ("conversations_by_time", &store.conversations_by_time),
-    ]
-}
-
 /// Drops every view of a data directory that no server has open and fills them from the log.
 /// Returns how many events were applied.
 ///
@@ -117,11 +114,12 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
     let _hold = Hold::take(dir)?;
     format::bring_up(dir, CACHE_BYTES, &|_| {})?;
     // Not only looked at: views must not have seen a batch that the log may lose.
-    let Logs { readers, appenders, .. } = logs::look(dir)?.open()?;
-    let folder = store::folder(dir);
+    let Logs { readers, appenders, .. } = logs::look(dir)?.open(0)?;
+    current::tidy(dir)?;
+    let folder = current::folder(dir)?;
     directory::remove_folder(&folder).map_err(storage)?;
     let store = Store::open(&folder, CACHE_BYTES)?;
-    let applied = catch_up(&store, &readers, &|_, _| {})?;
+    let applied = catch_up(&store, &readers, Watch::NONE)?;
     appenders.into_iter().for_each(Appender::close);
     Ok(applied)
 }
@@ -145,121 +143,18 @@ pub fn verify(dir: &Path) -> Result<(u64, Option<Difference>)> {
         })?;
     }
     let readers = logs::look(dir)?.readers();
-    let live = Store::open(&store::folder(dir), CACHE_BYTES)?;
+    let live = Store::open(&current::folder(dir)?, CACHE_BYTES)?;
     readers.check(dir, &live)?;
     let scratch_dir = tempfile::Builder::new().prefix("parlor-").tempdir().map_err(storage)?;
     let scratch = Store::open(scratch_dir.path(), CACHE_BYTES)?;
     let seen = live.checkpoint(Topic::Events)?.unwrap_or_default();
-    let folded = fold(&scratch, &readers, Seq::new(seen.seq), &|_, _| {})?;
-    let difference = first_difference(&live, &scratch)?;
+    let folded = fold(&scratch, &readers, Seq::new(seen.seq), Watch::NONE)?;
+    let difference = first_difference((&live, &live.db.snapshot()), &scratch, &|| true)?;
     // The directory goes after what is open in it.
     drop(scratch);
     scratch_dir.close().map_err(storage)?;
     Ok((folded, difference))
 }
 
-/// What `parlor repair` did with a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repaired {
-    pub kept: u64,
-    /// Events whose positions are empty now, as far as is known.
-    pub lost: u64,
-}
-
-/// Goes on without what cannot be read of a log: writes what is whole to a new one. The damaged log and
-/// the views stay beside it, in folders whose names end in `.damaged`; the views are made anew when the
-/// directory is opened. Logs that are whole are left alone.
-///
-/// # Errors
-/// As [`super::Embedded::open`]; nothing has changed then.
-pub fn repair(dir: &Path) -> Result<Vec<(Topic, Repaired)>> {
-    let _hold = Hold::take(dir)?;
-    format::check(dir)?;
-    let mut repaired = Vec::new();
-    let views = store::folder(dir);
-    let views_open = Store::open(&views, CACHE_BYTES).ok();
-    for topic in TOPICS {
-        let folder = logs::folder(dir, topic);
-        let live = Folder::at(&folder);
-        let seen = views_open.as_ref().and_then(|views| views.checkpoint(topic).ok().flatten());
-        let is_whole = segments::verify(&live, |_| {}).is_ok();
-        let is_seen =
-            |seen| logs::look(dir).is_ok_and(|looked| looked.readers().holds(topic, &seen));
-        if is_whole && seen.is_none_or(is_seen) {
-            continue;
-        }
-        let new = folder.with_extension("new");
-        directory::remove_folder(&new).map_err(storage)?;
-        let into = Arc::new(Folder::make(&new).map_err(storage)?);
-        let saved =
-            segments::salvage(&live, into, logs::sizes(topic), seen.map_or(0, |seen| seen.seq))
-                .map_err(storage)?;
-        set_aside(&folder)?;
-        std::fs::rename(&new, &folder).map_err(storage)?;
-        repaired.push((topic, Repaired { kept: saved.kept, lost: saved.lost }));
-    }
-    drop(views_open);
-    if !repaired.is_empty() {
-        // They may have seen what is lost.
-        set_aside(&views)?;
-    }
-    Ok(repaired)
-}
-
-/// Gives a folder another name, which no other has.
-fn set_aside(folder: &Path) -> Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for number in 1.. {
-        let aside = folder.with_extension(format!("{number}.damaged"));
-        if !aside.exists() {
-            return std::fs::rename(folder, aside).map_err(storage);
-        }
-    }
-    Ok(())
-}
-
-const CACHE_BYTES: u64 = 64 << 20;
-
-fn first_difference(live: &Store, expected: &Store) -> Result<Option<Difference>> {
-    for ((name, found), (_, wanted)) in views(live).into_iter().zip(views(expected)) {
-        let expires = name.starts_with("claims");
-        let (mut found, mut wanted) = (found.iter(), wanted.iter());
-        let mut left = found.next().transpose()?;
-        let mut right = wanted.next().transpose()?;
-        loop {
-            match (&left, &right) {
-                (None, None) => break,
-                (Some(a), Some(b)) if a == b => {
-                    left = found.next().transpose()?;
-                    right = wanted.next().transpose()?;
-                }
-                (a, Some(b)) if expires && a.as_ref().is_none_or(|a| a.key() > b.key()) => {
-                    right = wanted.next().transpose()?;
-                }
-                (a, b) => return Ok(Some(describe(name, a.as_ref(), b.as_ref()))),
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn describe(view: &str, found: Option<&Row>, expected: Option<&Row>) -> Difference {
-    let key = match (found, expected) {
-        (Some(a), Some(b)) => a.key().min(b.key()),
-        (Some(a), None) => a.key(),
-        (_, Some(b)) => b.key(),
-        (None, None) => &[],
-    };
-    let of_key = |row: Option<&Row>| {
-        let row = row.filter(|row| row.key() == key);
-        row.map(|row| String::from_utf8_lossy(&row.value).into_owned())
-    };
-    Difference {
-        view: view.to_owned(),
-        key: HEXLOWER.encode(key),
-        found: of_key(found),
-        expected: of_key(expected),
-    }
-}
+/// For what is read on the side.
+pub(super) const CACHE_BYTES: u64 = 64 << 20;

@@ -3,16 +3,16 @@
 //! They are a function of the log. Nothing waits until they are synced: what a crash takes from them
 //! is folded again from the log, from their checkpoint on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
 use super::directory::{self, Hold};
-use super::keys;
 use super::segments::Position;
 use super::table::Table;
+use super::{current, keys};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
@@ -23,6 +23,13 @@ use crate::projection::totals::Totals;
 /// make for more flushes and compactions.
 const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 const MEMTABLE_BYTES: u64 = 64 << 20;
+/// How rows are laid out: views of another layout are made anew.
+///
+/// | layout | since then |
+/// |---|---|
+/// | 1, which is not said | rows of the timeline are keys alone |
+/// | 2 | they say what is a message |
+const LAYOUT: u8 = 2;
 /// The keyspace that holds all views.
 pub(super) const KEYSPACE: &str = "views";
 
@@ -43,16 +50,11 @@ pub(super) struct Store {
     _hold: Option<Arc<Hold>>,
 }
 
-/// Where the views of a data directory are.
-pub(super) fn folder(dir: &Path) -> PathBuf {
-    dir.join("views")
-}
-
 impl Store {
     /// Opens or makes the views in a folder.
     ///
     /// # Errors
-    /// [`Error::Storage`] when they are damaged; [`Error::Locked`] while somebody has them open;
+    /// [`Error::Storage`] when they are damaged or of another layout; [`Error::Locked`] while somebody has them open;
     /// [`Error::Unusable`] when the system does not let us.
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
         let db = Database::builder(folder)
@@ -68,7 +70,7 @@ impl Store {
         };
         let rows = db.keyspace(KEYSPACE, options).map_err(storage)?;
         let table = |first| Table::new(&rows, first);
-        Ok(Self {
+        let store = Self {
             conversations: table(keys::CONVERSATIONS),
             contacts: table(keys::CONTACTS),
             timeline: table(keys::TIMELINE),
@@ -81,7 +83,23 @@ impl Store {
             meta: table(keys::META),
             db,
             _hold: None,
-        })
+        };
+        store.see_layout()?;
+        Ok(store)
+    }
+
+    /// Says of which layout new views are, and refuses others.
+    fn see_layout(&self) -> Result<()> {
+        let of_another = || Error::Storage("the views are of another release's layout".into());
+        match self.meta.get(keys::LAYOUT)? {
+            Some(layout) if *layout == [LAYOUT] => Ok(()),
+            None if self.checkpoint(Topic::Events)?.is_none() => {
+                let mut batch = self.db.batch();
+                self.meta.put(&mut batch, keys::LAYOUT, [LAYOUT]);
+                batch.commit().map_err(storage)
+            }
+            _ => Err(of_another()),
+        }
     }
 
     /// Opens the views of a data directory; makes them anew where they cannot be read, as the log has
@@ -90,7 +108,7 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub(super) fn open_or_make(dir: &Path, cache_bytes: u64, hold: &Arc<Hold>) -> Result<Self> {
-        let folder = folder(dir);
+        let folder = current::folder(dir)?;
         let store = match Self::open(&folder, cache_bytes) {
             Err(Error::Storage(error)) => {
                 tracing::warn!(
@@ -102,7 +120,12 @@ impl Store {
             }
             opened => opened?,
         };
-        Ok(Self { _hold: Some(hold.clone()), ..store })
+        Ok(store.with(hold))
+    }
+
+    /// The same, which keeps the directory.
+    pub(super) fn with(self, hold: &Arc<Hold>) -> Self {
+        Self { _hold: Some(hold.clone()), ..self }
     }
 
     /// How far the views, or for administration whoever wrote last, have seen a log; none before

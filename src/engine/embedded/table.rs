@@ -6,7 +6,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
+use fjall::{Keyspace, OwnedWriteBatch, Readable as _, Snapshot, UserKey, UserValue};
 use serde::de::DeserializeOwned;
 
 use super::store::{parse, storage};
@@ -83,8 +83,11 @@ impl Table {
         })
     }
 
-    /// All rows.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Result<Row>> {
-        self.range::<&[u8]>(..)
+    /// All rows as they were at a moment.
+    pub(super) fn all_at(&self, moment: &Snapshot) -> impl Iterator<Item = Result<Row>> + use<> {
+        moment.prefix(&self.rows, [self.first]).map(|guard| {
+            let (whole_key, value) = guard.into_inner().map_err(storage)?;
+            Ok(Row { whole_key, value })
+        })
     }
 }

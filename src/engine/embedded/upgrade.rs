@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::segments::disk::Folder;
 use super::segments::{self, AppendError, OpenError, Record};
 use super::store::{parse, storage};
-use super::{directory, format, keys, logs, store};
+use super::{current, directory, format, keys, logs};
 use crate::domain::ids::{EventId, Id as _};
 use crate::engine::{Error, Result, Topic};
 
@@ -46,7 +46,7 @@ pub(super) fn run(dir: &Path, cache_bytes: u64, tell: &dyn Fn(&str)) -> Result<(
         )));
     }
     // Of a run that was cut short.
-    for folder in [dir.join("log"), store::folder(dir)] {
+    for folder in [dir.join("log"), dir.join(current::FIRST)] {
         directory::remove_folder(&folder).map_err(storage)?;
     }
     let keyspace =

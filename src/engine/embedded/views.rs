@@ -14,7 +14,7 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Recorded, Result, Views};
 use crate::projection::pages::BLOCK;
-use crate::projection::{claims, conversations, is_message, totals::Totals, turns_due};
+use crate::projection::{claims, conversations, totals::Totals, turns_due};
 
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
@@ -83,14 +83,12 @@ impl Views for Embedded {
         let from = keys::in_conversation(account, conversation, begin.get());
         let to = keys::in_conversation(account, conversation, u64::MAX);
         let skip = usize::try_from(skip % BLOCK).unwrap_or(0);
-        store
+        let messages = store
             .timeline
             .range(from..=to)
-            .map(|row| self.readers().event(place(&row?)?))
-            .filter(|entry| entry.as_ref().map_or(true, |entry| is_message(&entry.event)))
-            .skip(skip)
-            .take(limit)
-            .collect()
+            .filter(|row| row.as_ref().map_or(true, |row| *row.value == keys::MESSAGE));
+        let places = messages.skip(skip).take(limit).map(|row| place(&row?));
+        self.readers().events(&places.collect::<Result<Vec<_>>>()?)
     }
 
     async fn conversations(

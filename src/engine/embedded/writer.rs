@@ -13,19 +13,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::beside::{Order, Point};
 use super::log::Shared;
 use super::logs::TOPICS;
 use super::queue::{Queue, Weight};
+use super::rebuild::Watch;
 use super::segments::{AppendError, Appender, Record};
 use super::states::{Cache, States};
 use super::store::{Store, json, storage};
-use super::{keys, rebuild};
+use super::{current, keys, rebuild};
 use crate::domain::conversation::Effect;
 use crate::domain::event::Event;
 use crate::domain::ids::Id as _;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::{self, claims, conversations, turns_due};
+use crate::projection::{self, claims, conversations, is_message, turns_due};
 
 /// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
@@ -105,6 +107,9 @@ impl Writer {
     }
 
     fn commit(&mut self, waiting: &mut Vec<Append>) {
+        if let Some(order) = self.shared.orders.take() {
+            self.obey(order);
+        }
         if let Err(error) = self.check_writable() {
             for append in waiting.drain(..) {
                 let refusal = Error::ReadOnly(error.to_string());
@@ -207,11 +212,14 @@ impl Writer {
         let mut next = Seq::new(first);
         for append in appends {
             let mut result = Vec::with_capacity(append.events.len());
-            for (event, _) in &append.events {
+            for (event, json) in &append.events {
                 let seq = next;
                 next = next.next();
                 let mut states = States { cache: &mut self.cache, store: &store };
                 let effect = project_into(&mut batch, &mut states, seq, event)?;
+                if topic == Topic::Events {
+                    self.shared.readers.keep(seq, event, json.len());
+                }
                 if effect == Effect::Applied {
                     applied.push(Recorded { seq, event: event.clone() });
                 }
@@ -224,6 +232,40 @@ impl Writer {
         store.set_checkpoint(&mut batch, topic, &position);
         batch.commit().map_err(storage)?;
         Ok((results, applied))
+    }
+
+    /// Does between two batches what a rebuild needs.
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Point(done) => done.send(self.point()).ok(),
+            Order::Switch(store, folder, done) => done.send(self.switch(*store, &folder)).ok(),
+        };
+    }
+
+    fn point(&self) -> Result<Point> {
+        let store = self.shared.store().ok_or_else(rebuild::given_up)?;
+        let seen = store.checkpoint(Topic::Events)?.unwrap_or_default().seq;
+        Ok(Point { moment: store.db.snapshot(), store, seen: Seq::new(seen) })
+    }
+
+    /// Goes on with another store of views; gives the one before.
+    fn switch(&mut self, store: Store, folder: &Path) -> Result<Arc<Store>> {
+        if self.broken.is_some() {
+            return Err(rebuild::given_up());
+        }
+        let readers = &self.shared.readers;
+        rebuild::fold(&store, readers, readers.end(Topic::Events), Watch::NONE)?;
+        let administration = self.appenders[Topic::Accounts as usize].position();
+        if administration.seq > 0 {
+            let mut batch = store.db.batch();
+            store.set_checkpoint(&mut batch, Topic::Accounts, &administration);
+            batch.commit().map_err(storage)?;
+        }
+        // It counts when a restart finds it, so nothing of it may be lost.
+        store.sync()?;
+        current::set(&self.dir, folder)?;
+        self.cache.clear();
+        self.shared.replace(store).ok_or_else(rebuild::given_up)
     }
 
     fn check_writable(&mut self) -> Result<()> {
@@ -275,7 +317,7 @@ impl Writer {
                 self.shared.reopen(&self.dir)?;
                 let store = self.shared.store();
                 let store = store.ok_or_else(|| Error::ReadOnly("not open".into()))?;
-                rebuild::catch_up(&store, &self.shared.readers, &|_, _| {})?;
+                rebuild::catch_up(&store, &self.shared.readers, Watch::NONE)?;
                 self.cache.clear();
                 self.observer.interrupted();
             }
@@ -300,7 +342,8 @@ pub(super) fn project_into(
         && let Some(id) = event.body.conversation()
     {
         // The event itself is in the log.
-        store.timeline.put(batch, keys::in_conversation(event.account, id, seq.get()), []);
+        let what: &[u8] = if is_message(event) { &keys::MESSAGE } else { &[] };
+        store.timeline.put(batch, keys::in_conversation(event.account, id, seq.get()), what);
     }
     if let Some(page) = changes.page {
         let key = keys::in_conversation(page.account, page.conversation, page.block);

@@ -8,6 +8,7 @@ use crate::app::{App, accounts::Tenant, administration, demo};
 use crate::config::USUAL_ACCOUNT;
 use crate::domain::account::Agent;
 use crate::domain::ids::AccountId;
+use crate::engine::{self, Rebuilt};
 use crate::role::Failure;
 
 /// Does what an order says. Dropping the future leaves undone what was not begun.
@@ -72,6 +73,19 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
         }
         Order::RollBackBot { which, to } => bots::roll_back(app, which, *to).await,
         Order::WithdrawBot(which) => bots::withdraw(app, which).await,
+        Order::RebuildViews => {
+            let rebuild =
+                app.engine.rebuild().ok_or("this engine's views are made anew beside it")?;
+            let Rebuilt { events, difference } = rebuild.rebuild().await.map_err(rebuild_failed)?;
+            Ok(Outcome::ViewsRebuilt { events, difference })
+        }
+    }
+}
+
+fn rebuild_failed(error: engine::Error) -> Failure {
+    match error {
+        engine::Error::Overloaded => "the views are being made anew already".into(),
+        error => error.into(),
     }
 }
 

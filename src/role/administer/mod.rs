@@ -16,6 +16,7 @@ mod order;
 mod outcome;
 mod show;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,10 +108,32 @@ async fn obey(command: Command) -> Result<Outcome, Failure> {
         )
         .into());
     }
+    by_server_or(&config.data_dir, &order, || on_our_own(&config, &order)).await
+}
+
+/// Makes the views of a directory anew: a server that has it does so while it serves them; where there is
+/// none, `own` does.
+///
+/// # Errors
+/// Whatever kept it from being done, in words for the operator.
+pub(super) async fn rebuild(
+    dir: &Path,
+    own: impl AsyncFn() -> Result<Outcome, Failure>,
+) -> Result<(), Failure> {
+    let outcome = by_server_or(dir, &Order::RebuildViews, own).await?;
+    print(&outcome, false)
+}
+
+/// Has an order carried out by the server that has a directory; where there is none, `own` does it.
+async fn by_server_or(
+    dir: &Path,
+    order: &Order,
+    own: impl AsyncFn() -> Result<Outcome, Failure>,
+) -> Result<Outcome, Failure> {
     let attempt = || async {
-        match control::call(&config.data_dir, &order).await? {
+        match control::call(dir, order).await? {
             Some(outcome) => Ok(outcome),
-            None => on_our_own(&config, &order).await,
+            None => own().await,
         }
     };
     let pauses = ConstantBuilder::default().with_delay(AGAIN_AFTER).with_max_times(AGAIN);

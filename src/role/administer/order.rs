@@ -63,6 +63,8 @@ pub enum Order {
         to: u32,
     },
     WithdrawBot(Which),
+    /// Makes the views anew while they are served.
+    RebuildViews,
 }
 
 impl Order {

@@ -61,6 +61,12 @@ pub enum Outcome {
     BotWithdrawn {
         bot_id: BotId,
     },
+    ViewsRebuilt {
+        /// Folded from the log.
+        events: u64,
+        /// The first row that the views before had otherwise.
+        difference: Option<String>,
+    },
 }
 
 /// An account, in a list or by itself.

@@ -36,6 +36,13 @@ pub(super) fn text(outcome: &Outcome) -> Result<String, Failure> {
         }
         Outcome::BotRolledBack { version, .. } => format!("version {version} answers now"),
         Outcome::BotWithdrawn { bot_id } => format!("{bot_id} begins no more conversations"),
+        Outcome::ViewsRebuilt { events, difference } => {
+            let rebuilt = format!("the views were made anew from {events} events");
+            let otherwise = difference.as_ref();
+            let otherwise =
+                otherwise.map(|row| format!("the views before had this otherwise: {row}"));
+            lines([rebuilt].into_iter().chain(otherwise))
+        }
     })
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::Key;
 use super::error::Failure;
+use super::history::Written;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentOut};
 use crate::app::accounts::Tenant;
 use crate::app::outcome::{Outcome, await_outcome};
@@ -23,7 +24,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
 use crate::surface::client::Address;
-use crate::surface::direct::Direct;
+use crate::surface::direct::{Direct, DirectAs};
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
 use crate::surface::key::IdempotencyKey;
@@ -49,7 +50,7 @@ enum Streamed {
 enum Listed {
     /// One page of the history.
     #[oai(status = 200)]
-    Messages(Direct<MessagesOut>),
+    Messages(DirectAs<Written, MessagesOut>),
 }
 
 #[OpenApi(tag = "super::Tag::Messages")]
@@ -136,7 +137,9 @@ impl Messages {
         let account = key.tenant().account.id;
         let size = usize::try_from(limit).unwrap_or(100);
         let found = read_conversation::messages(&app, account, id, skip, size).await?;
-        Ok(Listed::Messages(Direct(MessagesOut::new(&found, page, limit))))
+        let written = Written::new(found, page, limit);
+        let room = written.bytes();
+        Ok(Listed::Messages(DirectAs::new(written, room)))
     }
 }
 

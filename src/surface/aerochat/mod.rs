@@ -9,6 +9,7 @@
 
 mod contacts;
 mod error;
+mod history;
 mod messages;
 mod wire;
 

@@ -4,15 +4,11 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::app::outcome::Outcome;
-use crate::app::read_conversation::Page;
 use crate::app::send_message::Sent;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
-use crate::domain::message::Author;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
 use crate::domain::{Error, Result};
-use crate::engine::Recorded;
-use crate::live::frame::{Direction, File, Message};
 use crate::surface::fields::{Address, Field, Name, PhoneNumber, Text, Words, parsed};
 
 /// Who writes. All optional; real changes are merged into the contact.
@@ -210,20 +206,10 @@ pub(super) enum AuthorType {
 pub(super) struct AuthorOut {
     #[oai(rename = "type")]
     #[serde(rename = "type")]
-    kind: AuthorType,
+    pub(super) kind: AuthorType,
     /// The brand or the agent; absent for customers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-}
-
-impl From<Author> for AuthorOut {
-    fn from(author: Author) -> Self {
-        match author {
-            Author::Customer => Self { kind: AuthorType::Customer, name: None },
-            Author::Bot { name } => Self { kind: AuthorType::Bot, name: Some(name) },
-            Author::Agent { name } => Self { kind: AuthorType::Agent, name: Some(name) },
-        }
-    }
+    pub(super) name: Option<String>,
 }
 
 /// Where a message goes.
@@ -240,17 +226,10 @@ pub(super) enum DirectionOut {
 #[oai(rename = "Attachment")]
 pub(super) struct AttachmentOut {
     /// Under `/live/v1/conversations/{conversation_id}/files/` it is fetched by this.
-    id: String,
-    filename: String,
-    size: u64,
-    mime_type: String,
-}
-
-impl From<File> for AttachmentOut {
-    fn from(file: File) -> Self {
-        let File { activity_id, id, filename, size, mime_type } = file;
-        Self { id: format!("{activity_id}/{id}"), filename, size, mime_type }
-    }
+    pub(super) id: String,
+    pub(super) filename: String,
+    pub(super) size: u64,
+    pub(super) mime_type: String,
 }
 
 // Seed 000, *Get a conversation's messages*: each message.
@@ -258,41 +237,23 @@ impl From<File> for AttachmentOut {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Message")]
 pub(super) struct MessageOut {
-    message_id: String,
-    direction: DirectionOut,
-    author: AuthorOut,
-    text: String,
-    attachments: Vec<AttachmentOut>,
-    language: String,
-    created_at: String,
-}
-
-impl MessageOut {
-    fn of_entry(entry: &Recorded) -> Option<Self> {
-        let message = Message::of_event(entry.seq, &entry.event)?;
-        Some(Self {
-            message_id: message.message_id.to_string(),
-            direction: match message.direction {
-                Direction::Inbound => DirectionOut::Inbound,
-                Direction::Outbound => DirectionOut::Outbound,
-            },
-            author: message.author.into(),
-            text: message.text.as_str().to_owned(),
-            attachments: message.attachments.into_iter().map(AttachmentOut::from).collect(),
-            language: message.language.to_string(),
-            created_at: message.created_at.to_seconds_string(),
-        })
-    }
+    pub(super) message_id: String,
+    pub(super) direction: DirectionOut,
+    pub(super) author: AuthorOut,
+    pub(super) text: String,
+    pub(super) attachments: Vec<AttachmentOut>,
+    pub(super) language: String,
+    pub(super) created_at: String,
 }
 
 /// Where a page stands in its list.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Paging")]
 pub(super) struct PagingOut {
-    page: u64,
-    limit: u64,
-    total: u64,
-    has_more: bool,
+    pub(super) page: u64,
+    pub(super) limit: u64,
+    pub(super) total: u64,
+    pub(super) has_more: bool,
 }
 
 // Seed 000, *Get a conversation's messages*.
@@ -300,23 +261,8 @@ pub(super) struct PagingOut {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "MessageList")]
 pub(super) struct MessagesOut {
-    messages: Vec<MessageOut>,
-    paging: PagingOut,
-}
-
-impl MessagesOut {
-    pub(super) fn new(found: &Page, page: u64, limit: u64) -> Self {
-        let messages = found.messages.iter();
-        Self {
-            messages: messages.filter_map(MessageOut::of_entry).collect(),
-            paging: PagingOut {
-                page,
-                limit,
-                total: found.total,
-                has_more: page.saturating_mul(limit) < found.total,
-            },
-        }
-    }
+    pub(super) messages: Vec<MessageOut>,
+    pub(super) paging: PagingOut,
 }
 
 #[cfg(test)]
@@ -327,25 +273,6 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_what_the_documents_describe() {
-        let message = |name: Option<&str>| MessageOut {
-            message_id: "00".into(),
-            direction: DirectionOut::Outbound,
-            author: AuthorOut { kind: AuthorType::Bot, name: name.map(str::to_owned) },
-            text: "hi".into(),
-            attachments: vec![AttachmentOut {
-                id: "1".into(),
-                filename: "a.txt".into(),
-                size: 1,
-                mime_type: "text/plain".into(),
-            }],
-            language: "en".into(),
-            created_at: "2026-06-16T10:00:00Z".into(),
-        };
-        let list = MessagesOut {
-            messages: vec![message(Some("Acme")), message(None)],
-            paging: PagingOut { page: 1, limit: 50, total: 2, has_more: false },
-        };
-        assert_eq!(serde_json::to_value(&list).ok(), list.to_json());
         for (status, reply) in [
             (Status::Bot, Some(ReplyOut { text: "hi".into() })),
             (Status::QueuedForAgent, None),

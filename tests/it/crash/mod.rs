@@ -12,6 +12,7 @@ pub mod judge;
 mod kill;
 pub mod load;
 mod reading;
+mod rebuilding;
 mod story;
 mod tmpfs;
 mod torn;

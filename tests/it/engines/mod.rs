@@ -4,6 +4,7 @@
 
 mod accounts;
 mod appending;
+mod beside;
 mod concurrency;
 #[cfg(feature = "cluster")]
 mod cql;

@@ -26,7 +26,7 @@ const VIEWS: [&str; 9] = [
 ];
 
 /// A directory with conversations of every kind, which nobody has open, and how many events.
-async fn closed() -> (Directory, Vec<Thread>, String) {
+pub async fn closed() -> (Directory, Vec<Thread>, String) {
     let bench = Bench::<Directory>::make().await;
     let threads = populate(&*bench.engine).await;
     let all = everything(&*bench.engine, &threads).await;
@@ -39,7 +39,7 @@ async fn open(place: &Directory) -> Arc<dyn Engine> {
 }
 
 /// A view, under its first byte among the rows of the store.
-struct Rows {
+pub struct Rows {
     all: fjall::Keyspace,
     first: u8,
 }
@@ -49,7 +49,7 @@ impl Rows {
         [&[self.first], key].concat()
     }
 
-    fn insert(&self, key: &[u8], value: &[u8]) {
+    pub fn insert(&self, key: &[u8], value: &[u8]) {
         self.all.insert(self.key(key), value).expect("inserted");
     }
 
@@ -65,7 +65,7 @@ impl Rows {
 }
 
 /// Changes a view behind the engine's back.
-fn tamper(dir: &Path, view: &str, change: impl FnOnce(&Rows)) {
+pub fn tamper(dir: &Path, view: &str, change: impl FnOnce(&Rows)) {
     let db = Database::builder(dir.join("views")).open().expect("nobody has it open");
     let all = db.keyspace("views", KeyspaceCreateOptions::default).expect("the views");
     let place = VIEWS.iter().position(|each| *each == view).expect("a view");

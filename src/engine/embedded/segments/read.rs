@@ -101,23 +101,6 @@ impl Reader {
         self.pieces().last().map_or(0, |piece| piece.last)
     }
 
-    /// The record at a position, if there is one.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn fetch(&self, seq: u64) -> Result<Option<Kept>> {
-        let Some(place) = self.place(seq)? else { return Ok(None) };
-        let bytes = self.bytes(place.number, place.at, place.length)?;
-        match frame::read(&bytes) {
-            Ok((Frame::Record(record), _)) if record.seq == seq => {
-                let (id, length) = (record.id, record.body.len());
-                let begin = frame::record_bytes(0) as usize;
-                Ok(Some(Kept { seq, id, body: bytes.slice(begin..begin + length) }))
-            }
-            _ => Err(damaged(place.number, place.at)),
-        }
-    }
-
     /// The place behind the batch that ends with the record at a position; none where no batch ends
     /// there.
     ///
