@@ -19,8 +19,8 @@ use crate::app::administration::Credentials;
 use crate::app::readers::Caps;
 use crate::app::{App, Equipment, Watchers, demo};
 use crate::config::{Address, Config, EngineKind};
-use crate::engine::Engine;
 use crate::engine::embedded::{Embedded, Options};
+use crate::engine::{self, Engine};
 use crate::files::{self, Files};
 use crate::live::hub::Hub;
 use crate::outside::Outside;
@@ -99,7 +99,7 @@ async fn open_embedded(
     Ok(tokio::task::spawn_blocking(open).await??)
 }
 
-/// Opens as a server does: a cluster may be away for now, and is waited for.
+/// Opens as a server does: a cluster may be away for now, or a disk be full, and that is waited for.
 async fn open_patiently<E: Send + Sync + 'static>(
     config: &Config,
     gate: &Gate<E>,
@@ -120,7 +120,7 @@ async fn open_patiently<E: Send + Sync + 'static>(
         let gate_of_tell = gate.clone();
         let tell = Arc::new(move |far: &str| gate_of_tell.explain(&format!("starting: {far}")));
         match open(config, true, tell).await {
-            Err(error) if config.engine == EngineKind::Cluster => {
+            Err(error) if config.engine == EngineKind::Cluster || may_pass(&error) => {
                 tracing::error!(%error, "not ready; trying again");
                 gate.explain(&error.to_string());
                 tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(3))).await;
@@ -128,6 +128,11 @@ async fn open_patiently<E: Send + Sync + 'static>(
             opened => return opened,
         }
     }
+}
+
+/// Whether a directory opens later, as it is: its disk is full now.
+fn may_pass(error: &Failure) -> bool {
+    matches!(error.downcast_ref(), Some(engine::Error::ReadOnly(_)))
 }
 
 /// Serves until SIGTERM or SIGINT, then drains.

@@ -16,8 +16,8 @@ use super::logs::{self, Logs, Readers};
 use super::queue::{Phase, Queue, Refused};
 use super::rebuild::Watch;
 use super::segments::MAX_BODY_BYTES;
-use super::store::{Store, json, storage};
-use super::writer::{Append, Writer};
+use super::store::{self, Store, json, storage};
+use super::writer::{Append, Writer, free_bytes};
 use super::{background, current, format, rebuild};
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, Id as _};
@@ -29,6 +29,8 @@ use crate::engine::{
 /// How long an append waits for a place in the queue, and then for its commit.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// An opening that failed with fewer free bytes than these failed because of that.
+const LITTLE: u64 = 16 << 20;
 /// A commit that takes longer makes the node not ready.
 const STUCK_AFTER_MS: i64 = 5_000;
 
@@ -75,7 +77,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Error::Locked`] while another process has it; [`Error::Unusable`] when it holds something else
-    /// or a log that is damaged; [`Error::Storage`] when it cannot be read.
+    /// or a log that is damaged; [`Error::Storage`] when it cannot be read; [`Error::ReadOnly`] when the
+    /// disk is too full to open it: with more room it opens.
     pub fn open(options: &Options, observer: Arc<dyn Observer>) -> Result<Self> {
         Self::open_telling(options, observer, &|_| {})
     }
@@ -85,6 +88,20 @@ impl Embedded {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_telling(
+        options: &Options,
+        observer: Arc<dyn Observer>,
+        tell: &dyn Fn(&str),
+    ) -> Result<Self> {
+        Self::open_dir(options, observer, tell).map_err(|error| match error {
+            // However deep in the views it was found out.
+            Error::Storage(error) if free_bytes(&options.dir).is_ok_and(|free| free < LITTLE) => {
+                store::full(&error)
+            }
+            error => error,
+        })
+    }
+
+    fn open_dir(
         options: &Options,
         observer: Arc<dyn Observer>,
         tell: &dyn Fn(&str),

@@ -8,7 +8,7 @@ use super::segments::disk::Folder;
 use super::segments::{
     self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
 };
-use super::store::{Store, parse, storage};
+use super::store::{Store, parse, storage, unopenable};
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
@@ -113,7 +113,8 @@ fn unusable(folder: &Path, error: OpenError) -> Error {
     match error {
         OpenError::Refused(refusal) => refused(folder, &refusal),
         OpenError::Io(error) => {
-            Error::Unusable(format!("the log in {} does not open: {error}", folder.display()))
+            let what = format!("the log in {} does not open", folder.display());
+            unopenable(&what, &error, |_| false)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! They are a function of the log. Nothing waits until they are synced: what a crash takes from them
 //! is folded again from the log, from their checkpoint on.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -171,13 +172,47 @@ impl Store {
 fn unopened(folder: &Path, error: fjall::Error) -> Error {
     use std::io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof};
     let damage = [AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof];
-    match error {
-        fjall::Error::Locked => Error::Locked(folder.display().to_string()),
-        fjall::Error::Io(error) if !damage.contains(&error.kind()) => {
-            Error::Unusable(format!("the views in {} do not open: {error}", folder.display()))
-        }
-        other => storage(format!("{other:?}")),
+    if matches!(error, fjall::Error::Locked) {
+        return Error::Locked(folder.display().to_string());
     }
+    let what = || format!("the views in {} do not open", folder.display());
+    match of_system(&error) {
+        Some(error) => unopenable(&what(), error, |kind| damage.contains(&kind)),
+        None => storage(format!("{error:?}")),
+    }
+}
+
+/// What the system said, where that is the reason.
+fn of_system<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    let mut reason = Some(error);
+    while let Some(error) = reason {
+        if let Some(of_system) = error.downcast_ref() {
+            return Some(of_system);
+        }
+        reason = error.source();
+    }
+    None
+}
+
+/// What does not open, and why: damage is [`Error::Storage`]; a full disk is [`Error::ReadOnly`], and can
+/// be waited for; anything else is [`Error::Unusable`].
+pub(super) fn unopenable(
+    what: &str,
+    error: &io::Error,
+    is_damage: impl Fn(io::ErrorKind) -> bool,
+) -> Error {
+    match error.kind() {
+        kind if is_damage(kind) => storage(format!("{what}: {error}")),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            full(&format!("{what}: {error}"))
+        }
+        _ => Error::Unusable(format!("{what}: {error}")),
+    }
+}
+
+/// What an opening says that can be tried again with more room.
+pub(super) fn full(detail: &str) -> Error {
+    Error::ReadOnly(format!("the disk is full ({detail})"))
 }
 
 /// Reads JSON that we wrote.

@@ -114,6 +114,33 @@ async fn a_storage_that_ran_into_the_end_of_the_disk_recovers_by_itself() {
     verify(&disk).await;
 }
 
+#[tokio::test]
+async fn a_server_that_starts_on_a_full_disk_waits_for_room_and_loses_nothing() {
+    let Some(disk) = Tmpfs::mount(SIZE_MIB) else { return };
+    let mut server = Server::open(disk.path(), &["--disk-reserve-mib", "0"]).await;
+    let mut writer = Writer::start(&server).await;
+    writer.write_some(20).await;
+    server.kill().await;
+    let ballast = disk.fill(0);
+    server.begin_again().await;
+    let stranger = server.stranger();
+    let said = eventually("it says why it does not serve", || async {
+        let asked = stranger.request(reqwest::Method::GET, "/readyz");
+        let ready = stranger.try_send(asked).await.ok()?;
+        let why = ready.expect(503)["detail"].as_str().unwrap_or_default().to_owned();
+        why.contains("the disk is full").then_some(why)
+    });
+    said.await;
+    stranger.get("/healthz").await.expect(200);
+    ballast.remove();
+    server.ready().await;
+    writer.until_taken().await;
+    writer.write_some(5).await;
+    writer.nothing_is_lost().await;
+    server.terminate().await;
+    verify(&disk).await;
+}
+
 /// Writes one conversation, one message after another, each until it is taken.
 struct Writer {
     client: Client,

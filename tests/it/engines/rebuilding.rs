@@ -66,10 +66,14 @@ impl Rows {
 
 /// Changes a view behind the engine's back.
 pub fn tamper(dir: &Path, view: &str, change: impl FnOnce(&Rows)) {
+    let place = VIEWS.iter().position(|each| *each == view).expect("a view");
+    tamper_below(dir, u8::try_from(place).expect("few") + 1, change);
+}
+
+fn tamper_below(dir: &Path, first: u8, change: impl FnOnce(&Rows)) {
     let db = Database::builder(dir.join("views")).open().expect("nobody has it open");
     let all = db.keyspace("views", KeyspaceCreateOptions::default).expect("the views");
-    let place = VIEWS.iter().position(|each| *each == view).expect("a view");
-    change(&Rows { all, first: u8::try_from(place).expect("few") + 1 });
+    change(&Rows { all, first });
     db.persist(PersistMode::SyncAll).expect("synced");
 }
 
@@ -100,6 +104,24 @@ async fn a_rebuild_gives_the_same_views() {
     assert_eq!(verify(place.0.path()).expect("verified"), (applied, None));
     let engine = open(&place).await;
     assert!(everything(&*engine, &threads).await == before, "a rebuild has changed something");
+}
+
+#[tokio::test]
+async fn views_of_another_releases_layout_are_made_anew() {
+    let (place, threads, before) = closed().await;
+    let dir = place.0.path();
+    for change in [|meta: &Rows| meta.remove(b"layout"), |meta: &Rows| meta.insert(b"layout", &[9])]
+    {
+        tamper(dir, "timeline", |rows| rows.remove(&rows.first().0));
+        tamper_below(dir, 0, change);
+        let refused = verify(dir).expect_err("they cannot be compared").to_string();
+        assert!(refused.contains("another release's layout"), "{refused}");
+        let engine = open(&place).await;
+        assert!(everything(&*engine, &threads).await == before, "they are not made anew");
+        engine.close().await;
+        drop(engine);
+        assert_eq!(verify(dir).expect("verified").1, None);
+    }
 }
 
 #[tokio::test]
