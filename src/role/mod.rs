@@ -60,8 +60,8 @@ enum Role {
     },
     /// Make topics, keyspace and tables of a cluster, where they are missing
     Migrate(Storage),
-    /// Fill the views from the log: in place on a data directory that no server has open, or into
-    /// a second keyspace while the cluster serves
+    /// Make the views anew from the log: those of a data directory, also while its server serves them,
+    /// or into a second keyspace while the cluster serves
     Rebuild {
         /// The keyspace to fill, on a cluster; nodes move to it with `--keyspace`
         #[arg(long, value_name = "KEYSPACE")]

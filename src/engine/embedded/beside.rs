@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::compare::{Difference, first_difference};
+use super::compare::{Difference, Which, first_difference};
 use super::log::Shared;
 use super::log::wake;
 use super::queue::Queue;
@@ -136,13 +136,13 @@ impl Rebuild {
         let (done, outcome) = sync_channel(1);
         let Point { store, moment, seen } = self.ask(Order::Point(done), &outcome)?;
         events += rebuild::fold(&second, &shared.readers, seen, resting)?;
-        let difference = first_difference((&store, &moment), &second, &rests)?;
+        let difference = first_difference((&store, &moment), &second, Which::All, &rests)?;
         drop((moment, store));
         // Without a rest: it must be faster than the writer.
         let watch = Watch { goes_on: &goes_on, ..Watch::NONE };
         loop {
             events += rebuild::catch_up(&second, &shared.readers, watch)?;
-            let seen = second.checkpoint(Topic::Events)?.unwrap_or_default().seq;
+            let seen = second.checkpoint()?.unwrap_or_default().seq;
             if shared.readers.end(Topic::Events).get().saturating_sub(seen) <= NEAR {
                 return Ok((second, events, difference));
             }

@@ -27,11 +27,14 @@ pub(super) const MESSAGE: [u8; 1] = *b"m";
 /// Of which layout the rows are.
 pub(super) const LAYOUT: &str = "layout";
 
+/// Up to where all views have seen the events.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+
 /// How far a log has been seen.
-pub(super) fn checkpoint(topic: Topic) -> &'static str {
+pub(super) fn seen(topic: Topic) -> &'static str {
     match topic {
-        Topic::Events => "checkpoint/events",
-        Topic::Accounts => "checkpoint/accounts",
+        Topic::Events => "seen/events",
+        Topic::Accounts => "seen/accounts",
     }
 }
 

@@ -193,7 +193,7 @@ impl Readers {
     /// [`Error::Unusable`] where they have not.
     pub(super) fn check(&self, dir: &Path, store: &Store) -> Result<()> {
         for topic in TOPICS {
-            let Some(seen) = store.checkpoint(topic)? else { continue };
+            let Some(seen) = store.seen(topic)? else { continue };
             if self.holds(topic, &seen) {
                 continue;
             }

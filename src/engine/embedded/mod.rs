@@ -13,6 +13,7 @@ mod compare;
 mod current;
 pub mod directory;
 mod format;
+mod fresh;
 mod keys;
 mod log;
 mod logs;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::compare::{Difference, first_difference};
+use super::compare::{Difference, Which, first_difference};
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers, TOPICS};
 use super::segments::disk::Folder;
@@ -57,7 +57,7 @@ pub(super) fn catch_up(store: &Store, readers: &Readers, watch: Watch<'_>) -> Re
 pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>) -> Result<u64> {
     let log = readers.of(Topic::Events);
     let mut cache = Cache::new();
-    let checkpoint = store.checkpoint(Topic::Events)?.unwrap_or_default();
+    let checkpoint = store.checkpoint()?.unwrap_or_default();
     let mut position = Seq::new(checkpoint.seq);
     let all = end.get().saturating_sub(checkpoint.seq);
     let (mut applied, mut told) = (0, Instant::now());
@@ -84,7 +84,7 @@ pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>)
                 && let Some(here) = log.position_of(position.get()).map_err(storage)?
             {
                 cache.write(store, &mut batch)?;
-                store.set_checkpoint(&mut batch, Topic::Events, &here);
+                store.set_checkpoint(&mut batch, &here);
                 std::mem::replace(&mut batch, store.db.batch()).commit().map_err(storage)?;
                 waiting = 0;
             }
@@ -98,7 +98,7 @@ pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>)
     if applied > 0 {
         cache.write(store, &mut batch)?;
         if let Some(here) = log.position_of(position.get()).map_err(storage)? {
-            store.set_checkpoint(&mut batch, Topic::Events, &here);
+            store.set_checkpoint(&mut batch, &here);
         }
         batch.commit().map_err(storage)?;
     }
@@ -147,9 +147,17 @@ pub fn verify(dir: &Path) -> Result<(u64, Option<Difference>)> {
     readers.check(dir, &live)?;
     let scratch_dir = tempfile::Builder::new().prefix("parlor-").tempdir().map_err(storage)?;
     let scratch = Store::open(scratch_dir.path(), CACHE_BYTES)?;
-    let seen = live.checkpoint(Topic::Events)?.unwrap_or_default();
-    let folded = fold(&scratch, &readers, Seq::new(seen.seq), Watch::NONE)?;
-    let difference = first_difference((&live, &live.db.snapshot()), &scratch, &|| true)?;
+    let moment = live.db.snapshot();
+    let (mut folded, mut difference) = (0, None);
+    for (which, seen) in
+        [(Which::States, live.checkpoint()?), (Which::Rows, live.seen(Topic::Events)?)]
+    {
+        let seen = Seq::new(seen.unwrap_or_default().seq);
+        folded += fold(&scratch, &readers, seen, Watch::NONE)?;
+        if difference.is_none() {
+            difference = first_difference((&live, &moment), &scratch, which, &|| true)?;
+        }
+    }
     // The directory goes after what is open in it.
     drop(scratch);
     scratch_dir.close().map_err(storage)?;

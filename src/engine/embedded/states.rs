@@ -1,10 +1,12 @@
 //! The writer's cache of fold states, and which of them a batch has touched.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use fjall::OwnedWriteBatch as WriteBatch;
 use lru::LruCache;
 
+use super::fresh::Fresh;
 use super::keys;
 use super::store::{Store, json};
 use crate::domain::contact::Contact;
@@ -83,6 +85,28 @@ impl Cache {
     /// Forgets everything: what is in memory may be ahead of the disk.
     pub(super) fn clear(&mut self) {
         *self = Self::new();
+    }
+
+    /// Shows every touched state to readers, before the store has it.
+    pub(super) fn publish(&mut self, fresh: &Fresh) {
+        distinct(&mut self.touched_conversations);
+        for key in self.touched_conversations.drain(..) {
+            if let Some(Some(state)) = self.conversations.peek(&key) {
+                fresh.conversations.insert(key, Arc::new(state.clone()));
+            }
+        }
+        distinct(&mut self.touched_contacts);
+        for key in self.touched_contacts.drain(..) {
+            if let Some(Some(state)) = self.contacts.peek(&key) {
+                fresh.contacts.insert(key, Arc::new(state.clone()));
+            }
+        }
+        distinct(&mut self.touched_totals);
+        for account in self.touched_totals.drain(..) {
+            if let Some(totals) = self.totals.peek(&account) {
+                fresh.totals.insert(account, *totals);
+            }
+        }
     }
 
     /// Puts every touched state into `batch`, once each.

@@ -11,6 +11,7 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
 use super::directory::{self, Hold};
+use super::fresh::Fresh;
 use super::segments::Position;
 use super::table::Table;
 use super::{current, keys};
@@ -30,7 +31,8 @@ const MEMTABLE_BYTES: u64 = 64 << 20;
 /// |---|---|
 /// | 1, which is not said | rows of the timeline are keys alone |
 /// | 2 | they say what is a message |
-const LAYOUT: u8 = 2;
+/// | 3 | what was seen of the log is told apart from the checkpoint |
+const LAYOUT: u8 = 3;
 /// The keyspace that holds all views.
 pub(super) const KEYSPACE: &str = "views";
 
@@ -47,6 +49,8 @@ pub(super) struct Store {
     pub(super) totals: Table,
     pub(super) conversations_by_time: Table,
     meta: Table,
+    /// What the writer has of states and has not put into the tables yet.
+    pub(super) fresh: Fresh,
     // After the database, so that the directory is let go after it.
     _hold: Option<Arc<Hold>>,
 }
@@ -82,6 +86,7 @@ impl Store {
             totals: table(keys::TOTALS),
             conversations_by_time: table(keys::CONVERSATIONS_BY_TIME),
             meta: table(keys::META),
+            fresh: Fresh::default(),
             db,
             _hold: None,
         };
@@ -94,7 +99,7 @@ impl Store {
         let of_another = || Error::Storage("the views are of another release's layout".into());
         match self.meta.get(keys::LAYOUT)? {
             Some(layout) if *layout == [LAYOUT] => Ok(()),
-            None if self.checkpoint(Topic::Events)?.is_none() => {
+            None if self.seen(Topic::Events)?.is_none() => {
                 let mut batch = self.db.batch();
                 self.meta.put(&mut batch, keys::LAYOUT, [LAYOUT]);
                 batch.commit().map_err(storage)
@@ -129,21 +134,47 @@ impl Store {
         Self { _hold: Some(hold.clone()), ..self }
     }
 
-    /// How far the views, or for administration whoever wrote last, have seen a log; none before
-    /// the first event.
-    pub(super) fn checkpoint(&self, topic: Topic) -> Result<Option<Position>> {
-        let Some(value) = self.meta.get(keys::checkpoint(topic))? else { return Ok(None) };
-        let damaged = || Error::Storage("the checkpoint is damaged".into());
+    /// Where all tables are as the events up to there make them; none before the first event.
+    pub(super) fn checkpoint(&self) -> Result<Option<Position>> {
+        self.position(keys::CHECKPOINT)
+    }
+
+    /// How far the tables, but for states, or for administration whoever wrote last, have seen a log:
+    /// never less than the checkpoint; none before the first event.
+    pub(super) fn seen(&self, topic: Topic) -> Result<Option<Position>> {
+        self.position(keys::seen(topic))
+    }
+
+    fn position(&self, key: &str) -> Result<Option<Position>> {
+        let Some(value) = self.meta.get(key)? else { return Ok(None) };
+        let damaged = || Error::Storage("a position of the log is damaged in the views".into());
         Position::from_bytes(&value).map(Some).ok_or_else(damaged)
     }
 
-    pub(super) fn set_checkpoint(
+    /// States are in the batch too.
+    pub(super) fn set_checkpoint(&self, batch: &mut fjall::OwnedWriteBatch, position: &Position) {
+        self.meta.put(batch, keys::CHECKPOINT, position.to_bytes());
+        self.set_seen(batch, Topic::Events, position);
+    }
+
+    /// Everything but states is in the batch.
+    pub(super) fn set_seen(
         &self,
         batch: &mut fjall::OwnedWriteBatch,
         topic: Topic,
         position: &Position,
     ) {
-        self.meta.put(batch, keys::checkpoint(topic), position.to_bytes());
+        self.meta.put(batch, keys::seen(topic), position.to_bytes());
+    }
+
+    /// Puts what is fresh into the tables, where they have seen the log up to `position`.
+    pub(super) fn settle(&self, position: &Position) -> Result<()> {
+        let mut batch = self.db.batch();
+        self.fresh.write(self, &mut batch)?;
+        self.set_checkpoint(&mut batch, position);
+        batch.commit().map_err(storage)?;
+        self.fresh.forget();
+        Ok(())
     }
 
     /// Everything so far outlives a power loss.
@@ -156,15 +187,27 @@ impl Store {
         account: AccountId,
         id: ConversationId,
     ) -> Result<Option<Conversation>> {
-        self.conversations.row(keys::conversation(account, id))
+        // It is in the table before it is taken from among the fresh ones.
+        let fresh = self.fresh.conversations.get(&(account, id)).map(|state| state.clone());
+        match fresh {
+            Some(state) => Ok(Some(Arc::unwrap_or_clone(state))),
+            None => self.conversations.row(keys::conversation(account, id)),
+        }
     }
 
     pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        self.contacts.row(keys::contact(account, id))
+        let fresh = self.fresh.contacts.get(&(account, id)).map(|state| state.clone());
+        match fresh {
+            Some(state) => Ok(Some(Arc::unwrap_or_clone(state))),
+            None => self.contacts.row(keys::contact(account, id)),
+        }
     }
 
     pub(super) fn total(&self, account: AccountId) -> Result<Totals> {
-        Ok(self.totals.row(account.bytes())?.unwrap_or_default())
+        match self.fresh.totals.get(&account).map(|totals| *totals) {
+            Some(totals) => Ok(totals),
+            None => Ok(self.totals.row(account.bytes())?.unwrap_or_default()),
+        }
     }
 }
 

@@ -33,6 +33,11 @@ use crate::projection::{self, claims, conversations, is_message, turns_due};
 const SPACE_CHECK: Duration = Duration::from_millis(50);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
+/// States are put into the store when so many events wait for it, which a start after a kill folds again, or
+/// so many states, which take the writer some milliseconds.
+const SETTLE_EVENTS: usize = 8_192;
+const SETTLE_STATES: usize = 1_024;
+
 /// Events of one append, with their JSON, and who waits for them.
 pub(super) struct Append {
     pub(super) topic: Topic,
@@ -64,6 +69,8 @@ pub(super) struct Writer {
     dir: PathBuf,
     appenders: [Appender; 2],
     cache: Cache,
+    /// Events that the store's states have not seen.
+    unsettled: usize,
     broken: Option<Broken>,
     space_checked: Option<Instant>,
     reserve_bytes: u64,
@@ -83,6 +90,7 @@ impl Writer {
             dir: dir.to_owned(),
             appenders,
             cache: Cache::new(),
+            unsettled: 0,
             broken: None,
             space_checked: None,
             reserve_bytes,
@@ -97,7 +105,7 @@ impl Writer {
             self.commit(&mut waiting);
         }
         if let Some(store) = self.shared.store()
-            && let Err(error) = store.sync()
+            && let Err(error) = self.settle(&store).and_then(|()| store.sync())
         {
             tracing::warn!(%error, "the views could not be synced; opening them takes a moment longer");
         }
@@ -227,11 +235,22 @@ impl Writer {
             }
             results.push(result);
         }
-        self.cache.write(&store, &mut batch)?;
         let position = self.appenders[topic as usize].position();
-        store.set_checkpoint(&mut batch, topic, &position);
+        store.set_seen(&mut batch, topic, &position);
         batch.commit().map_err(storage)?;
+        self.cache.publish(&store.fresh);
+        self.unsettled += count;
+        if self.unsettled >= SETTLE_EVENTS || store.fresh.len() >= SETTLE_STATES {
+            self.settle(&store)?;
+        }
         Ok((results, applied))
+    }
+
+    /// Brings the states in the store up to its rows.
+    fn settle(&mut self, store: &Store) -> Result<()> {
+        self.unsettled = 0;
+        let position = self.appenders[Topic::Events as usize].position();
+        if position.seq == 0 { Ok(()) } else { store.settle(&position) }
     }
 
     /// Does between two batches what a rebuild needs.
@@ -242,9 +261,11 @@ impl Writer {
         };
     }
 
-    fn point(&self) -> Result<Point> {
-        let store = self.shared.store().ok_or_else(rebuild::given_up)?;
-        let seen = store.checkpoint(Topic::Events)?.unwrap_or_default().seq;
+    fn point(&mut self) -> Result<Point> {
+        let store = self.shared.store().filter(|_| self.broken.is_none());
+        let store = store.ok_or_else(rebuild::given_up)?;
+        self.settle(&store)?;
+        let seen = store.checkpoint()?.unwrap_or_default().seq;
         Ok(Point { moment: store.db.snapshot(), store, seen: Seq::new(seen) })
     }
 
@@ -258,13 +279,14 @@ impl Writer {
         let administration = self.appenders[Topic::Accounts as usize].position();
         if administration.seq > 0 {
             let mut batch = store.db.batch();
-            store.set_checkpoint(&mut batch, Topic::Accounts, &administration);
+            store.set_seen(&mut batch, Topic::Accounts, &administration);
             batch.commit().map_err(storage)?;
         }
         // It counts when a restart finds it, so nothing of it may be lost.
         store.sync()?;
         current::set(&self.dir, folder)?;
         self.cache.clear();
+        self.unsettled = 0;
         self.shared.replace(store).ok_or_else(rebuild::given_up)
     }
 
@@ -319,6 +341,7 @@ impl Writer {
                 let store = store.ok_or_else(|| Error::ReadOnly("not open".into()))?;
                 rebuild::catch_up(&store, &self.shared.readers, Watch::NONE)?;
                 self.cache.clear();
+                self.unsettled = 0;
                 self.observer.interrupted();
             }
         }
