@@ -30,6 +30,26 @@ use crate::figures::whole;
 /// Appends that wait at a time: enough to fill the engine's batches.
 const WAITING: usize = 128;
 
+/// How many bytes the events in a directory's log take as JSON; no server has it open.
+///
+/// # Errors
+/// If the engine refuses.
+pub(crate) async fn event_bytes(directory: &Path) -> io::Result<u64> {
+    let options = Options { dir: directory.to_owned(), cache_bytes: 64 << 20, reserve_bytes: 0 };
+    let engine = Embedded::open(&options, Arc::new(Nobody)).map_err(io::Error::other)?;
+    let (mut after, mut bytes) = (Seq::START, 0);
+    loop {
+        let page = engine.read(Topic::Events, 0, after, 1_000).await.map_err(io::Error::other)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for entry in &page {
+            bytes += serde_json::to_vec(&*entry.event)?.len() as u64;
+        }
+    }
+    engine.close().await;
+    Ok(bytes)
+}
+
 /// Adds events to the log in `directory`, which no server has open and which holds one
 /// conversation; how many events it then holds.
 ///

@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use crate::{
     baseline::{Writer, syncs},
+    bulk,
     client::request,
     conversations::{body, start},
     drive::{Plan, drive},
@@ -53,6 +54,12 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
         writer.finish()?;
         print(clients, [&ours, &http, &rows], median(disk), options.rate.is_some());
     }
+    let written = server.written();
+    server.stop();
+    let events = bulk::event_bytes(&home.path().join("data")).await?;
+    let ratio = written as f64 / events.max(1) as f64;
+    println!("written {written} bytes for {events} bytes of events");
+    goal("at most 1.1 bytes written for a byte of events", &millis(ratio), ratio <= 1.1);
     Ok(())
 }
 

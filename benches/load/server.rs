@@ -108,6 +108,16 @@ impl Process {
         kib.unwrap_or(0) * 1024
     }
 
+    /// The bytes that it has had written to files.
+    pub(crate) fn written(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap_or_default();
+        let of = |name: &str| {
+            let line = io.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|bytes| bytes.trim().parse::<u64>().ok()).unwrap_or(0)
+        };
+        of("write_bytes:").saturating_sub(of("cancelled_write_bytes:"))
+    }
+
     /// Kills it without a warning and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         // Neither can fail in a way that matters: the process is ours, or it has ended already.

@@ -44,7 +44,7 @@ async fn a_rolling_restart_under_load_fails_no_request_that_was_accepted() {
             println!("roll {roll}, node {node}: drained in {:?}", took[took.len() - 1]);
         }
     }
-    rounds.send_replace(Round { number: 1, last: true });
+    rounds.send_replace(Round { number: 1, last: true, over: false });
     let mut ledgers = Vec::new();
     let patience = Duration::from_secs(120);
     while let Some(ledger) = within_time(patience, "every caller's end", callers.join_next()).await

@@ -81,7 +81,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_whatever_is_killed() {
         back_after.push(took);
     }
     load(&mut random).await;
-    rounds.send_replace(Round { number: 1, last: true });
+    rounds.send_replace(Round { number: 1, last: true, over: false });
     let mut ledgers = Vec::new();
     let patience = Duration::from_secs(240);
     while let Some(ledger) = within_time(patience, "every caller's end", callers.join_next()).await

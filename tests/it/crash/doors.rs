@@ -21,6 +21,8 @@ pub struct Round {
     pub number: u32,
     /// Nothing new is to be said.
     pub last: bool,
+    /// It is killed now, or starts again.
+    pub over: bool,
 }
 
 /// What may happen to those who call.
@@ -88,11 +90,21 @@ impl Doors {
         *self.rounds.borrow()
     }
 
+    fn was_over_since(&self, round: Round) -> bool {
+        let now = self.round();
+        now.over || now.number > round.number
+    }
+
     /// Waits until it may be tried again after a failure in `round`, which must be one that may be.
     pub async fn next(&mut self, round: Round, failure: Failure) {
         let may_be = match (self.faults, &failure) {
-            (Faults::Restarts, Failure::Broken(error)) => !error.is_status(),
-            (Faults::Restarts, Failure::Refused(..)) => false,
+            // Who calls while it starts is told so.
+            (Faults::Restarts, Failure::Broken(error)) => error
+                .status()
+                .is_none_or(|status| status.as_u16() == 503 && self.was_over_since(round)),
+            (Faults::Restarts, Failure::Refused(answer)) => {
+                answer.status == 503 && self.was_over_since(round)
+            }
             (Faults::Kills, Failure::Broken(error)) => {
                 error.status().is_none_or(|status| is_for_now(status.as_u16()))
             }

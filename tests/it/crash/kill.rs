@@ -35,15 +35,16 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_said_twice_however_often_it
     let mut back_after = Vec::new();
     for number in 1..=kills {
         load(&mut random).await;
+        rounds.send_modify(|round| round.over = true);
         server.kill().await;
         let began = Instant::now();
         server.restart().await;
         client.get("/readyz").await.expect(200);
         back_after.push(began.elapsed());
-        rounds.send_replace(Round { number, last: false });
+        rounds.send_replace(Round { number, ..Round::default() });
     }
     load(&mut random).await;
-    rounds.send_replace(Round { number: kills, last: true });
+    rounds.send_replace(Round { number: kills, last: true, over: false });
 
     let mut figures = Figures::default();
     let patience = Duration::from_secs(60);
