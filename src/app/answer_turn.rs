@@ -7,7 +7,9 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::gather::Gather;
 use super::live_feed::whereabouts;
 use super::outcome::{Outcome, outcome_of};
 use super::pace::paced;
@@ -127,8 +129,10 @@ async fn answer(
     let steps = bot.answer(&turn, &app.outside);
     let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
     let mut typing = Typing { writer: &writer, author, now: false };
+    let mut gather = Gather::new(app.gather);
     let whose = Whose { account: state.account, conversation: state.id, bot: bot.name() };
-    let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing).await;
+    let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing, &mut gather).await;
+    typing.show(gather.show(Instant::now()));
     drop(typing);
     if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
         said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
@@ -161,7 +165,7 @@ struct Said {
     memory: Memory,
 }
 
-/// Whether the bot is shown to type; it is not, once its turn is over.
+/// What is shown of a reply, and whether the bot is shown to type; it is not, once its turn is over.
 struct Typing<'a> {
     writer: &'a Writer,
     author: Author,
@@ -169,6 +173,12 @@ struct Typing<'a> {
 }
 
 impl Typing<'_> {
+    fn show(&self, text: Option<String>) {
+        if let Some(text) = text {
+            self.writer.chunk(&text, clock::now());
+        }
+    }
+
     fn set(&mut self, now: bool) {
         if self.now != now {
             self.now = now;
@@ -253,14 +263,16 @@ async fn listen(
     stop: &Notify,
     said: &mut Said,
     typing: &mut Typing<'_>,
+    gather: &mut Gather,
 ) -> End {
     let Whose { account, conversation, bot } = *whose;
     let writer = typing.writer;
-    let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
+    let finish = Instant::now() + TURN_TIMEOUT;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     alive.reset();
-    let mut patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
+    let mut patience = (Instant::now() + STEP_TIMEOUT).min(finish);
     loop {
+        let latest = gather.latest();
         let step = tokio::select! {
             biased;
             () = stop.notified() => return End::Stopped,
@@ -269,16 +281,24 @@ async fn listen(
                 continue;
             }
             step = tokio::time::timeout_at(patience, steps.next()) => step,
+            () = tokio::time::sleep_until(latest.unwrap_or(finish)), if latest.is_some() => {
+                typing.show(gather.show(Instant::now()));
+                continue;
+            }
         };
-        patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
+        let now = Instant::now();
+        patience = (now + STEP_TIMEOUT).min(finish);
         match step {
             Ok(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
             Ok(Some(Ok(Step::Text(text)))) => {
                 typing.set(false);
                 said.text.push_str(&text);
-                writer.chunk(&text, clock::now());
+                typing.show(gather.piece(text, now));
             }
-            Ok(Some(Ok(Step::Typing(now)))) => typing.set(now),
+            Ok(Some(Ok(Step::Typing(types)))) => {
+                typing.show(gather.show(now));
+                typing.set(types);
+            }
             Ok(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
             Ok(Some(Ok(Step::Variable { name, value }))) => {
                 said.memory.variables.set(&name, &value);
