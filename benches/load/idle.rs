@@ -61,13 +61,14 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
             let name = format!("{name}, {}", kind.name());
             table.row(vec![name, first, kept, reading.ended.to_string()]);
         }
-        readings.push((kind.name(), ours, limit));
+        readings.push((kind, ours, limit));
     }
     table.print();
-    for (name, ours, limit) in readings {
+    for (kind, ours, limit) in readings {
+        let (name, most) = (kind.name(), kind.most());
         let each = ours.worst();
         let figure = format!("{each:.1} KiB (bare poem {:.1} KiB)", limit.worst());
-        goal(&format!("idle {name} at most 24 KiB"), &figure, each <= 24.0);
+        goal(&format!("idle {name} at most {most} KiB"), &figure, each <= most);
         if ours.ended > 0 {
             let figure = format!("{} of {} ended", ours.ended, options.connections);
             goal(&format!("idle {name} stay open"), &figure, false);
@@ -119,6 +120,14 @@ impl Kind {
                     then: Some((frame(subscribe.as_bytes()), b"\"ok\"")),
                 }
             }
+        }
+    }
+
+    /// KiB that one may take.
+    fn most(self) -> f64 {
+        match self {
+            Self::Events => 10.0,
+            Self::Socket => 8.0,
         }
     }
 
