@@ -125,6 +125,9 @@ pub struct Config {
     /// The longest pause, in milliseconds, between two pieces of a reply that is shown as it is made,
     /// whatever its bot says; 0 is none.
     pub pace: u64,
+    /// How long, in milliseconds, a piece of a reply may wait for the next one, so that they go out
+    /// together; 0 is not at all.
+    pub gather_ms: u64,
     /// Who writes down what is said in recordings: an address that speaks as OpenAI's.
     pub transcription_url: Option<String>,
     pub transcription_key: Option<String>,
@@ -176,6 +179,7 @@ impl Default for Config {
             log_json: false,
             allow_networks: Vec::new(),
             pace: 1_000,
+            gather_ms: 20,
             transcription_url: None,
             transcription_key: None,
             transcription_model: "whisper-1".into(),
@@ -232,6 +236,9 @@ impl Config {
         }
         if !(1..=1_024).contains(&self.max_file_mib) {
             return Err("max_file_mib is from 1 to 1024".into());
+        }
+        if self.gather_ms > 20 {
+            return Err("gather_ms is from 0 to 20".into());
         }
         if !(1..=8_000).contains(&self.generation) {
             return Err("generation is from 1 to 8000".into());
@@ -341,6 +348,7 @@ fn names() -> Vec<&'static str> {
         "log_json",
         "allow_networks",
         "pace",
+        "gather_ms",
         "transcription_url",
         "transcription_key",
         "transcription_model",
@@ -422,6 +430,7 @@ mod tests {
             ("zebra = 1", "FILE: there is no setting zebra"),
             ("cache_mib = ", "the settings file FILE is not TOML: "),
             ("partitions = 0", "partitions is from 1 to 10000"),
+            ("gather_ms = 21", "gather_ms is from 0 to 20"),
         ] {
             let error = from_file(text).expect_err(text);
             assert!(error.starts_with(told), "{text}: {error}");

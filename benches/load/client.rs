@@ -112,6 +112,32 @@ impl Connection {
         Ok(())
     }
 
+    /// Waits until bytes that contain `mark` have come in, and takes them.
+    pub(crate) async fn bytes_with(&mut self, mark: &[u8]) -> io::Result<Vec<u8>> {
+        while find(&self.inbox[self.taken..], mark).is_none() {
+            self.fill(0).await?;
+        }
+        Ok(self.inbox.split_off(self.taken))
+    }
+
+    /// Waits for bytes that contain `mark`; how often they do. They are dropped, but for what may be the
+    /// beginning of one more.
+    pub(crate) async fn count(&mut self, mark: &[u8]) -> io::Result<usize> {
+        let mut count = 0;
+        while count == 0 {
+            self.fill(0).await?;
+            while let Some(at) = find(&self.inbox[self.taken..], mark) {
+                self.taken += at + mark.len();
+                count += 1;
+            }
+            let rest = self.inbox.len() - self.taken;
+            self.taken = self.inbox.len() - rest.min(mark.len() - 1);
+            self.inbox.drain(..self.taken);
+            self.taken = 0;
+        }
+        Ok(count)
+    }
+
     /// Whether the other side has ended the connection; drops what it sent meanwhile.
     pub(crate) fn has_ended(&self) -> bool {
         let mut waste = [0; 4096];

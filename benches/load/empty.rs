@@ -1,7 +1,8 @@
 //! The empty server: poem with nothing behind it, the limit of whatever answers through poem.
 //!
 //! `/empty/{n}` reads the body and answers n bytes; `/stream/{pieces}/{pace}/{words}/{pad}` sends
-//! the words of a story on a schedule; `/idle/sse` and `/idle/ws` wait. The socket option that
+//! the words of a story on a schedule; `/idle/sse` and `/idle/ws` wait; `/fanout/sse` and `/fanout/ws` give on
+//! what is posted to `/fanout`. The socket option that
 //! sends small writes at once is set, which poem leaves unset: without it a paced stream waits for
 //! the other side's delayed acknowledgements, and the limit would be too easy.
 
@@ -14,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
 use poem::{
-    Body, EndpointExt, Error, Request, Response, Route, Server,
+    Body, EndpointExt, Error, Request, Response, Route, Server, Upgraded,
     endpoint::make,
     get,
     http::{StatusCode, uri::Scheme},
@@ -22,11 +23,11 @@ use poem::{
     post,
     web::{LocalAddr, RemoteAddr},
 };
-use tokio::{net::TcpStream, runtime, time};
+use tokio::{net::TcpStream, runtime, sync::broadcast, time};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Message,
+        Message, Utf8Bytes,
         handshake::derive_accept_key,
         protocol::{Role, WebSocketConfig},
     },
@@ -50,6 +51,7 @@ pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
 
 fn routes() -> impl EndpointExt {
     let filler = Bytes::from(vec![b'x'; 1 << 20]);
+    let (said, _) = broadcast::channel::<Bytes>(64);
     Route::new()
         .at("/readyz", get(make(|_| async { Ok::<_, Error>(Response::default()) })))
         .at(
@@ -63,6 +65,21 @@ fn routes() -> impl EndpointExt {
         .at("/stream/:pieces/:pace/:words/:pad", post(make(paced)))
         .at("/idle/sse", get(make(idle_events)))
         .at("/idle/ws", get(make(idle_socket)))
+        .at(
+            "/fanout",
+            post(make({
+                let said = said.clone();
+                move |request| tell(request, said.clone())
+            })),
+        )
+        .at(
+            "/fanout/sse",
+            get(make({
+                let said = said.clone();
+                move |_| told_events(said.subscribe())
+            })),
+        )
+        .at("/fanout/ws", get(make(move |request| told_socket(request, said.subscribe()))))
 }
 
 async fn sized(mut request: Request, filler: Bytes) -> Result<Response, Error> {
@@ -112,16 +129,8 @@ async fn idle_events(_: Request) -> Result<Response, Error> {
 const READ: usize = 4_096;
 
 /// A WebSocket that answers each message with an `ok` and pings every 20 seconds.
-///
-/// Upgraded by hand, in the way of poem's own `websocket` feature, which the package leaves off.
 async fn idle_socket(request: Request) -> Result<Response, Error> {
-    let key = request.header("sec-websocket-key").unwrap_or_default();
-    let accept = derive_accept_key(key.as_bytes());
-    let upgrade = request.take_upgrade()?;
-    runtime::Handle::current().spawn(async move {
-        let Ok(io) = upgrade.await else { return };
-        let small = WebSocketConfig::default().read_buffer_size(READ);
-        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(small)).await;
+    upgraded(request, |mut socket: Socket| async move {
         let pause = Duration::from_secs(20);
         let mut clock = time::interval_at(time::Instant::now() + pause, pause);
         loop {
@@ -137,6 +146,69 @@ async fn idle_socket(request: Request) -> Result<Response, Error> {
                 return;
             }
         }
+    })
+}
+
+/// Gives on what is posted.
+async fn tell(mut request: Request, said: broadcast::Sender<Bytes>) -> Result<Response, Error> {
+    let body = request.take_body().into_bytes().await?;
+    // That nobody reads is no error.
+    let _ = said.send(body);
+    Ok(Response::default())
+}
+
+/// An event stream of what is said.
+async fn told_events(said: broadcast::Receiver<Bytes>) -> Result<Response, Error> {
+    let events = stream::unfold(said, |mut said| async move {
+        let event = said.recv().await.ok()?;
+        Some((Ok::<_, io::Error>(event), said))
+    });
+    let start = stream::iter([Ok(Bytes::from_static(b"retry: 1000\n\n"))]);
+    Ok(events_answer(Body::from_bytes_stream(start.chain(events))))
+}
+
+/// A WebSocket that tells what is said, and answers each message with an `ok`.
+async fn told_socket(
+    request: Request,
+    mut said: broadcast::Receiver<Bytes>,
+) -> Result<Response, Error> {
+    upgraded(request, |mut socket: Socket| async move {
+        loop {
+            let message = tokio::select! {
+                message = socket.next() => match message {
+                    Some(Ok(Message::Text(_))) => Message::text(r#"{"type":"ok"}"#),
+                    Some(Ok(_)) => continue,
+                    _ => return,
+                },
+                said = said.recv() => match said.map(Utf8Bytes::try_from) {
+                    Ok(Ok(text)) => Message::Text(text),
+                    _ => return,
+                },
+            };
+            if socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+type Socket = WebSocketStream<Upgraded>;
+
+/// Upgraded by hand, in the way of poem's own `websocket` feature, which the package leaves off.
+fn upgraded<F>(
+    request: Request,
+    talk: impl FnOnce(Socket) -> F + Send + 'static,
+) -> Result<Response, Error>
+where
+    F: Future<Output = ()> + Send,
+{
+    let key = request.header("sec-websocket-key").unwrap_or_default();
+    let accept = derive_accept_key(key.as_bytes());
+    let upgrade = request.take_upgrade()?;
+    runtime::Handle::current().spawn(async move {
+        let Ok(io) = upgrade.await else { return };
+        let small = WebSocketConfig::default().read_buffer_size(READ);
+        talk(WebSocketStream::from_raw_socket(io, Role::Server, Some(small)).await).await;
     });
     Ok(Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)

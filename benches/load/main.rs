@@ -1,6 +1,6 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
-//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `idle`, `history`, `recover`,
+//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `fanout`, `idle`, `history`, `recover`,
 //! and of a cluster `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`). The image has that feature.
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
@@ -16,6 +16,7 @@ mod cluster;
 mod conversations;
 mod drive;
 mod empty;
+mod fanout;
 mod figures;
 mod history;
 mod idle;
@@ -58,6 +59,8 @@ enum What {
     Stream(stream::Options),
     /// A model's answers to many readers, beside the model itself.
     Upstream(upstream::Options),
+    /// One event to many readers, beside a bare broadcast.
+    Fanout(fanout::Options),
     /// Memory of idle connections.
     Idle(idle::Options),
     /// Pages of a conversation's messages.
@@ -123,6 +126,7 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
         What::Send(options) => send::run(setting, &options).await,
         What::Stream(options) => stream::run(setting, &options).await,
         What::Upstream(options) => upstream::run(setting, &options).await,
+        What::Fanout(options) => fanout::run(setting, &options).await,
         What::Idle(options) => idle::run(setting, &options).await,
         What::History(options) => history::run(setting, &options).await,
         What::Recover(options) => recover::run(setting, &options).await,
@@ -156,6 +160,7 @@ const FULL: &[&[&str]] = &[
     &["stream"],
     &["upstream"],
     &["upstream", "--each"],
+    &["fanout"],
     &["idle"],
     &["history"],
     &["recover"],
@@ -174,6 +179,7 @@ const QUICK: &[&[&str]] = &[
     &["stream", "--streams", "1,100", "--seconds", "2", "--rounds", "1"],
     &["upstream", "--readers", "100", "--seconds", "2", "--rounds", "1"],
     &["upstream", "--each", "--readers", "20", "--seconds", "2", "--rounds", "1"],
+    &["fanout", "--readers", "100", "--events", "50", "--rounds", "1"],
     &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],

@@ -1,5 +1,6 @@
 //! One turn, from the question to what ends it in the log.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
+use super::gather::Gather;
 use super::live_feed::whereabouts;
 use super::outcome::{Outcome, outcome_of};
 use super::pace::paced;
@@ -127,8 +130,10 @@ async fn answer(
     let steps = bot.answer(&turn, &app.outside);
     let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
     let mut typing = Typing { writer: &writer, author, now: false };
+    let mut gather = Gather::new(app.gather);
     let whose = Whose { account: state.account, conversation: state.id, bot: bot.name() };
-    let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing).await;
+    let end = listen(steps, &whose, &begun.stop, &mut said, &mut typing, &mut gather).await;
+    typing.show(gather.show(Instant::now()));
     drop(typing);
     if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
         said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
@@ -161,7 +166,7 @@ struct Said {
     memory: Memory,
 }
 
-/// Whether the bot is shown to type; it is not, once its turn is over.
+/// What is shown of a reply, and whether the bot is shown to type; it is not, once its turn is over.
 struct Typing<'a> {
     writer: &'a Writer,
     author: Author,
@@ -169,6 +174,12 @@ struct Typing<'a> {
 }
 
 impl Typing<'_> {
+    fn show(&self, text: Option<String>) {
+        if let Some(text) = text {
+            self.writer.chunk(&text, clock::now());
+        }
+    }
+
     fn set(&mut self, now: bool) {
         if self.now != now {
             self.now = now;
@@ -253,49 +264,62 @@ async fn listen(
     stop: &Notify,
     said: &mut Said,
     typing: &mut Typing<'_>,
+    gather: &mut Gather,
 ) -> End {
     let Whose { account, conversation, bot } = *whose;
     let writer = typing.writer;
-    let finish = tokio::time::Instant::now() + TURN_TIMEOUT;
+    let finish = Instant::now() + TURN_TIMEOUT;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     alive.reset();
-    let mut patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
+    // Waited for all the time: a timer that is put off costs less than one that is made anew.
+    let mut stopped = pin!(stop.notified());
+    let mut patience = pin!(sleep_until((Instant::now() + STEP_TIMEOUT).min(finish)));
     loop {
+        let latest = gather.latest();
         let step = tokio::select! {
             biased;
-            () = stop.notified() => return End::Stopped,
+            () = stopped.as_mut() => return End::Stopped,
             _ = alive.tick() => {
                 writer.alive();
                 continue;
             }
-            step = tokio::time::timeout_at(patience, steps.next()) => step,
+            step = steps.next() => Some(step),
+            () = patience.as_mut() => None,
+            () = sleep_until(latest.unwrap_or(finish)), if latest.is_some() => {
+                typing.show(gather.show(Instant::now()));
+                continue;
+            }
         };
-        patience = (tokio::time::Instant::now() + STEP_TIMEOUT).min(finish);
+        let now = Instant::now();
+        patience.as_mut().reset((now + STEP_TIMEOUT).min(finish));
         match step {
-            Ok(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
-            Ok(Some(Ok(Step::Text(text)))) => {
+            Some(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
+            Some(Some(Ok(Step::Text(text)))) => {
                 typing.set(false);
                 said.text.push_str(&text);
-                writer.chunk(&text, clock::now());
+                typing.show(gather.piece(text, now));
             }
-            Ok(Some(Ok(Step::Typing(now)))) => typing.set(now),
-            Ok(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
-            Ok(Some(Ok(Step::Variable { name, value }))) => {
+            Some(Some(Ok(Step::Typing(types)))) => {
+                typing.show(gather.show(now));
+                typing.set(types);
+            }
+            Some(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
+            Some(Some(Ok(Step::Variable { name, value }))) => {
                 said.memory.variables.set(&name, &value);
             }
-            Ok(Some(Ok(Step::Position(position)))) => said.memory.position = Some(position),
-            Ok(Some(Ok(Step::HandOver))) => return End::HandedOver,
-            Ok(Some(Ok(Step::Resolve))) => return End::Resolved,
-            Ok(Some(Err(error))) => {
+            Some(Some(Ok(Step::Position(position)))) => said.memory.position = Some(position),
+            Some(Some(Ok(Step::HandOver))) => return End::HandedOver,
+            Some(Some(Ok(Step::Resolve))) => return End::Resolved,
+            Some(Some(Err(error))) => {
                 tracing::warn!(%account, %conversation, bot, %error, "a bot failed");
                 return End::Failed(FailureReason::BotFailed);
             }
-            Ok(None) if said.text.is_empty() => {
+            Some(None) if said.text.is_empty() => {
                 tracing::warn!(%account, %conversation, bot, "a bot said nothing");
                 return End::Failed(FailureReason::BotFailed);
             }
-            Ok(None) => return End::Answered,
-            Err(_) => {
+            Some(None) => return End::Answered,
+            None => {
                 tracing::warn!(%account, %conversation, bot, "a bot took too long");
                 return End::Failed(FailureReason::TimedOut);
             }

@@ -7,6 +7,7 @@ pub mod attachments;
 pub mod clock;
 pub mod credentials;
 pub mod demo;
+mod gather;
 pub mod idempotency;
 pub mod limits;
 pub mod list_conversations;
@@ -58,6 +59,8 @@ pub struct App {
     pub files: Option<Arc<Files>>,
     /// The longest pause between two pieces of a reply that is shown as it is made.
     pub pace: Duration,
+    /// How long a piece of a reply may wait for the next one.
+    pub gather: Duration,
     /// Who reads at the moment.
     pub readers: Arc<readers::Readers>,
     /// Whose files are coming at the moment.
@@ -71,6 +74,7 @@ pub struct Equipment {
     pub transcriber: Option<Transcriber>,
     pub files: Option<Arc<Files>>,
     pub pace: Duration,
+    pub gather: Duration,
     pub readers: readers::Caps,
 }
 
@@ -110,7 +114,7 @@ impl App {
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
         tokio::spawn(hub.fan_out());
-        let Equipment { outside, transcriber, files, pace, readers } = equipment;
+        let Equipment { outside, transcriber, files, pace, gather, readers } = equipment;
         if let Some(relay) = engine.relay() {
             hub.connect(relay);
         }
@@ -126,6 +130,7 @@ impl App {
             transcriber,
             files,
             pace,
+            gather,
             readers: Arc::new(readers::Readers::new(readers)),
             uploads: Arc::default(),
         }))

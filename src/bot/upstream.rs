@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::faults::Found;
 use crate::outside::body;
@@ -86,11 +86,13 @@ pub(super) struct Call {
     /// Something was said: the limit between two pieces holds.
     said: bool,
     silent: usize,
+    /// Until when the next event is waited for.
+    clock: Option<Pin<Box<Sleep>>>,
 }
 
 impl Call {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, began: Instant::now(), said: false, silent: 0 }
+        Self { limits, began: Instant::now(), said: false, silent: 0, clock: None }
     }
 
     /// Sends until there is an answer: what may pass is tried again, as soon as the upstream allows.
@@ -122,9 +124,14 @@ impl Call {
         if self.silent > SILENT_MAX {
             return Err(self.too_slow());
         }
-        match timeout_at(self.deadline(), events.next()).await {
-            Ok(event) => event.transpose(),
-            Err(_) => Err(self.too_slow()),
+        // One timer for all pieces: it is put off, not made anew.
+        let deadline = self.deadline();
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        clock.as_mut().reset(deadline);
+        tokio::select! {
+            biased;
+            event = events.next() => event.transpose(),
+            () = clock => Err(self.too_slow()),
         }
     }
 

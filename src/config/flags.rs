@@ -183,6 +183,10 @@ pub struct Flags {
     #[arg(long, value_name = "MS", help_heading = OUTSIDE)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pace: Option<u64>,
+    /// How long a piece of a reply may wait for the next one, up to 20; 0 is not at all [default: 20]
+    #[arg(long, value_name = "MS", help_heading = OUTSIDE)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gather_ms: Option<u64>,
     /// Who writes down what is said in recordings: the base URL of an OpenAI-compatible API
     #[arg(long, value_name = "URL", help_heading = OUTSIDE)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,11 @@
 //! Frames: what a reader of the live feed receives, `{id, prev, type, at, data}`.
 //!
 //! The part that is the same for all readers (`type`, `at`, `data`) is rendered once; `id` and
-//! `prev` are each reader's own. `openapi/asyncapi.yaml` is generated from the types here.
+//! `prev` are each reader's own. Readers who keep up stand at the same place, and so are given the very
+//! bytes that were written for the first of them. `openapi/asyncapi.yaml` is generated from the types here.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use schemars::JsonSchema;
@@ -26,11 +27,11 @@ pub struct Frame {
     pub id: Cursor,
     /// The `id` of the frame before: who checks it knows that nothing was missed.
     pub prev: Cursor,
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 /// The part of a frame that all readers share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Content {
     /// The frame's type, such as `reply.chunk`.
     pub name: &'static str,
@@ -40,13 +41,55 @@ pub struct Content {
     pub reply: Option<MessageId>,
     /// The text of a `reply.chunk`, for surfaces with a dress of their own.
     pub chunk: Option<Arc<str>>,
+    /// A frame of it as a whole, in each dress.
+    written: [OnceLock<Written>; DRESSES],
+}
+
+impl Content {
+    /// The same, of a reply.
+    pub fn about(self, reply: MessageId) -> Self {
+        Self { reply: Some(reply), ..self }
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |content: &Self| (content.name, content.tail.clone(), content.reply);
+        of(self) == of(other) && self.chunk == other.chunk
+    }
+}
+
+/// How a frame is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dress {
+    Events,
+    Socket,
+}
+
+/// As many as there are of [`Dress`].
+const DRESSES: usize = 2;
+
+/// A frame as it was written first.
+#[derive(Debug, Clone)]
+struct Written {
+    id: Cursor,
+    prev: Cursor,
+    bytes: Bytes,
 }
 
 impl Frame {
     /// A `resume` at a place: nothing more comes by itself, and whoever follows on from there misses
     /// nothing.
     pub fn resume(place: Cursor, at: Timestamp) -> Self {
-        Self { id: place, prev: place, content: content("resume", at, &Resume {}) }
+        Self { id: place, prev: place, content: content("resume", at, &Resume {}).into() }
+    }
+
+    /// The frame in a dress, as `write` makes it of every frame alike: once for all readers at one place.
+    pub fn written(&self, dress: Dress, write: impl Fn(&Self) -> Bytes) -> Bytes {
+        let (id, prev) = (self.id, self.prev);
+        let first = || Written { id, prev, bytes: write(self) };
+        let first = self.content.written[dress as usize].get_or_init(first);
+        if (first.id, first.prev) == (id, prev) { first.bytes.clone() } else { write(self) }
     }
 
     /// The frame as one line of JSON.
@@ -249,14 +292,14 @@ pub fn content<T: Serialize>(name: &'static str, at: Timestamp, data: &T) -> Con
         tail.extend_from_slice(b"null");
     }
     tail.push(b'}');
-    Content { name, tail: tail.into(), reply: None, chunk: None }
+    Content { name, tail: tail.into(), reply: None, chunk: None, written: Default::default() }
 }
 
 /// The frame of a piece of a reply.
 pub fn of_chunk(reply_id: MessageId, offset: u64, text: Arc<str>, at: Timestamp) -> Content {
     let data = ReplyChunk { reply_id, offset, text: &text };
     let rendered = content("reply.chunk", at, &data);
-    Content { reply: Some(reply_id), chunk: Some(text), ..rendered }
+    Content { chunk: Some(text), ..rendered.about(reply_id) }
 }
 
 /// The frame of an event of a conversation; none for events that no conversation shows.
@@ -370,5 +413,36 @@ impl Message {
             }),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn readers_at_one_place_share_what_was_written_and_others_get_their_own() {
+        let at = |id: u64, prev: u64, content: &Arc<Content>| Frame {
+            id: Cursor::at(Seq::new(id)),
+            prev: Cursor::at(Seq::new(prev)),
+            content: content.clone(),
+        };
+        let content = Arc::new(content("resume", Timestamp::from_millis(0), &Resume {}));
+        let times = Cell::new(0);
+        let written = |frame: &Frame, dress| {
+            frame.written(dress, |frame| {
+                times.set(times.get() + 1);
+                frame.to_json().into()
+            })
+        };
+        let first = at(7, 6, &content);
+        for frame in [&first, &first.clone(), &at(7, 6, &content), &at(7, 5, &content)] {
+            for dress in [Dress::Events, Dress::Socket] {
+                assert_eq!(written(frame, dress), frame.to_json());
+            }
+        }
+        assert_eq!(times.get(), 4, "twice for those at one place, twice for the other");
     }
 }

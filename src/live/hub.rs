@@ -172,7 +172,7 @@ impl Hub {
     pub fn typing(&self, place: Whereabouts, author: Author, typing: bool, at: Timestamp) {
         if let Some(topic) = self.topic(place.conversation) {
             let content = topic::typing_content(author.clone(), typing, at);
-            topic.lock().send(Item::Ephemeral(content));
+            topic.lock().send(Item::Ephemeral(content.into()));
         }
         self.say(place, || Signal::Typing { author, typing, at });
     }
@@ -266,6 +266,7 @@ impl Observer for Hub {
             if !state.readers.is_empty()
                 && let Some(content) = frame::of_event(*seq, event)
             {
+                let content = content.into();
                 state.send(Item::Event { seq: *seq, event: event.clone(), content });
             }
         }

@@ -32,13 +32,13 @@ pub struct Reply {
 #[derive(Debug, Clone)]
 pub enum Item {
     /// An applied event, rendered.
-    Event { seq: Seq, event: Arc<Event>, content: Content },
+    Event { seq: Seq, event: Arc<Event>, content: Arc<Content> },
     /// A reply began.
     Began(Arc<Reply>),
     /// A piece of the text, and how many characters stand before it.
-    Chunk { reply: Arc<Reply>, offset: u64, at: Timestamp, content: Content },
+    Chunk { reply: Arc<Reply>, offset: u64, at: Timestamp, content: Arc<Content> },
     /// Nothing of it is kept.
-    Ephemeral(Content),
+    Ephemeral(Arc<Content>),
 }
 
 /// A reader's state.
@@ -96,7 +96,7 @@ impl Reader {
         }
         self.note_end(seq, event);
         if let Some(content) = frame::of_event(seq, event) {
-            self.event(seq, event, content, out);
+            self.event(seq, event, content.into(), out);
         }
     }
 
@@ -159,7 +159,7 @@ impl Reader {
         self.ended.push_back(reply);
     }
 
-    fn event(&mut self, seq: Seq, event: &Event, content: Content, out: &mut Vec<Frame>) {
+    fn event(&mut self, seq: Seq, event: &Event, content: Arc<Content>, out: &mut Vec<Frame>) {
         let mut reply = self.cursor.reply;
         if let Some(inside) = reply
             && ends(&event.body) == Some(inside.tag)
@@ -206,7 +206,7 @@ impl Reader {
                         author: reply.author.clone(),
                     };
                     let content = frame::content("reply.started", reply.began_at, &started);
-                    let content = Content { reply: Some(reply.id), ..content };
+                    let content = content.about(reply.id);
                     let inside = Some(InReply { tag, seen: Prefix::empty() });
                     self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
                 }
@@ -220,7 +220,7 @@ impl Reader {
         offset: u64,
         text: &str,
         at: Timestamp,
-        content: Option<&Content>,
+        content: Option<&Arc<Content>>,
         out: &mut Vec<Frame>,
     ) {
         if self.is_over(reply) {
@@ -257,7 +257,7 @@ impl Reader {
     fn restart(&mut self, reply: MessageId, at: Timestamp, out: &mut Vec<Frame>) {
         let content =
             frame::content("reply.restarted", at, &frame::ReplyRestarted { reply_id: reply });
-        let content = Content { reply: Some(reply), ..content };
+        let content = content.about(reply);
         let inside = Some(InReply { tag: tag(reply), seen: Prefix::empty() });
         self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
     }
@@ -267,21 +267,21 @@ impl Reader {
         reply: MessageId,
         text: &str,
         at: Timestamp,
-        content: Option<&Content>,
+        content: Option<&Arc<Content>>,
         out: &mut Vec<Frame>,
     ) {
         let Some(inside) = self.cursor.reply else { return };
         let content = content
             .cloned()
-            .unwrap_or_else(|| frame::of_chunk(reply, inside.seen.chars, text.into(), at));
+            .unwrap_or_else(|| frame::of_chunk(reply, inside.seen.chars, text.into(), at).into());
         let seen = inside.seen.extended(text);
         let inside = Some(InReply { tag: inside.tag, seen });
         self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
     }
 
-    fn emit(&mut self, id: Cursor, content: Content, out: &mut Vec<Frame>) {
+    fn emit(&mut self, id: Cursor, content: impl Into<Arc<Content>>, out: &mut Vec<Frame>) {
         let prev = std::mem::replace(&mut self.cursor, id);
-        out.push(Frame { id, prev, content });
+        out.push(Frame { id, prev, content: content.into() });
     }
 }
 

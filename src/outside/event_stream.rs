@@ -41,28 +41,37 @@ impl Parser {
     /// [`Error::TooLarge`].
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
-        for &byte in bytes {
-            let returned = std::mem::replace(&mut self.returned, byte == b'\r');
-            match byte {
-                b'\n' if returned => {}
-                b'\n' | b'\r' => events.extend(self.end_line()),
-                _ if self.line.len() + self.data.len() >= self.max => {
-                    return Err(Error::TooLarge { max: self.max });
-                }
-                _ => self.line.push(byte),
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let (line, after) = rest.split_at(length.unwrap_or(rest.len()));
+            if self.line.len() + self.data.len() + line.len() > self.max {
+                return Err(Error::TooLarge { max: self.max });
             }
+            let returned = self.returned && line.is_empty();
+            self.returned = after.first() == Some(&b'\r');
+            match after.first() {
+                Some(b'\n') if returned => {}
+                Some(_) if self.line.is_empty() => events.extend(self.end_line(line)),
+                Some(_) => {
+                    let mut whole = std::mem::take(&mut self.line);
+                    whole.extend_from_slice(line);
+                    events.extend(self.end_line(&whole));
+                }
+                None => self.line.extend_from_slice(line),
+            }
+            rest = after.get(1..).unwrap_or_default();
         }
         Ok(events)
     }
 
-    fn end_line(&mut self) -> Option<Event> {
-        let line = std::mem::take(&mut self.line);
+    fn end_line(&mut self, line: &[u8]) -> Option<Event> {
         if line.is_empty() {
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             let name = if name.is_empty() { "message".to_owned() } else { name };
             return std::mem::take(&mut self.has_data).then_some(Event { name, data });
         }
-        let line = String::from_utf8_lossy(&line);
+        let line = String::from_utf8_lossy(line);
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {

@@ -55,12 +55,13 @@ pub async fn open(config: &Config, projects: bool, tell: Tell) -> Result<Arc<App
     });
     let files = open_files(config).await?;
     let pace = Duration::from_millis(config.pace);
+    let gather = Duration::from_millis(config.gather_ms);
     let readers = Caps {
         token: config.max_readers_per_token,
         address: config.max_readers_per_address,
         conversation: config.max_readers_per_conversation,
     };
-    let equipment = Equipment { outside, transcriber, files, pace, readers };
+    let equipment = Equipment { outside, transcriber, files, pace, gather, readers };
     Ok(App::open(engine, accounts, hub, equipment).await?)
 }
 

@@ -44,6 +44,7 @@ use super::{
     accept::Limits,
     leftover::Leftover,
     places::Place,
+    seldom::Seldom,
     tasks::{Tasks, UntilSent},
     wire::{Activity, Busy, Wire, given_up},
 };
@@ -134,7 +135,7 @@ where
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
-        () = shared.tasks.drain().cancelled() => connection.as_mut().graceful_shutdown(),
+        () = Seldom::new(shared.tasks.drain().cancelled()) => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         biased;

@@ -12,6 +12,7 @@ mod connection;
 pub mod json_text;
 mod leftover;
 pub mod places;
+pub mod seldom;
 pub mod socket;
 pub mod sse;
 pub mod tasks;

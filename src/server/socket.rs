@@ -10,7 +10,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -25,11 +25,11 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Error, error::ProtocolError, protocol::CloseFrame},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 pub use tokio_tungstenite::tungstenite::{Message, Utf8Bytes, protocol::frame::coding::CloseCode};
 
-use super::websocket::Config;
+use super::{seldom::Seldom, websocket::Config};
 
 /// Why nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Socket(Box<Conversation>);
 
 struct Conversation {
     stream: WebSocketStream<Upgraded>,
-    drain: CancellationToken,
+    drained: Pin<Box<Seldom<WaitForCancellationFutureOwned>>>,
     state: State,
     /// The next ping while open, the last moment to wait while closing.
     clock: Pin<Box<Sleep>>,
@@ -84,7 +84,7 @@ impl Socket {
     ) -> Self {
         Self(Box::new(Conversation {
             stream,
-            drain,
+            drained: Box::pin(Seldom::new(drain.cancelled_owned())),
             state: State::Open,
             clock: Box::pin(sleep(config.ping_every)),
             ping_every: config.ping_every,
@@ -100,11 +100,9 @@ impl Socket {
     /// the connection without a Close. Nothing is lost on cancel.
     pub async fn receive(&mut self) -> Option<Message> {
         let talk = &mut *self.0;
-        let drain = talk.drain.clone();
-        let mut drained = pin!(drain.cancelled());
         poll_fn(|cx| {
             if talk.state == State::Open
-                && let Poll::Ready(message) = talk.poll_open(cx, drained.as_mut())
+                && let Poll::Ready(message) = talk.poll_open(cx)
             {
                 return Poll::Ready(Some(message));
             }
@@ -138,11 +136,7 @@ impl Socket {
 
 impl Conversation {
     /// Polls an open socket; leaves it pending, or not open any more, or with a message.
-    fn poll_open(
-        &mut self,
-        cx: &mut Context<'_>,
-        drained: Pin<&mut impl Future<Output = ()>>,
-    ) -> Poll<Message> {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Message> {
         loop {
             match Pin::new(&mut self.stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
@@ -170,7 +164,7 @@ impl Conversation {
                 Poll::Pending => break,
             }
         }
-        if drained.poll(cx).is_ready() {
+        if self.drained.as_mut().poll(cx).is_ready() {
             self.begin_close(CloseCode::Restart, "the server restarts");
             return Poll::Pending;
         }

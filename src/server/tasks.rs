@@ -12,6 +12,8 @@ use hyper::rt::Executor;
 use poem::Request;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::seldom::Seldom;
+
 /// What an answer holds, as one of its extensions, until its last byte is taken or its caller is gone.
 #[derive(Clone)]
 pub struct UntilSent(pub Arc<dyn Any + Send + Sync>);
@@ -37,9 +39,13 @@ impl Tasks {
 
     /// Spawns a counted task that is dropped where it stands when the grace of a drain ends.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let cut = self.cut.clone();
+        let cut = Seldom::new(self.cut.clone().cancelled_owned());
         self.tracker.spawn(async move {
-            cut.run_until_cancelled(work).await;
+            tokio::select! {
+                biased;
+                () = work => {}
+                () = cut => {}
+            }
         });
     }
 

@@ -29,7 +29,8 @@ pub struct Config {
     /// The longest message we may send, with what is still unsent before it; a longer one is not
     /// sent, and its sender is told. Default 256 KiB.
     pub max_unsent: usize,
-    /// The first size of the receive buffer; it grows with a message. Default 4 KiB.
+    /// The first size of the receive buffer, which a connection that waits keeps; it grows with a message.
+    /// Default 1 KiB.
     pub read_buffer: usize,
     /// How often the client is pinged; one that is silent for two such times is closed.
     /// Default 20 s.
@@ -45,7 +46,7 @@ impl Default for Config {
         Self {
             max_message: 256 * 1024,
             max_unsent: 256 * 1024,
-            read_buffer: 4 * 1024,
+            read_buffer: 1024,
             ping_every: Duration::from_secs(20),
             close_wait: Duration::from_secs(2),
             protocols: &[],

@@ -18,6 +18,8 @@ use crate::live::reader::{self, Item, Reply};
 
 /// Items that may wait at a topic until its readers are told.
 const WAITING: usize = 256;
+/// Readers whom a reply's maker tells himself.
+const FEW: usize = 4;
 /// Replies that have ended and of which something may still be on its way.
 const ENDED_KEPT: usize = 32;
 /// For so long chunks go to other nodes unasked: who reads there is not told of a beginning first.
@@ -174,6 +176,17 @@ impl State {
         }
     }
 
+    /// The same from whoever may tell a few readers himself, which costs less than leaving it to another
+    /// task.
+    fn send_at_once(&mut self, item: Item) {
+        if self.due || self.readers.len() > FEW {
+            return self.send(item);
+        }
+        let (item, before) = (Arc::new(item), self.next_reader);
+        self.waiting.push_back(Waiting { item, next: 0, before });
+        self.tell(FEW);
+    }
+
     /// Tells at most so many readers what waits, an item after the other; how many were.
     fn tell(&mut self, most: usize) -> usize {
         let mut told = 0;
@@ -224,8 +237,8 @@ impl State {
         now.text.push_str(text);
         now.chars += text.chars().count() as u64;
         if self.is_watched() {
-            let content = frame::of_chunk(reply.id, offset, text.into(), at);
-            self.send(Item::Chunk { reply, offset, at, content });
+            let content = frame::of_chunk(reply.id, offset, text.into(), at).into();
+            self.send_at_once(Item::Chunk { reply, offset, at, content });
         }
         told.then_some(offset)
     }
@@ -285,7 +298,7 @@ impl State {
                 }
             }
             Signal::Typing { author, typing, at } => {
-                self.send(Item::Ephemeral(typing_content(author, typing, at)))
+                self.send(Item::Ephemeral(typing_content(author, typing, at).into()))
             }
             Signal::Stop { in_reply_to } => {
                 let ours = self.reply.as_ref().filter(|now| now.reply.in_reply_to == in_reply_to);

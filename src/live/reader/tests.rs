@@ -145,6 +145,7 @@ fn resumed(seen: &str, whole: &str, sizes: &[usize]) -> Vec<Frame> {
         let (piece, after) = split(&rest, *size);
         rest = after;
         let content = frame::of_chunk(id, offset, piece.as_str().into(), NOW);
+        let content = content.into();
         reader.live(&Item::Chunk { reply: reply.clone(), offset, at: NOW, content }, &mut out);
         offset += piece.chars().count() as u64;
     }

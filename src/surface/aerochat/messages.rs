@@ -23,6 +23,7 @@ use crate::app::{App, read_conversation};
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
+use crate::server::seldom::Seldom;
 use crate::surface::client::Address;
 use crate::surface::direct::{Direct, DirectAs};
 use crate::surface::event_stream::{self, EventStream};
@@ -103,7 +104,7 @@ impl Messages {
         let seat = app.readers.seat(&by, conversation)?;
         let sent = send(&app, key.tenant(), asked, idempotency_key, true).await?;
         let turn = stream_turn(&app, account, sent, seat).await?;
-        let turn = turn.take_until(Box::pin(key.credential().ended(&app.accounts)));
+        let turn = turn.take_until(Box::pin(Seldom::new(key.credential().ended(&app.accounts))));
         Ok(Streamed::Turn(EventStream::new(turn)))
     }
 

@@ -26,6 +26,7 @@ use crate::domain::event::BotVersion;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
+use crate::server::seldom::Seldom;
 use crate::surface::client::Address;
 use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
@@ -170,7 +171,10 @@ fn reader(
 ) -> Result<Reader> {
     let by = ReadBy { account: token.tenant().account.id, token: None, address };
     let seat = app.readers.seat(&by, conversation)?;
-    Ok(Reader { _seat: seat, ended: Box::pin(token.credential().ended(&app.accounts)) })
+    Ok(Reader {
+        _seat: seat,
+        ended: Box::pin(Seldom::new(token.credential().ended(&app.accounts))),
+    })
 }
 
 fn not_a_place() -> Error {

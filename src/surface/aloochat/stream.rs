@@ -194,9 +194,9 @@ impl Turn {
                         let text = "The reply was started anew: read it whole from the history";
                         return Some(vec![self.event("error", text, json!({}))]);
                     }
-                    if let Some(text) = frame.content.chunk {
+                    if let Some(text) = &frame.content.chunk {
                         self.shown = true;
-                        return Some(vec![self.event("agent_text_chunk", &text, json!({}))]);
+                        return Some(vec![self.event("agent_text_chunk", text, json!({}))]);
                     }
                 }
                 Step::Typing(_) => {}

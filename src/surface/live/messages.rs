@@ -20,6 +20,7 @@ use crate::domain::Result;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
+use crate::server::seldom::Seldom;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::key::IdempotencyKey;
 
@@ -123,9 +124,8 @@ async fn turn(
             Step::Reply(frame) | Step::Typing(frame) | Step::Resume(frame) => frame,
             Step::Ended { frame, .. } => frame?,
         };
-        let (id, name) = (frame.id.to_string(), frame.content.name);
-        Some((event_stream::event(&id, name, &frame.to_json()), (feed, seat)))
+        Some((super::streams::event(&frame), (feed, seat)))
     });
     let frames = stream::iter([event_stream::opening()]).chain(frames);
-    Ok(frames.take_until(Box::pin(caller.credential.ended(&app.accounts))))
+    Ok(frames.take_until(Box::pin(Seldom::new(caller.credential.ended(&app.accounts)))))
 }

@@ -27,9 +27,10 @@ use crate::domain::ids::ConversationId;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
-use crate::live::frame::Frame;
+use crate::live::frame::{Dress, Frame};
 use crate::server::json_text::{made_one_line, mended};
-use crate::server::socket::{CloseCode, Message, Socket, Unsent};
+use crate::server::seldom::Seldom;
+use crate::server::socket::{CloseCode, Message, Socket, Unsent, Utf8Bytes};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::fields::parsed;
 use crate::surface::visits::Class;
@@ -90,24 +91,26 @@ impl Connection {
     }
 
     async fn run(mut self: Box<Self>, mut socket: Socket) {
-        let mut ended = Box::pin(self.caller.credential.ended(&self.app.accounts));
+        let mut ended = Box::pin(Seldom::new(self.caller.credential.ended(&self.app.accounts)));
         loop {
-            let (text, is_answer) = match self.next(&mut socket, ended.as_mut()).await {
-                Next::Asked(None) => return,
-                Next::Asked(Some(message)) => {
-                    (Box::pin(self.answer(message)).await.to_string(), true)
-                }
-                Next::Frame(conversation, frame) => (frame.to_json_for(conversation), false),
-                Next::Ended(why) => {
-                    let reason = match why {
-                        Ended::Expired => "the token has expired",
-                        Ended::Revoked => "the credential was revoked",
-                    };
-                    socket.close(CloseCode::Policy, reason).await;
-                    return;
-                }
-            };
-            let mut sent = socket.send(made_one_line(text)).await;
+            let (text, is_answer): (Utf8Bytes, bool) =
+                match self.next(&mut socket, ended.as_mut()).await {
+                    Next::Asked(None) => return,
+                    Next::Asked(Some(message)) => {
+                        let answer = Box::pin(self.answer(message)).await.to_string();
+                        (made_one_line(answer).into(), true)
+                    }
+                    Next::Frame(conversation, frame) => (message(conversation, &frame), false),
+                    Next::Ended(why) => {
+                        let reason = match why {
+                            Ended::Expired => "the token has expired",
+                            Ended::Revoked => "the credential was revoked",
+                        };
+                        socket.close(CloseCode::Policy, reason).await;
+                        return;
+                    }
+                };
+            let mut sent = socket.send(text).await;
             if sent == Err(Unsent::TooLong) && is_answer {
                 sent = socket.send(too_long_an_answer()).await;
             }
@@ -250,6 +253,12 @@ fn too_long_an_answer() -> String {
     let problem = "has an answer that is too long for a message: send a shorter ref";
     let error = as_json(&Error::invalid("message", problem));
     json!({ "type": "error", "ref": null, "error": error }).to_string()
+}
+
+/// A frame as a message. A content is of one conversation, so all who are told of it are told the same.
+fn message(conversation: ConversationId, frame: &Frame) -> Utf8Bytes {
+    let write = |frame: &Frame| made_one_line(frame.to_json_for(conversation)).into();
+    Utf8Bytes::try_from(frame.written(Dress::Socket, write)).unwrap_or_default()
 }
 
 fn frames(follower: Follower, seat: Arc<Seat>) -> BoxStream<'static, Frame> {

@@ -17,6 +17,8 @@ use crate::app::{App, live_feed};
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
+use crate::live::frame::{Dress, Frame};
+use crate::server::seldom::Seldom;
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
 
@@ -65,7 +67,7 @@ impl Streams {
         let seat = caller.seat(&app, id)?;
         let follower = live_feed::follow(&app, caller.tenant.account.id, id, after).await?;
         let feed = stream::iter([event_stream::opening()]).chain(frames(follower, seat));
-        let feed = feed.take_until(Box::pin(caller.credential.ended(&app.accounts)));
+        let feed = feed.take_until(Box::pin(Seldom::new(caller.credential.ended(&app.accounts))));
         Ok(Streamed::Feed(EventStream::new(feed)))
     }
 
@@ -122,8 +124,13 @@ pub(super) fn frames(
 ) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
     stream::unfold(Box::new((follower, seat)), async |mut state| {
         let frame = state.0.next().await?;
-        let id = frame.id.to_string();
-        let bytes = event_stream::event(&id, frame.content.name, &frame.to_json());
-        Some((bytes, state))
+        Some((event(&frame), state))
+    })
+}
+
+/// A frame on the wire.
+pub(super) fn event(frame: &Frame) -> Bytes {
+    frame.written(Dress::Events, |frame| {
+        event_stream::event(&frame.id.to_string(), frame.content.name, &frame.to_json())
     })
 }

@@ -5,6 +5,7 @@ mod answers;
 mod documented;
 mod drafts;
 mod flow;
+mod gather;
 mod guard;
 mod intents;
 mod llm;

@@ -17,7 +17,7 @@ fn with_seen(frames: &[SseEvent]) -> Vec<(SseEvent, usize)> {
 
 #[tokio::test]
 async fn after_every_piece_of_a_finished_reply_the_rest_is_exact() {
-    let stage = Stage::with_pace(20).await;
+    let stage = Stage::with_pace(30).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     let outbound = frames.last().expect("an end");
