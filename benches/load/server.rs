@@ -23,8 +23,8 @@ const TICKS: f64 = 100.0;
 /// The variable that names another server's executable.
 pub(crate) const PROGRAM_VARIABLE: &str = "PARLOR_BIN";
 
-/// All clients of a bench are of one address, and many read with one credential.
-const OF_ONE_ADDRESS: [&str; 8] = [
+/// All clients of a bench are of one address and one account, and many read with one credential.
+const OF_ONE_ADDRESS: [&str; 12] = [
     "--max-connections-per-address",
     "20000",
     "--max-readers-per-token",
@@ -32,6 +32,10 @@ const OF_ONE_ADDRESS: [&str; 8] = [
     "--max-readers-per-address",
     "20000",
     "--max-readers-per-conversation",
+    "20000",
+    "--max-turns-per-account",
+    "20000",
+    "--max-calls-per-account",
     "20000",
 ];
 

@@ -11,5 +11,6 @@ mod llm;
 mod pace;
 mod remote;
 mod replay;
+mod shares;
 mod speech;
 mod stage;
