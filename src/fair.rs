@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::time::{Duration, Instant};
 
 /// Lines of those who wait, one for each name.
 #[derive(Debug)]
@@ -110,28 +111,58 @@ impl<K: Copy + Eq + Hash, T> Lines<K, T> {
     }
 }
 
-/// How much there is of something.
+/// How much there is of something, and how many may wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub all: usize,
     /// Of one name.
     pub share: usize,
+    /// Of one name while no other is there.
+    pub alone: usize,
+    pub waiting: usize,
+    /// Waiting, of one name.
+    pub line: usize,
 }
 
 impl Limits {
-    /// So many in all, and of one name a quarter, or what is said.
+    /// So many in all, and of one name a quarter, or what is said. As many may wait.
     pub fn of(all: usize, share: Option<usize>) -> Self {
-        Self { all, share: share.unwrap_or(all / 4).max(1) }
+        let share = share.unwrap_or(all / 4).max(1);
+        Self { all, share, alone: share, waiting: all, line: share }
+    }
+}
+
+/// How long others are taken to be there after they were.
+const IN_COMPANY: Duration = Duration::from_secs(5);
+
+/// Whether a name is alone, or others come too.
+#[derive(Debug)]
+struct Company<K> {
+    last: Option<K>,
+    until: Option<Instant>,
+}
+
+impl<K: Eq> Company<K> {
+    /// Notes who comes; says whether others did lately.
+    fn is_kept(&mut self, name: K, now: Instant) -> bool {
+        if self.last.as_ref().is_some_and(|last| *last != name) {
+            self.until = Some(now + IN_COMPANY);
+        }
+        self.last = Some(name);
+        self.until.is_some_and(|until| now < until)
     }
 }
 
 /// So many places, of which one name holds no more than its share; who finds none waits in its name's line.
 ///
-/// As many may wait as there are places, and of one name as many as its share. Whoever waits could not be
-/// given a place: either all are taken, or their name has its share.
+/// Whoever waits could not be given a place: either all are taken, or their name has its share. Where a name
+/// that is alone may have more and others come, it keeps what it has and is given no more.
 #[derive(Debug)]
 pub struct Room<K, T> {
     limits: Limits,
+    /// What one name may hold at present.
+    share: usize,
+    company: Company<K>,
     free: usize,
     held: HashMap<K, usize>,
     lines: Lines<K, T>,
@@ -141,12 +172,19 @@ pub struct Room<K, T> {
 impl<K: Copy + Eq + Hash, T> Room<K, T> {
     pub fn new(limits: Limits) -> Self {
         let (held, lines) = (HashMap::new(), Lines::default());
-        Self { limits, free: limits.all, held, lines, waiting: 0 }
+        let company = Company { last: None, until: None };
+        let (share, free) = (limits.alone, limits.all);
+        Self { limits, share, company, free, held, lines, waiting: 0 }
     }
 
     /// Takes a place that is free; says whether there was one for this name.
-    pub fn enter(&mut self, name: K) -> bool {
-        let may = self.free > 0 && self.held(name) < self.limits.share;
+    pub fn enter(&mut self, name: K, now: impl FnOnce() -> Instant) -> bool {
+        let limits = self.limits;
+        if limits.alone > limits.share {
+            let is_alone = !self.company.is_kept(name, now());
+            self.share = if is_alone { limits.alone } else { limits.share };
+        }
+        let may = self.free > 0 && self.held(name) < self.share;
         if may {
             self.give(name);
         }
@@ -155,7 +193,8 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
 
     /// Waits for a place; says whether the line has room.
     pub fn join(&mut self, name: K, item: T) -> bool {
-        let may = self.waiting < self.limits.all && self.lines.waiting(name) < self.limits.share;
+        let limits = self.limits;
+        let may = self.waiting < limits.waiting && self.lines.waiting(name) < limits.line;
         if may {
             self.waiting += 1;
             self.lines.join(name, item);
@@ -169,7 +208,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         while self.free > 0 {
             let name = self.lines.turn()?;
             // It is in turn again when it gives a place back.
-            if self.held(name) >= self.limits.share {
+            if self.held(name) >= self.share {
                 continue;
             }
             let item = self.lines.take(name)?;

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -67,7 +67,7 @@ impl<K: Copy + Eq + Hash> Places<K> {
         if inner.closed {
             return Err(Refused::Closed);
         }
-        if !inner.room.enter(name) {
+        if !inner.room.enter(name, Instant::now) {
             return Err(Refused::Full);
         }
         Ok(Place { name, waits: None, places: self.clone() })

@@ -1,6 +1,6 @@
 //! Who has a place, and who comes next.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -38,8 +38,7 @@ proptest! {
         steps in steps(),
         (all, share) in (1..12_usize, 1..12_usize),
     ) {
-        let limits = Limits { all, share };
-        let mut room = Room::new(limits);
+        let mut room = Room::new(Limits::of(all, Some(share)));
         let mut seen = Seen::default();
         let leaving = (0..5_u8).cycle().take(2_000).map(Step::Leave);
         for (number, step) in steps.into_iter().chain(leaving).enumerate() {
@@ -49,7 +48,7 @@ proptest! {
                     let taken: usize = seen.held.iter().sum();
                     let waiting: usize = seen.waits.iter().map(VecDeque::len).sum();
                     let may = taken < all && seen.held[of] < share;
-                    prop_assert_eq!(room.enter(name), may);
+                    prop_assert_eq!(room.enter(name, Instant::now), may);
                     seen.held[of] += usize::from(may);
                     if !may {
                         let may = waiting < all && seen.waits[of].len() < share;
@@ -108,11 +107,30 @@ proptest! {
     }
 }
 
+#[test]
+fn who_is_alone_may_have_more_until_another_comes() {
+    let mut room = Room::new(Limits { alone: 4, ..Limits::of(4, Some(2)) });
+    let now = Instant::now();
+    for _ in 0..4 {
+        assert!(room.enter(1, || now));
+    }
+    assert!(!room.enter(2, || now) && room.join(2, "other"));
+    assert!(!room.enter(1, || now) && room.join(1, "own"));
+    room.leave(1);
+    assert_eq!(room.admit(), Some("other"));
+    room.leave(1);
+    assert_eq!(room.admit(), None, "it has its share while another is there");
+    room.leave(1);
+    assert_eq!(room.admit(), Some("own"));
+    assert!(!room.enter(1, || now + IN_COMPANY / 2), "the other may come again at any moment");
+    assert!(room.enter(1, || now + IN_COMPANY));
+}
+
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_too_long_or_behind_too_many_is_told_so() {
-    let places = Places::new(Limits { all: 4, share: 2 });
+    let places = Places::new(Limits::of(4, Some(2)));
     let held = [1, 1, 2].map(|name| places.take_now(name).expect("a place"));
     assert_eq!(places.take_now(1).err(), Some(Refused::Full), "it has its share");
     let begun = tokio::time::Instant::now();
@@ -142,7 +160,7 @@ async fn who_waits_too_long_or_behind_too_many_is_told_so() {
 
 #[tokio::test]
 async fn what_is_closed_gives_nothing_and_says_so() {
-    let places = Places::new(Limits { all: 1, share: 1 });
+    let places = Places::new(Limits::of(1, None));
     let held = places.take_now(1).expect("a place");
     let mut waits = Box::pin(places.take(2, PATIENCE));
     assert!((&mut waits).now_or_never().is_none());

@@ -131,7 +131,7 @@ fn arrows_point_one_way() {
         ("app", &["domain", "projection", "engine", "fair", "files", "outside", "bot", "live"]),
         ("process", &["domain", "projection", "engine", "live", "app"]),
         ("server", &[]),
-        ("surface", &["domain", "engine", "live", "app", "server"]),
+        ("surface", &["domain", "engine", "fair", "live", "app", "server"]),
         ("config", &[]),
         ("tls", &[]),
         (

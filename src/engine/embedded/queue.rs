@@ -125,7 +125,7 @@ impl<T: Weight> Queue<T> {
         Self {
             inner: Mutex::new((Lines::new(), Phase::Open)),
             filled: Condvar::new(),
-            places: Places::new(fair::Limits { all: PLACES, share: SHARE }),
+            places: Places::new(fair::Limits::of(PLACES, Some(SHARE))),
         }
     }
 
