@@ -1,6 +1,6 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
-//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `idle`, `history`, `recover`,
+//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `idle`, `history`, `attacks`, `recover`,
 //! and of a cluster `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`). The image has that feature.
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
@@ -8,6 +8,7 @@
 //! whether the goal was met. The clients run on one thread and cost little: they share the machine
 //! with the server. Everything ends by itself; a missed goal is printed, not an error.
 
+mod attacks;
 mod baseline;
 mod bulk;
 mod client;
@@ -62,6 +63,8 @@ enum What {
     Idle(idle::Options),
     /// Pages of a conversation's messages.
     History(history::Options),
+    /// Attacks of one account, and what becomes of another's.
+    Attacks(attacks::Options),
     /// Restart after a crash.
     Recover(recover::Options),
     /// Durable messages through three nodes over Kafka and Cassandra.
@@ -125,6 +128,7 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
         What::Upstream(options) => upstream::run(setting, &options).await,
         What::Idle(options) => idle::run(setting, &options).await,
         What::History(options) => history::run(setting, &options).await,
+        What::Attacks(options) => attacks::run(setting, &options).await,
         What::Recover(options) => recover::run(setting, &options).await,
         #[cfg(feature = "cluster")]
         What::Cluster(options) => cluster::messages::run(setting, &options).await,
@@ -158,6 +162,7 @@ const FULL: &[&[&str]] = &[
     &["upstream", "--each"],
     &["idle"],
     &["history"],
+    &["attacks"],
     &["recover"],
 ];
 
@@ -176,6 +181,7 @@ const QUICK: &[&[&str]] = &[
     &["upstream", "--each", "--readers", "20", "--seconds", "2", "--rounds", "1"],
     &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
+    &["attacks", "--smaller", "10", "--seconds", "2", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],
 ];
 
