@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
+    /// Seconds that an attack has before it is measured: who heeds no refusal is held back more and more.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) settle: u64,
     /// Rounds; each measures without the attack and under it.
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,

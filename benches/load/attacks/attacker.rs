@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) answered: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) broken: AtomicU64,
+    /// Connections that stand, where the attack waits for them.
+    pub(crate) standing: AtomicU64,
 }
 
 impl Tally {

@@ -39,7 +39,7 @@ pub(crate) async fn crowd(setting: &Setting, options: &Options) -> io::Result<()
     let posts = Arc::new(conversations::start_many(to, &credential, clients).await?);
     let nice = options.nice;
     let noticed = stage
-        .rounds(options, || {
+        .rounds(options, 0, || {
             let posts = posts.clone();
             Attacker::launch(nice, move |tally| back_to_back(to, posts, tally))
         })
@@ -70,7 +70,7 @@ pub(crate) async fn overload(setting: &Setting, options: &Options) -> io::Result
         let capacity = drive(&stage.server, &usual, plan).await?.rate();
         let own = posts.clone();
         let attacker = Attacker::launch(0, move |tally| back_to_back(to, own, tally))?;
-        sleep(Duration::from_secs(3)).await;
+        sleep(Duration::from_secs(options.settle)).await;
         let before = attacker.tally.counts();
         stage.watch(sleep(Duration::from_secs_f64(options.seconds))).await;
         let after = attacker.tally.counts();
@@ -97,7 +97,7 @@ pub(crate) async fn readers(setting: &Setting, options: &Options) -> io::Result<
     let stream: Arc<[u8]> = request("GET", &path, &headers, "").into();
     let nice = options.nice;
     let noticed = stage
-        .rounds(options, || {
+        .rounds(options, readers, || {
             let (stream, posts) = (stream.clone(), Arc::new(vec![one.post.clone()]));
             Attacker::launch(nice, move |tally| async move {
                 for number in 0..readers {
@@ -130,7 +130,7 @@ pub(crate) async fn idle(setting: &Setting, options: &Options) -> io::Result<()>
     }
     let (to, nice) = (stage.server.address, options.nice);
     let noticed = stage
-        .rounds(options, || {
+        .rounds(options, 0, || {
             Attacker::launch(nice, move |tally| async move {
                 let mut open = Vec::new();
                 loop {
@@ -211,6 +211,7 @@ async fn read(
         tally.note(head.status);
         return std::future::pending().await;
     }
+    tally.standing.fetch_add(1, Relaxed);
     while connection.event().await?.is_some() {}
     Ok(())
 }

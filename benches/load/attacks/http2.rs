@@ -39,7 +39,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     let ids: Arc<Vec<_>> = Arc::new(made.into_iter().map(|one| one.id).collect());
     let (key, nice) = (stage.server.key.clone(), options.nice);
     let noticed = stage
-        .rounds(options, || {
+        .rounds(options, 0, || {
             let (ids, key) = (ids.clone(), key.clone());
             Attacker::launch(nice, move |tally| async move {
                 for number in 0..connections {

@@ -23,8 +23,9 @@ use super::{Options, attacker::Attacker};
 
 /// Clients of the account that is not in the attack.
 const CLIENTS: usize = 4;
-/// What an attack gets to be in full.
-const SETTLE: Duration = Duration::from_secs(2);
+/// What an attack's connections may take to stand, and the server to be itself again.
+const STANDING: Duration = Duration::from_secs(60);
+const CALM: Duration = Duration::from_secs(2);
 
 /// A server with its usual limits and two accounts.
 pub(crate) struct Stage {
@@ -90,13 +91,15 @@ impl Stage {
         self.most.load(Relaxed) as f64 / f64::from(1 << 20)
     }
 
-    /// What the other account notices, without the attack and under it, round by round.
+    /// What the other account notices, without the attack and under it, round by round. The attack has begun
+    /// once so many of its connections stand.
     ///
     /// # Errors
     /// If it is not even answered once.
     pub(crate) async fn rounds(
         &self,
         options: &Options,
+        standing: usize,
         attack: impl Fn() -> io::Result<Attacker>,
     ) -> io::Result<Vec<Noticed>> {
         let mut rounds = Vec::new();
@@ -104,7 +107,11 @@ impl Stage {
             let plan = Plan { seconds: options.seconds, rate: None };
             let alone = drive(&self.server, &self.posts, plan).await?;
             let attacker = attack()?;
-            sleep(SETTLE).await;
+            let (began, standing) = (Instant::now(), standing as u64);
+            while attacker.tally.standing.load(Relaxed) < standing && began.elapsed() < STANDING {
+                sleep(Duration::from_millis(50)).await;
+            }
+            sleep(Duration::from_secs(options.settle)).await;
             let ([answered, refused], began) = (attacker.tally.counts(), Instant::now());
             let attacked = self.watch(drive(&self.server, &self.posts, plan)).await?;
             let (now, took) = (attacker.tally.counts(), began.elapsed().as_secs_f64());
@@ -117,7 +124,7 @@ impl Stage {
                 refused: (now[1] - refused) as f64 / took,
                 mib,
             });
-            sleep(SETTLE).await;
+            sleep(CALM).await;
         }
         Ok(rounds)
     }
