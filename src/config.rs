@@ -106,6 +106,14 @@ pub struct Config {
     pub max_requests: usize,
     /// How many of them one account may have; where it is not said, a quarter.
     pub max_requests_per_account: Option<usize>,
+    /// Turns at a time: replies that bots are making.
+    pub max_turns: usize,
+    /// How many of them one account may have; where it is not said, a quarter.
+    pub max_turns_per_account: Option<usize>,
+    /// Calls of bots to what accounts name, at a time.
+    pub max_calls: usize,
+    /// How many of them one account may have; where it is not said, a quarter.
+    pub max_calls_per_account: Option<usize>,
     /// Proxies in front that append to `X-Forwarded-For`.
     pub trusted_proxies: usize,
     /// Mebibytes of stored blocks kept in memory.
@@ -171,6 +179,10 @@ impl Default for Config {
             max_readers_per_conversation: 10_000,
             max_requests: 4_096,
             max_requests_per_account: None,
+            max_turns: 16_384,
+            max_turns_per_account: None,
+            max_calls: 4_096,
+            max_calls_per_account: None,
             trusted_proxies: 0,
             cache_mib: 64,
             disk_reserve_mib: 256,
@@ -340,6 +352,10 @@ fn names() -> Vec<&'static str> {
         "max_readers_per_conversation",
         "max_requests",
         "max_requests_per_account",
+        "max_turns",
+        "max_turns_per_account",
+        "max_calls",
+        "max_calls_per_account",
         "trusted_proxies",
         "cache_mib",
         "disk_reserve_mib",

@@ -6,6 +6,7 @@
 //! - [`domain`]: ids, events, and the folds that decide. Pure.
 //! - [`projection`]: from an event to changes of views. Pure.
 //! - [`engine`]: the ports to log and views, and the embedded engine behind them.
+//! - [`fair`]: what is short, given to accounts in turn. Pure but for the waiting.
 //! - [`files`]: the bytes of attachments.
 //! - [`outside`]: calls to what accounts name.
 //! - [`bot`]: what answers.
@@ -23,6 +24,7 @@ pub mod bot;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod fair;
 pub mod files;
 pub mod live;
 pub mod outside;

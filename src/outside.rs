@@ -5,6 +5,8 @@
 //! connecting, so that a name that changes its mind gains nothing; a literal address is judged before,
 //! since HTTP clients ask no resolver about one. Redirects are not followed and proxies not used.
 //! Every answer is read up to a bound, which holds after its content coding is undone (`body`).
+//! A call takes a file descriptor for as long as its answer lasts: there are so many calls at a time, and one
+//! account has no more than its share of them ([`Way`]).
 
 mod address;
 pub mod body;
@@ -22,10 +24,18 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 
+use crate::domain::ids::AccountId;
+use crate::fair::Limits;
+use crate::fair::places::{Place, Places};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// No call takes longer, whatever its own time limits say.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// Connections that wait for the next call hold descriptors too: so long, and so many to one host.
+const IDLE_CONNECTION: Duration = Duration::from_secs(15);
+const IDLE_CONNECTIONS: usize = 32;
+/// How long a call waits for its place.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of a refusal's body is told.
 const EXCERPT: usize = 300;
 
@@ -36,6 +46,17 @@ pub struct Outside {
     allowed: Arc<[IpNet]>,
     /// Nobody is called; set once somebody was to be.
     sealed: Option<Arc<AtomicBool>>,
+    /// Places for calls; none where they are not counted.
+    calls: Option<Arc<Places<AccountId>>>,
+    /// Whose calls these are.
+    account: Option<AccountId>,
+}
+
+/// A call's place among all: held from before it is sent until its answer is read.
+#[derive(Debug)]
+pub struct Way {
+    outside: Outside,
+    _place: Option<Place<AccountId>>,
 }
 
 /// Why a call has failed.
@@ -54,6 +75,11 @@ pub enum Error {
     /// This way out leads nowhere, on purpose.
     #[error("nobody is called in this run")]
     Sealed,
+    /// The account has its share of calls under way, or all are taken.
+    #[error(
+        "too many calls are under way; fewer at a time, or a higher max_calls_per_account, help"
+    )]
+    Busy,
     #[error("{0} took too long")]
     TimedOut(&'static str),
     /// The body is for whoever tries a bot out; it may repeat what people wrote, so no log has it.
@@ -84,6 +110,7 @@ impl Error {
             Self::Url(_)
             | Self::Refused { .. }
             | Self::Sealed
+            | Self::Busy
             | Self::TimedOut(_)
             | Self::TooLarge { .. }
             | Self::Broken(_)
@@ -113,6 +140,7 @@ impl Outside {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(TOTAL_TIMEOUT)
                 .pool_idle_timeout(IDLE_CONNECTION)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
                 .tcp_nodelay(true)
                 .user_agent(concat!("parlor/", env!("CARGO_PKG_VERSION")))
         };
@@ -121,13 +149,27 @@ impl Outside {
             tracing::warn!(error = %causes(&error), "TLS upstreams cannot be verified");
             client().tls_certs_only([]).build()
         });
-        Self { http: http.map_err(|error| causes(&error).into()), allowed, sealed: None }
+        let http = http.map_err(|error| causes(&error).into());
+        Self { http, allowed, sealed: None, calls: None, account: None }
+    }
+
+    /// The same way for so many calls at a time.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { calls: Some(Places::new(limits)), ..self }
+    }
+
+    /// The same way for the calls of an account, which are counted as its own.
+    #[must_use]
+    pub fn of(&self, account: AccountId) -> Self {
+        Self { account: Some(account), ..self.clone() }
     }
 
     /// A way out that leads nowhere, and knows whether somebody wanted to take it.
     pub fn sealed() -> Self {
         let nowhere = "sealed".into();
-        Self { http: Err(nowhere), allowed: Arc::default(), sealed: Some(Arc::default()) }
+        let (allowed, sealed) = (Arc::default(), Some(Arc::default()));
+        Self { http: Err(nowhere), allowed, sealed, calls: None, account: None }
     }
 
     /// Whether somebody was to be called by a way out that is sealed.
@@ -135,11 +177,23 @@ impl Outside {
         self.sealed.as_ref().is_some_and(|asked| asked.load(Ordering::Relaxed))
     }
 
-    /// Begins a call.
+    /// Waits for a place for a call, in the line of its account.
     ///
     /// # Errors
-    /// [`Error::Url`], or [`Error::Refused`] for a literal address that is not allowed.
-    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {
+    /// [`Error::Busy`] where none is free for too long.
+    pub async fn enter(&self) -> Result<Way, Error> {
+        let counted = self.calls.as_ref().zip(self.account);
+        let place = match counted {
+            Some((calls, account)) => Some(calls.take(account, PATIENCE).await.map_err(|_| {
+                metrics::counter!("parlor_calls_refused_total").increment(1);
+                Error::Busy
+            })?),
+            None => None,
+        };
+        Ok(Way { outside: self.clone(), _place: place })
+    }
+
+    fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {
         if let Some(asked) = &self.sealed {
             asked.store(true, Ordering::Relaxed);
             return Err(Error::Sealed);
@@ -159,6 +213,16 @@ impl Outside {
                 Err(Error::Unreachable { host, problem })
             }
         }
+    }
+}
+
+impl Way {
+    /// Begins a call, or repeats it.
+    ///
+    /// # Errors
+    /// [`Error::Url`], or [`Error::Refused`] for a literal address that is not allowed.
+    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {
+        self.outside.request(method, url)
     }
 }
 

@@ -5,11 +5,15 @@
 //! and the length are understood (`Content-Length` and chunked). A full client was refused: at
 //! 70,000 requests a second it would take more of the machine than the server.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// One keep-alive connection. One request at a time; no answer may be left half read.
@@ -42,6 +46,15 @@ impl Connection {
     /// Connects to a server.
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, inbox: Vec::new(), taken: 0, body: Vec::new(), told: 0 })
+    }
+
+    /// Connects to a server from this address of the machine's own.
+    pub(crate) async fn open_from(from: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((from, 0)))?;
+        let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, inbox: Vec::new(), taken: 0, body: Vec::new(), told: 0 })
     }

@@ -63,6 +63,39 @@ pub(crate) async fn start_keyed(
     Ok(conversations)
 }
 
+/// Starts this many conversations with a credential, one after the other.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn start_as(
+    address: SocketAddr,
+    credential: &str,
+    count: usize,
+) -> io::Result<Vec<Conversation>> {
+    let mut connection = Connection::open(address).await?;
+    let mut conversations = Vec::with_capacity(count);
+    for _ in 0..count {
+        conversations.push(start_one(&mut connection, credential).await?);
+    }
+    Ok(conversations)
+}
+
+/// The requests of so many conversations, which are started many at a time.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn start_many(
+    address: SocketAddr,
+    credential: &str,
+    count: usize,
+) -> io::Result<Vec<Arc<[u8]>>> {
+    const AT_ONCE: usize = 32;
+    let each = count.div_ceil(AT_ONCE);
+    let starting = (0..AT_ONCE).map(|_| start_as(address, credential, each));
+    let started = futures_util::future::try_join_all(starting).await?;
+    Ok(started.into_iter().flatten().take(count).map(|one| one.post).collect())
+}
+
 /// Asks in a conversation until it holds this many messages, two a time.
 ///
 /// # Errors

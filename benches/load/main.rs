@@ -1,6 +1,7 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
-//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `fanout`, `idle`, `history`, `recover`,
+//! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `fanout`, `idle`, `history`, `attacks`,
+//! `recover`,
 //! and of a cluster `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`). The image has that feature.
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
@@ -8,6 +9,7 @@
 //! whether the goal was met. The clients run on one thread and cost little: they share the machine
 //! with the server. Everything ends by itself; a missed goal is printed, not an error.
 
+mod attacks;
 mod baseline;
 mod bulk;
 mod client;
@@ -65,6 +67,8 @@ enum What {
     Idle(idle::Options),
     /// Pages of a conversation's messages.
     History(history::Options),
+    /// Attacks of one account, and what becomes of another's.
+    Attacks(attacks::Options),
     /// Restart after a crash.
     Recover(recover::Options),
     /// Durable messages through three nodes over Kafka and Cassandra.
@@ -129,6 +133,7 @@ async fn measure(setting: &Setting, what: What) -> io::Result<()> {
         What::Fanout(options) => fanout::run(setting, &options).await,
         What::Idle(options) => idle::run(setting, &options).await,
         What::History(options) => history::run(setting, &options).await,
+        What::Attacks(options) => attacks::run(setting, &options).await,
         What::Recover(options) => recover::run(setting, &options).await,
         #[cfg(feature = "cluster")]
         What::Cluster(options) => cluster::messages::run(setting, &options).await,
@@ -163,6 +168,7 @@ const FULL: &[&[&str]] = &[
     &["fanout"],
     &["idle"],
     &["history"],
+    &["attacks"],
     &["recover"],
 ];
 
@@ -182,6 +188,7 @@ const QUICK: &[&[&str]] = &[
     &["fanout", "--readers", "100", "--events", "50", "--rounds", "1"],
     &["idle", "--connections", "1000", "--settle", "1", "--keep", "0"],
     &["history", "--messages", "10,1000", "--seconds", "1", "--rounds", "1"],
+    &["attacks", "--smaller", "10", "--seconds", "2", "--rounds", "1"],
     &["recover", "--events", "20000", "--rounds", "1"],
 ];
 

@@ -23,8 +23,8 @@ const TICKS: f64 = 100.0;
 /// The variable that names another server's executable.
 pub(crate) const PROGRAM_VARIABLE: &str = "PARLOR_BIN";
 
-/// All clients of a bench are of one address, and many read with one credential.
-const OF_ONE_ADDRESS: [&str; 8] = [
+/// All clients of a bench are of one address and one account, and many read with one credential.
+const OF_ONE_ADDRESS: [&str; 12] = [
     "--max-connections-per-address",
     "20000",
     "--max-readers-per-token",
@@ -32,6 +32,10 @@ const OF_ONE_ADDRESS: [&str; 8] = [
     "--max-readers-per-address",
     "20000",
     "--max-readers-per-conversation",
+    "20000",
+    "--max-turns-per-account",
+    "20000",
+    "--max-calls-per-account",
     "20000",
 ];
 
@@ -157,11 +161,30 @@ impl Drop for Process {
     }
 }
 
+/// What an account's callers show.
+pub(crate) struct Account {
+    credentials: serde_json::Value,
+}
+
+impl Account {
+    /// The header line with the credential.
+    pub(crate) fn credential(&self) -> String {
+        format!("x-aerochat-api-key: {}\r\n", self.of("aerochat_api_key"))
+    }
+
+    /// A credential by its name in `credentials.json`.
+    pub(crate) fn of(&self, name: &str) -> &str {
+        self.credentials[name].as_str().unwrap_or_default()
+    }
+}
+
 /// A running `parlor` on a data directory.
 pub(crate) struct Server {
     process: Process,
     /// The API key of the demo account.
     pub(crate) key: String,
+    /// The demo account's public key, for pages.
+    pub(crate) site_key: String,
     /// From starting the program to the first 200 of `/readyz`.
     pub(crate) ready_after: Duration,
 }
@@ -181,12 +204,19 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub(crate) fn start_with(setting: &Setting, data: &Path, flags: &[&str]) -> io::Result<Self> {
+        Self::usual(setting, data, &[&OF_ONE_ADDRESS[..], flags].concat())
+    }
+
+    /// The same with the limits that a server usually has.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub(crate) fn usual(setting: &Setting, data: &Path, flags: &[&str]) -> io::Result<Self> {
         fs::create_dir_all(data)?;
         let address = free_address()?;
         let log = data.with_extension("log");
         let mut command = setting.command();
         command.arg("serve").arg("--data-dir").arg(data).arg("--listen").arg(address.to_string());
-        command.args(OF_ONE_ADDRESS);
         command.args(flags);
         let began = Instant::now();
         let process = Process::launch(command, address, &log)?;
@@ -196,7 +226,23 @@ impl Server {
         let key = credentials["aerochat_api_key"].as_str().ok_or_else(|| {
             io::Error::other("credentials.json holds no aerochat_api_key for the load to use")
         })?;
-        Ok(Self { process, key: key.to_owned(), ready_after })
+        let site_key = credentials["widget_site_key"].as_str().unwrap_or_default();
+        Ok(Self { process, key: key.to_owned(), site_key: site_key.to_owned(), ready_after })
+    }
+
+    /// Makes another account like the demo's; the server may be running.
+    ///
+    /// # Errors
+    /// If the command fails; what it said is the message.
+    pub(crate) fn account(setting: &Setting, data: &Path, name: &str) -> io::Result<Account> {
+        let mut command = setting.command();
+        command.args(["account", "create", "--template", "demo", "--json", "--name", name]);
+        let output = command.arg("--data-dir").arg(data).output()?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(io::Error::other(format!("`account create` failed: {said}")));
+        }
+        Ok(Account { credentials: serde_json::from_slice(&output.stdout)? })
     }
 
     /// Starts a node of a cluster, whose account's API key is known.
@@ -216,7 +262,8 @@ impl Server {
         command.args(OF_ONE_ADDRESS);
         let began = Instant::now();
         let process = Process::launch(command, address, log)?;
-        Ok(Self { process, key: key.to_owned(), ready_after: began.elapsed() })
+        let (key, site_key, ready_after) = (key.to_owned(), String::new(), began.elapsed());
+        Ok(Self { process, key, site_key, ready_after })
     }
 
     /// Gives the demo account this bot; no server may be running on the data directory.

@@ -33,6 +33,7 @@ use crate::domain::text::{MessageText, PersonName};
 use crate::domain::variables::Memory;
 use crate::engine::{self, Appended};
 use crate::live::hub::{Beginning, Writer};
+use crate::outside;
 
 /// A bot may be silent for so long, and take so long in all.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -99,10 +100,15 @@ async fn answer(
     let tenant = tenant.ok_or_else(|| engine::Error::Storage(format!("no account {account}")))?;
     let agent = tenant.account.available_agent().map(|agent| agent.name.clone());
 
-    let Some((bot, version)) = tenant.bot(state.bot) else {
-        let end = End::Failed(FailureReason::NoBot);
-        let events = conclude(app, state, asked, agent, &tenant, Said::default(), end).await?;
-        return append(app, state, events).await.map(drop);
+    let bot = tenant.bot(state.bot).ok_or(FailureReason::NoBot);
+    let bot = if begun.refused { Err(FailureReason::TooMany) } else { bot };
+    let (bot, version) = match bot {
+        Ok(bot) => bot,
+        Err(reason) => {
+            let (said, end) = (Said::default(), End::Failed(reason));
+            let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
+            return append(app, state, events).await.map(drop);
+        }
     };
     let background = background(app, state, asked, turn, bot.wants()).await?;
     let author = Author::Bot { name: author_name(&bot, tenant.account.brand()) };
@@ -127,7 +133,7 @@ async fn answer(
     let language = bot.language_for(&turn);
     let mut said = Said { bot: Some((bot.clone(), version)), language, ..Said::default() };
     let pause = bot.pace().min(app.pace);
-    let steps = bot.answer(&turn, &app.outside);
+    let steps = bot.answer(&turn, &app.outside.of(account));
     let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
     let mut typing = Typing { writer: &writer, author, now: false };
     let mut gather = Gather::new(app.gather);
@@ -312,7 +318,11 @@ async fn listen(
             Some(Some(Ok(Step::Resolve))) => return End::Resolved,
             Some(Some(Err(error))) => {
                 tracing::warn!(%account, %conversation, bot, %error, "a bot failed");
-                return End::Failed(FailureReason::BotFailed);
+                let bot::Error::Upstream(error) = error;
+                return End::Failed(match error {
+                    outside::Error::Busy => FailureReason::TooMany,
+                    _ => FailureReason::BotFailed,
+                });
             }
             Some(None) if said.text.is_empty() => {
                 tracing::warn!(%account, %conversation, bot, "a bot said nothing");

@@ -37,6 +37,7 @@ use crate::domain::event::{Body, Event, Received};
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::engine::relay::Signal;
 use crate::engine::{self, Engine, Observer, Recorded};
+use crate::fair;
 use crate::files::Files;
 use crate::live::hub::Hub;
 use crate::outside::Outside;
@@ -68,7 +69,6 @@ pub struct App {
 }
 
 /// What an application has besides its engine.
-#[derive(Default)]
 pub struct Equipment {
     pub outside: Outside,
     pub transcriber: Option<Transcriber>,
@@ -76,6 +76,22 @@ pub struct Equipment {
     pub pace: Duration,
     pub gather: Duration,
     pub readers: readers::Caps,
+    /// Turns under way at a time.
+    pub turns: fair::Limits,
+}
+
+impl Default for Equipment {
+    fn default() -> Self {
+        Self {
+            outside: Outside::default(),
+            transcriber: None,
+            files: None,
+            pace: Duration::ZERO,
+            gather: Duration::ZERO,
+            readers: readers::Caps::default(),
+            turns: fair::Limits::of(turns::UNDER_WAY, None),
+        }
+    }
 }
 
 /// Tells the accounts and the hub what is durable, in that order.
@@ -114,7 +130,7 @@ impl App {
     ) -> engine::Result<Arc<Self>> {
         accounts.load(&*engine).await?;
         tokio::spawn(hub.fan_out());
-        let Equipment { outside, transcriber, files, pace, gather, readers } = equipment;
+        let Equipment { outside, transcriber, files, pace, gather, readers, turns } = equipment;
         if let Some(relay) = engine.relay() {
             hub.connect(relay);
         }
@@ -123,7 +139,7 @@ impl App {
             hub,
             accounts,
             limits: limits::Limits::default(),
-            turns: turns::Turns::default(),
+            turns: turns::Turns::new(turns),
             idempotency: idempotency::InFlight::default(),
             outside,
             stamps: stamps::Stamps::default(),

@@ -7,6 +7,10 @@
 //! Messages that are appended with their answers share a place: whatever their order in the log, each
 //! has its reply right behind it. So senders to one conversation do not wait for each other.
 //!
+//! So many turns are under way at a time, and of one account no more than its share: one whose bot drips
+//! must not keep the others' replies from beginning. What finds no place waits a while in its account's
+//! line, and is told then that there are too many: its turn fails.
+//!
 //! Where there are other nodes, each answers the turns it has taken: those whose messages it
 //! appended, and those it was given because nobody was heard to answer them.
 
@@ -15,7 +19,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,11 +27,15 @@ use super::App;
 use super::answer_turn::{Oldest, answer_oldest};
 use crate::domain::conversation::OpenTurn;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
+use crate::fair::Limits;
+use crate::fair::places::Places;
 
 /// Turns one conversation may owe before more messages are refused.
 pub const OWED_MAX: usize = 32;
-/// Turns under way at once on this node.
-const UNDER_WAY: usize = 16_384;
+/// Turns under way at once on this node, where nothing else is said.
+pub const UNDER_WAY: usize = 16_384;
+/// How long a turn waits for a place.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before trying again where a turn could not be ended.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait for another node to end the oldest turn before looking again.
@@ -36,7 +44,7 @@ const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 /// The conversations whose turns this node answers now.
 pub struct Turns {
     places: DashMap<ConversationId, Place>,
-    under_way: Arc<Semaphore>,
+    under_way: Arc<Places<AccountId>>,
     tasks: TaskTracker,
     /// Ends turns where they stand; they stay due.
     cut: CancellationToken,
@@ -76,6 +84,8 @@ pub struct Begun {
     pub stop: Arc<Notify>,
     /// Who asked sees the reply being made.
     pub streamed: bool,
+    /// Its account has too many under way: it is not answered.
+    pub refused: bool,
 }
 
 /// What is asked for where a conversation owes answers.
@@ -87,17 +97,6 @@ pub enum Call {
     See,
 }
 
-impl Default for Turns {
-    fn default() -> Self {
-        Self {
-            places: DashMap::new(),
-            under_way: Arc::new(Semaphore::new(UNDER_WAY)),
-            tasks: TaskTracker::new(),
-            cut: CancellationToken::new(),
-        }
-    }
-}
-
 /// A share of a conversation's place, taken for one append; dropping it lets others go on.
 pub struct Taken {
     app: Arc<App>,
@@ -105,6 +104,16 @@ pub struct Taken {
 }
 
 impl Turns {
+    /// Turns of which so many may be under way at once on this node.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            places: DashMap::new(),
+            under_way: Places::new(limits),
+            tasks: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
     /// Takes a share of a conversation's place, unless a worker has it or waits for it.
     pub fn try_share(app: &Arc<App>, conversation: ConversationId) -> Option<Taken> {
         match app.turns.places.entry(conversation) {
@@ -192,14 +201,17 @@ impl Turns {
         let tasks = app.turns.tasks.clone();
         tasks.spawn(cut.run_until_cancelled_owned(async move {
             let mut working = Working { app: app.clone(), conversation, left: false };
-            let Ok(_permit) = app.turns.under_way.clone().acquire_owned().await else { return };
+            let under_way = &app.turns.under_way;
+            let mut place = under_way.take(account, PATIENCE).await;
             let mut last = None;
             loop {
+                // Those behind a turn that was refused have waited as long.
+                place = place.or_else(|_| under_way.take_now(account));
                 let (mut now, mut ours) = (None, false);
                 let begin = |owed: &[OpenTurn]| {
                     now = owed.first().map(|turn| turn.message_id);
                     ours = app.turns.has_taken(&app, conversation, owed);
-                    app.turns.begin(&app, conversation, owed)
+                    app.turns.begin(&app, conversation, owed, place.is_err())
                 };
                 match answer_oldest(&app, account, conversation, begin).await {
                     Ok(Oldest::Answered) if now != last => last = now,
@@ -230,7 +242,13 @@ impl Turns {
     }
 
     /// Begins the oldest of the turns that are owed; none when another node has taken it.
-    fn begin(&self, app: &App, conversation: ConversationId, owed: &[OpenTurn]) -> Option<Begun> {
+    fn begin(
+        &self,
+        app: &App,
+        conversation: ConversationId,
+        owed: &[OpenTurn],
+        refused: bool,
+    ) -> Option<Begun> {
         let message = owed.first()?.message_id;
         let stop = Arc::new(Notify::new());
         let mut place = self.places.get_mut(&conversation)?;
@@ -242,7 +260,11 @@ impl Turns {
         place.now = Some((message, stop.clone()));
         // Whoever called before has a turn among them, or had one.
         place.waited_for = owed.len() > 1;
-        Some(Begun { stop, streamed })
+        if refused {
+            metrics::counter!("parlor_turns_refused_total").increment(1);
+            tracing::debug!(conversation.id = %conversation, "too many turns are under way");
+        }
+        Some(Begun { stop, streamed, refused })
     }
 
     /// Gives a share or the whole of a place up, unless somebody has called meanwhile: then for which account.

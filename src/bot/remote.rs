@@ -20,7 +20,7 @@ use super::upstream::{self, Call, Limits, Opened};
 use super::{Error, Step, Turn, Wants};
 use crate::domain::bot::remote::Definition;
 use crate::domain::language::Language;
-use crate::outside::{self, Outside};
+use crate::outside::{self, Outside, Way};
 
 const HISTORY_MAX: u64 = 100;
 const SECRET: (usize, usize) = (16, 200);
@@ -77,8 +77,9 @@ impl Remote {
         let question = Question::of(turn, self.definition.default_language);
         let (definition, outside, limits) = (self.definition.clone(), outside.clone(), self.limits);
         async_stream::try_stream! {
+            let way = outside.enter().await?;
             let mut call = Call::new(limits);
-            let response = call.send(|| question.request(&definition, &outside)).await?;
+            let response = call.send(|| question.request(&definition, &way)).await?;
             let opened = call.open(response).await?;
             match opened {
                 Opened::Whole(body) => {
@@ -140,9 +141,9 @@ impl Question {
     fn request(
         &self,
         definition: &Definition,
-        outside: &Outside,
+        way: &Way,
     ) -> Result<reqwest::RequestBuilder, outside::Error> {
-        let mut request = outside
+        let mut request = way
             .request(Method::POST, &definition.url)?
             .header("Content-Type", "application/json")
             .header("Accept", "text/event-stream, application/json")

@@ -217,10 +217,11 @@ mod tests {
     use super::*;
     use crate::outside::Outside;
 
-    #[test]
-    fn a_header_of_the_authors_is_sent_instead_of_ours() {
+    #[tokio::test]
+    async fn a_header_of_the_authors_is_sent_instead_of_ours() {
+        let way = Outside::default().enter().await.unwrap();
         let call = || {
-            let call = Outside::default().request(reqwest::Method::GET, "https://a.example/");
+            let call = way.request(reqwest::Method::GET, "https://a.example/");
             call.unwrap().header("Accept", "ours").bearer_auth("ours")
         };
         let theirs = BTreeMap::from([("accept", "theirs"), ("AUTHORIZATION", "theirs")]);

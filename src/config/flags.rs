@@ -151,6 +151,22 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_requests_per_account: Option<usize>,
+    /// Replies that bots are making at a time [default: 16384]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<usize>,
+    /// Replies of one account's bots at a time [default: a quarter of all]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_turns_per_account: Option<usize>,
+    /// Calls of bots to what accounts name, at a time [default: 4096]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<usize>,
+    /// Calls of one account's bots at a time [default: a quarter of all]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_calls_per_account: Option<usize>,
     /// Proxies in front that append to X-Forwarded-For [default: 0]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -64,7 +64,8 @@ impl Transcriber {
             .text("model", self.model.clone())
             .text("response_format", "json")
             .part("file", recording);
-        let mut request = outside.request(Method::POST, &self.url)?.multipart(form);
+        let way = outside.enter().await?;
+        let mut request = way.request(Method::POST, &self.url)?.multipart(form);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }

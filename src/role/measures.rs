@@ -38,6 +38,16 @@ const MEASURES: &[(&str, Kind, &str)] = &[
         Counter(Some(("by", &["all", "account"]))),
         "Requests that were refused because too many were under way, in all or of their account.",
     ),
+    (
+        "parlor_turns_refused_total",
+        PLAIN,
+        "Turns that failed because too many were under way, in all or of their account.",
+    ),
+    (
+        "parlor_calls_refused_total",
+        PLAIN,
+        "Calls of bots that were not made because too many were under way.",
+    ),
     ("parlor_server_connections", Gauge, "Connections that are open."),
     (
         "parlor_server_connections_given_up_total",

@@ -3,6 +3,7 @@
 pub mod administer;
 pub mod cluster;
 pub mod documents;
+mod limits;
 pub mod measures;
 mod output;
 pub mod serve;

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::administer::Control;
 use super::welcome::welcome;
-use super::{Failure, telemetry};
+use super::{Failure, limits, telemetry};
 use crate::app::accounts::Accounts;
 use crate::app::administration::Credentials;
 use crate::app::readers::Caps;
@@ -50,6 +50,7 @@ pub async fn open(config: &Config, projects: bool, tell: Tell) -> Result<Arc<App
     let networks = config.allow_networks.clone();
     // Reading the system's certificates blocks.
     let outside = tokio::task::spawn_blocking(move || Outside::new(networks)).await?;
+    let outside = outside.limited(limits::call_limits(config));
     let transcriber = config.transcription_url.as_deref().map(|url| {
         Transcriber::new(url, config.transcription_key.clone(), &config.transcription_model)
     });
@@ -61,7 +62,8 @@ pub async fn open(config: &Config, projects: bool, tell: Tell) -> Result<Arc<App
         address: config.max_readers_per_address,
         conversation: config.max_readers_per_conversation,
     };
-    let equipment = Equipment { outside, transcriber, files, pace, gather, readers };
+    let turns = limits::turn_limits(config);
+    let equipment = Equipment { outside, transcriber, files, pace, gather, readers, turns };
     Ok(App::open(engine, accounts, hub, equipment).await?)
 }
 
@@ -148,7 +150,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!(variable, "this variable names no setting and is ignored");
     }
     let metrics = telemetry::start_metrics()?;
-    let open_files = raise_file_limit();
+    let open_files = limits::raise_file_limit();
 
     // From the first moment that anybody can know of: a signal before would end us undrained.
     let (mut terminate, mut interrupt) =
@@ -170,9 +172,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         shown_here = None;
     }
     let gate = Gate::new(shown_here.clone());
-    let limits = connection_limits(&config, open_files);
+    let places = limits::connection_limits(&config, open_files);
     let tracker = TaskTracker::new();
-    let serving = accept::serve(listener, gate.clone(), limits, drain.clone(), tracker, grace);
+    let serving = accept::serve(listener, gate.clone(), places, drain.clone(), tracker, grace);
     let serving = tokio::spawn(serving);
     let app = tokio::select! {
         opened = open_patiently(&config, &gate) => opened?,
@@ -190,7 +192,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let settings = surface::Settings {
         metrics: shown_here,
         trusted_proxies: config.trusted_proxies,
-        requests: request_limits(&config),
+        requests: limits::request_limits(&config),
     };
     gate.open(surface::router(&app, &settings));
     let background = TaskTracker::new();
@@ -269,50 +271,6 @@ async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// A connection needs a descriptor: takes as many as the process may have.
-///
-/// Returns how many it may open; none where nobody counts them.
-fn raise_file_limit() -> Option<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-        return limit.current;
-    }
-    limit.maximum
-}
-
-/// Descriptors that connections leave to storage, to calls of others and to logs.
-const KEPT_DESCRIPTORS: u64 = 512;
-/// Fewer connections than this are no service.
-const LEAST_CONNECTIONS: usize = 16;
-
-/// How many connections there may be, by the settings and by what the process may open.
-fn connection_limits(config: &Config, open_files: Option<u64>) -> Limits {
-    let room = open_files.map_or(u64::MAX, |all| all.saturating_sub(KEPT_DESCRIPTORS));
-    let room = usize::try_from(room).unwrap_or(usize::MAX).max(LEAST_CONNECTIONS);
-    let max_connections = config.max_connections.min(room);
-    if max_connections < config.max_connections {
-        tracing::info!(
-            max_connections,
-            open_files,
-            "max_connections is lowered: raise the limit of open files (ulimit -n, LimitNOFILE)"
-        );
-    }
-    let share = if config.trusted_proxies > 0 { max_connections } else { max_connections / 4 };
-    let per_address = config.max_connections_per_address.unwrap_or(share).max(1);
-    tracing::info!(max_connections, per_address, "connections at a time");
-    Limits { max_connections, max_connections_per_address: per_address, ..Limits::default() }
-}
-
-/// How many requests there may be at a time.
-fn request_limits(config: &Config) -> surface::in_flight::Limits {
-    let all = config.max_requests.max(1);
-    let share = config.max_requests_per_account.unwrap_or(all / 4).max(1);
-    surface::in_flight::Limits { all, share }
 }
 
 /// Writes `credentials.json`, readable by its owner alone.

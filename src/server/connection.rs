@@ -45,7 +45,7 @@ use super::{
     leftover::Leftover,
     places::Place,
     seldom::Seldom,
-    tasks::{Tasks, UntilSent},
+    tasks::{Refused, Tasks, UntilSent},
     wire::{Activity, Busy, Wire, given_up},
 };
 
@@ -228,8 +228,16 @@ where
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             busy.untime();
         }
-        if let Some(leftover) = leftover {
-            leftover.settle(&mut response).await;
+        let refused = response.extensions_mut().remove::<Refused>();
+        match leftover {
+            Some(leftover) if refused.is_some_and(|refused| refused.unread) => {
+                leftover.abandon(&mut response);
+            }
+            Some(leftover) => leftover.settle(&mut response).await,
+            None => {}
+        }
+        if let Some(refused) = refused {
+            busy.hold_back(refused.retry_after).await;
         }
         let mut response = http::Response::<BoxBody<Bytes, io::Error>>::from(response);
         let held = response.extensions_mut().remove::<UntilSent>();

@@ -57,6 +57,11 @@ impl Leftover {
         Some(Self { returned, waits })
     }
 
+    /// Says that the connection closes.
+    pub(super) fn abandon(self, response: &mut Response) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+
     /// Reads a small rest to its end, or says that the connection closes.
     pub(super) async fn settle(self, response: &mut Response) {
         let closes = HeaderValue::from_static("close");

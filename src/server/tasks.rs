@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::rt::Executor;
 use poem::Request;
@@ -17,6 +18,17 @@ use super::seldom::Seldom;
 /// What an answer holds, as one of its extensions, until its last byte is taken or its caller is gone.
 #[derive(Clone)]
 pub struct UntilSent(pub Arc<dyn Any + Send + Sync>);
+
+/// What an answer has among its extensions that refuses a request because there are too many.
+///
+/// Whoever comes again before it is time has its next refusal held back, longer each time: a caller that heeds
+/// no `Retry-After` would have the server do nothing but refuse.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused {
+    /// The request's body is not all there.
+    pub unread: bool,
+    pub retry_after: Duration,
+}
 
 /// The tracker and the two signals of one server: `drain` asks, `cut` does not.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
@@ -25,13 +25,15 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use super::places::Place;
 
 /// How long a closing socket goes on discarding what its peer sends.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a refusal is held back at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a connection is doing, shared by its socket and its requests.
 ///
@@ -44,6 +46,16 @@ pub(crate) struct Activity {
     begun: AtomicU32,
     /// Set once when heads are no longer timed here: HTTP/2, or after an upgrade.
     untimed: AtomicU32,
+    /// What of this connection was refused last.
+    refused: Mutex<Option<LastRefused>>,
+}
+
+/// The refusals of a connection whose callers come again too early: they are answered together, later each
+/// time.
+#[derive(Clone, Copy, Debug)]
+struct LastRefused {
+    answered_at: Instant,
+    pause: Duration,
 }
 
 impl Activity {
@@ -77,6 +89,27 @@ impl Busy {
     /// Stops timing heads: the connection now belongs to the protocol it was upgraded to.
     pub(crate) fn untime(&self) {
         self.0.untime();
+    }
+
+    /// Waits with a refusal where the connection's last one said to come again later than this.
+    pub(crate) async fn hold_back(&self, retry_after: Duration) {
+        let answered_at = {
+            let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let next = match *refused {
+                Some(last) if now < last.answered_at => last,
+                Some(last) if now < last.answered_at + retry_after => {
+                    let pause = (last.pause + retry_after).min(LONGEST_PAUSE);
+                    LastRefused { answered_at: now + pause, pause }
+                }
+                Some(_) | None => LastRefused { answered_at: now, pause: Duration::ZERO },
+            };
+            *refused = Some(next);
+            (next.answered_at > now).then_some(next.answered_at)
+        };
+        if let Some(answered_at) = answered_at {
+            sleep_until(answered_at).await;
+        }
     }
 }
 

@@ -4,30 +4,50 @@
 //! byte of its answer is taken. On HTTP/2 each stream is a request. What is over is refused at once:
 //! waiting would hold memory, and answer late what its caller has given up by then.
 //!
+//! Of those that have a place only so many are at work at a time, accounts in turn: one account with many
+//! clients would take all of the machine, and another's request would wait behind them at every step that it
+//! takes. A request that only waits, such as for a bot, is let out of that number after a moment.
+//!
+//! Whoever comes again before `Retry-After` is over is refused later each time: see [`Refused`].
+//!
 //! Event streams and sockets that have begun hold no place: they have limits of their own. Nor do
 //! answers to strangers, once they are made, and the operator's questions.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
-use poem::http::{HeaderValue, StatusCode, Version, header};
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::gate;
 use crate::app::shares::{self, Shares};
 use crate::domain::Error;
 use crate::domain::ids::AccountId;
-use crate::server::tasks::UntilSent;
+use crate::fair;
+use crate::fair::places::{self, Places};
+use crate::server::tasks::{Refused, UntilSent};
 
-/// Seconds after which a refused caller may come again.
-const RETRY_AFTER_S: u64 = 1;
+/// When a refused caller may come again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Requests at work at a time: enough for a commit to be well filled.
+const AT_WORK: usize = 256;
+/// How many of them are one account's while others are there.
+const PART: usize = 24;
+/// A request that has not been answered for so long waits for something.
+const WORK: Duration = Duration::from_millis(20);
+/// How long a request waits until it may begin to work.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A body that is refused is read where it is short and there already: its connection can go on.
 const SHORT: usize = 16 * 1024;
 
@@ -44,6 +64,7 @@ struct Crowd {
     free: Arc<Semaphore>,
     share: usize,
     accounts: Arc<Shares<AccountId>>,
+    at_work: Arc<Places<AccountId>>,
 }
 
 /// One request's place. It goes with the request, and then with its answer.
@@ -53,8 +74,10 @@ struct Place(Arc<Held>);
 struct Held {
     crowd: Arc<Crowd>,
     taken: Mutex<Option<Taken>>,
-    /// The request was refused with a body that is not all there.
-    unread: AtomicBool,
+    /// It is at work, and nobody knows yet that it waits.
+    works: Mutex<Option<places::Place<AccountId>>>,
+    began: Notify,
+    refused: OnceLock<Refused>,
 }
 
 /// What a place consists of.
@@ -86,20 +109,37 @@ impl Held {
     fn free(&self) {
         self.taken().take();
     }
+
+    fn works(&self) -> MutexGuard<'_, Option<places::Place<AccountId>>> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets others work once this one has for long enough.
+    async fn rests(&self) {
+        self.began.notified().await;
+        tokio::time::sleep(WORK).await;
+        self.works().take();
+    }
 }
 
-/// Counts a request as this account's, as soon as that is known and before its body is read.
+/// Counts a request as this account's, as soon as that is known and before its body is read; waits
+/// until it may begin to work.
 ///
 /// # Errors
-/// [`Error::RateLimited`] where the account has its share of requests under way.
-pub(super) fn admit(request: &mut Request, account: AccountId) -> crate::domain::Result<()> {
+/// [`Error::RateLimited`] where the account has its share of requests under way, or those at work take
+/// too long.
+pub(super) async fn admit(request: &mut Request, account: AccountId) -> crate::domain::Result<()> {
     let Some(Place(held)) = request.data::<Place>().cloned() else { return Ok(()) };
-    if held.give_to(account) {
+    if held.give_to(account)
+        && let Ok(place) = held.crowd.at_work.take(account, PATIENCE).await
+    {
+        *held.works() = Some(place);
+        held.began.notify_one();
         return Ok(());
     }
     count_refused("account");
-    held.unread.store(!passed_over(request), Ordering::Relaxed);
-    Err(Error::RateLimited { retry_after_s: RETRY_AFTER_S })
+    let _ = held.refused.set(Refused { unread: !passed_over(request), retry_after: RETRY_AFTER });
+    Err(Error::RateLimited { retry_after_s: RETRY_AFTER.as_secs() })
 }
 
 /// Takes a body that nobody will read; says whether it is short and all of it was there.
@@ -134,8 +174,15 @@ pub(super) struct Counted<E> {
 impl<E> Counted<E> {
     pub(super) fn new(inner: E, limits: Limits) -> Self {
         let free = Arc::new(Semaphore::new(limits.all.min(Semaphore::MAX_PERMITS)));
-        let crowd = Crowd { free, share: limits.share, accounts: Arc::default() };
-        Self { inner, crowd: Arc::new(crowd) }
+        let at_work = fair::Limits {
+            all: AT_WORK,
+            share: PART,
+            alone: AT_WORK,
+            waiting: limits.all,
+            line: limits.share,
+        };
+        let (accounts, at_work) = (Arc::default(), Places::new(at_work));
+        Self { inner, crowd: Arc::new(Crowd { free, share: limits.share, accounts, at_work }) }
     }
 }
 
@@ -146,38 +193,41 @@ impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
         if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
             return self.inner.call(request).await;
         }
-        let old = request.version() < Version::HTTP_2;
         let Ok(one) = self.crowd.free.clone().try_acquire_owned() else {
             count_refused("all");
             let unread = !passed_over(&mut request);
             let busy = Error::Unavailable("the server has too many requests under way; try again");
             let mut response = gate::refused(request, busy).await?;
-            let wait = HeaderValue::from(RETRY_AFTER_S);
+            let wait = HeaderValue::from(RETRY_AFTER.as_secs());
             response.headers_mut().insert(header::RETRY_AFTER, wait);
-            close_if(unread && old, &mut response);
+            response.extensions_mut().insert(Refused { unread, retry_after: RETRY_AFTER });
             return Ok(response);
         };
         let held = Arc::new(Held {
             crowd: self.crowd.clone(),
             taken: Mutex::new(Some(Taken { _one: one, account: None })),
-            unread: AtomicBool::new(false),
+            works: Mutex::default(),
+            began: Notify::new(),
+            refused: OnceLock::new(),
         });
         request.set_data(Place(held.clone()));
-        let mut response = self.inner.call(request).await?;
-        close_if(old && held.unread.load(Ordering::Relaxed), &mut response);
+        let mut answering = pin!(self.inner.call(request));
+        let answered = tokio::select! {
+            biased;
+            answered = answering.as_mut() => answered,
+            () = held.rests() => answering.await,
+        };
+        held.works().take();
+        let mut response = answered?;
+        if let Some(refused) = held.refused.get() {
+            response.extensions_mut().insert(*refused);
+        }
         if goes_on(&response) || !held.is_accounts() {
             held.free();
         } else {
             response.extensions_mut().insert(UntilSent(held));
         }
         Ok(response)
-    }
-}
-
-/// What is left of a body stands where the next request would.
-fn close_if(unread: bool, response: &mut Response) {
-    if unread {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

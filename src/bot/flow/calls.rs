@@ -185,7 +185,8 @@ pub(super) async fn send(
         Method::Patch => reqwest::Method::PATCH,
         Method::Delete => reqwest::Method::DELETE,
     };
-    let call = outside.request(method, &request.url)?.header("Accept", "application/json");
+    let way = outside.enter().await?;
+    let call = way.request(method, &request.url)?.header("Accept", "application/json");
     let headers = request.headers.iter().map(|(name, value)| (name, value));
     let mut call = upstream::with_headers(call, headers)?;
     if let Some(body) = &request.body {

@@ -24,7 +24,7 @@ use super::upstream::{self, Call, Limits, Opened};
 use super::{Error, INTENT_MAX_CHARS, Step, Turn, Wants};
 use crate::domain::bot::llm::Definition;
 use crate::domain::language::Language;
-use crate::outside::{self, Outside};
+use crate::outside::{self, Outside, Way};
 
 const MODEL_MAX: usize = 200;
 const INTENTS_MAX: usize = 50;
@@ -111,11 +111,12 @@ impl Llm {
         let mut body = prompt::body(&self.definition, &system, turn, may_hand_over);
         let (definition, outside, limits) = (self.definition.clone(), outside.clone(), self.limits);
         async_stream::try_stream! {
+            let way = outside.enter().await?;
             let mut call = Call::new(limits);
             // A model that names the intent may want to hear of it before it answers: once.
             for is_last in [false, true] {
                 let mut answer = Answer::default();
-                let response = call.send(|| request(&definition, &outside, &body)).await?;
+                let response = call.send(|| request(&definition, &way, &body)).await?;
                 let opened = call.open(response).await?;
                 match opened {
                     Opened::Whole(whole) => {
@@ -164,11 +165,11 @@ impl Llm {
 
 fn request(
     definition: &Definition,
-    outside: &Outside,
+    way: &Way,
     body: &Value,
 ) -> Result<reqwest::RequestBuilder, outside::Error> {
     let base = definition.base_url.trim_end_matches('/');
-    let request = outside.request(Method::POST, &format!("{base}/chat/completions"))?;
+    let request = way.request(Method::POST, &format!("{base}/chat/completions"))?;
     let mut request = request.header("Accept", "text/event-stream, application/json");
     if let Some(key) = &definition.api_key {
         request = request.bearer_auth(key);

@@ -7,14 +7,14 @@
 //!
 //! [`Lines`] is pure; [`Queue`] is the lines with those who wait at either end.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-
 use crate::domain::ids::AccountId;
+use crate::fair;
+pub(super) use crate::fair::places::Refused;
+use crate::fair::places::{Place, Places};
 
 #[cfg(test)]
 mod tests;
@@ -38,33 +38,27 @@ pub(super) trait Weight {
 
 /// The lines of all accounts that wait.
 struct Lines<T> {
-    of: HashMap<AccountId, VecDeque<T>>,
-    /// The same accounts, in the order of their turns.
-    turns: VecDeque<AccountId>,
+    of: fair::Lines<AccountId, T>,
     /// When more than one account was last seen to wait.
     contended_at: Option<Instant>,
 }
 
 impl<T: Weight> Lines<T> {
     fn new() -> Self {
-        Self { of: HashMap::new(), turns: VecDeque::new(), contended_at: None }
+        Self { of: fair::Lines::default(), contended_at: None }
     }
 
     fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.of.is_empty()
     }
 
     fn join(&mut self, account: AccountId, item: T) {
-        let line = self.of.entry(account).or_default();
-        if line.is_empty() {
-            self.turns.push_back(account);
-        }
-        line.push_back(item);
+        self.of.join(account, item);
     }
 
     /// The next batch: of each account in turn the one that has waited longest.
     fn take(&mut self, now: Instant) -> Vec<T> {
-        if self.turns.len() > 1 {
+        if self.of.names() > 1 {
             self.contended_at = Some(now);
         }
         let contended = self.contended_at.is_some_and(|at| now.duration_since(at) < CONTENDED);
@@ -72,36 +66,24 @@ impl<T: Weight> Lines<T> {
         let (mut batch, mut events, mut bytes) = (Vec::new(), 0, 0);
         let mut taken: HashMap<AccountId, usize> = HashMap::new();
         // Those who have had their part come after all others in the next batch.
-        let mut later = VecDeque::new();
+        let mut later = Vec::new();
         while events < BATCH_EVENTS && bytes < BATCH_BYTES {
-            let Some(account) = self.turns.pop_front() else { break };
-            let Some(line) = self.of.get_mut(&account) else { continue };
-            if let Some(item) = line.pop_front() {
-                events += item.events();
-                bytes += item.bytes();
-                *taken.entry(account).or_default() += item.events();
-                batch.push(item);
-            }
-            if line.is_empty() {
-                self.of.remove(&account);
-            } else if taken.get(&account).is_some_and(|taken| *taken >= part) {
-                later.push_back(account);
+            let Some(account) = self.of.turn() else { break };
+            let Some(item) = self.of.take(account) else { continue };
+            events += item.events();
+            bytes += item.bytes();
+            let of = taken.entry(account).or_default();
+            *of += item.events();
+            batch.push(item);
+            if *of >= part {
+                later.push(account);
             } else {
-                self.turns.push_back(account);
+                self.of.back(account);
             }
         }
-        self.turns.append(&mut later);
+        later.into_iter().for_each(|account| self.of.back(account));
         batch
     }
-}
-
-/// Why nothing was taken into the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// No place was free for too long.
-    Full,
-    /// It takes nothing any more.
-    Closed,
 }
 
 /// Whether there is who takes and who gives.
@@ -119,15 +101,13 @@ pub(super) struct Queue<T> {
     inner: Mutex<(Lines<Seated<T>>, Phase)>,
     /// Wakes the writer.
     filled: Condvar,
-    places: Arc<Semaphore>,
-    /// The places each account may still take. Made when one appends, and forgotten with its last.
-    shares: Arc<DashMap<AccountId, Arc<Semaphore>>>,
+    places: Arc<Places<AccountId>>,
 }
 
 /// Something in its place.
 struct Seated<T> {
     item: T,
-    _seat: Seat,
+    _place: Place<AccountId>,
 }
 
 impl<T: Weight> Weight for Seated<T> {
@@ -140,47 +120,12 @@ impl<T: Weight> Weight for Seated<T> {
     }
 }
 
-/// A place, or the wait for one: giving up tidies as leaving does.
-struct Seat {
-    account: AccountId,
-    shares: Arc<DashMap<AccountId, Arc<Semaphore>>>,
-    share: Option<Arc<Semaphore>>,
-    permits: Option<[OwnedSemaphorePermit; 2]>,
-}
-
-impl Seat {
-    fn take_now(&mut self, places: &Arc<Semaphore>) -> bool {
-        let share = self.share.clone().and_then(|share| share.try_acquire_owned().ok());
-        let permits = share.zip(places.clone().try_acquire_owned().ok());
-        self.permits = permits.map(|(share, place)| [share, place]);
-        self.permits.is_some()
-    }
-
-    async fn take(&mut self, places: &Arc<Semaphore>) -> Result<(), AcquireError> {
-        if let Some(share) = self.share.clone() {
-            let share = share.acquire_owned().await?;
-            self.permits = Some([share, places.clone().acquire_owned().await?]);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.permits.take();
-        self.share.take();
-        // The map's own reference is the last one when nobody waits.
-        self.shares.remove_if(&self.account, |_, share| Arc::strong_count(share) == 1);
-    }
-}
-
 impl<T: Weight> Queue<T> {
     pub(super) fn new() -> Self {
         Self {
             inner: Mutex::new((Lines::new(), Phase::Open)),
             filled: Condvar::new(),
-            places: Arc::new(Semaphore::new(PLACES)),
-            shares: Arc::default(),
+            places: Places::new(fair::Limits::of(PLACES, Some(SHARE))),
         }
     }
 
@@ -191,36 +136,22 @@ impl<T: Weight> Queue<T> {
         item: T,
         patience: Duration,
     ) -> Result<(), Refused> {
-        let mut seat = self.seat(account);
-        if !seat.take_now(&self.places) {
-            let taking = tokio::time::timeout(patience, seat.take(&self.places)).await;
-            taking.map_err(|_| Refused::Full)?.map_err(|_| Refused::Closed)?;
-        }
-        self.join(account, item, seat)
+        let place = self.places.take(account, patience).await?;
+        self.join(account, item, place)
     }
 
     /// The same, where there is a place at once.
     pub(super) fn offer_now(&self, account: AccountId, item: T) -> Result<(), Refused> {
-        let mut seat = self.seat(account);
-        if !seat.take_now(&self.places) {
-            return Err(Refused::Full);
-        }
-        self.join(account, item, seat)
+        let place = self.places.take_now(account)?;
+        self.join(account, item, place)
     }
 
-    /// A seat that is not taken yet.
-    fn seat(&self, account: AccountId) -> Seat {
-        let share = self.shares.entry(account).or_insert_with(|| Arc::new(Semaphore::new(SHARE)));
-        let share = Some(share.clone());
-        Seat { account, shares: self.shares.clone(), share, permits: None }
-    }
-
-    fn join(&self, account: AccountId, item: T, seat: Seat) -> Result<(), Refused> {
+    fn join(&self, account: AccountId, item: T, place: Place<AccountId>) -> Result<(), Refused> {
         let mut inner = self.inner();
         if inner.1 != Phase::Open {
             return Err(Refused::Closed);
         }
-        inner.0.join(account, Seated { item, _seat: seat });
+        inner.0.join(account, Seated { item, _place: place });
         drop(inner);
         self.filled.notify_one();
         Ok(())

@@ -167,7 +167,8 @@ async fn tried(
         true => Some(tokio::task::spawn_blocking(move || Outside::new(networks)).await?),
         false => None,
     };
-    let outside = may_ask.then(|| own.as_ref().unwrap_or(&app.outside));
-    let tried = replay_bot::replay(app, account, definition, trial.conversations, bot, outside);
+    let outside = may_ask.then(|| own.unwrap_or_else(|| app.outside.of(account)));
+    let (many, outside) = (trial.conversations, outside.as_ref());
+    let tried = replay_bot::replay(app, account, definition, many, bot, outside);
     Ok(tried.await?)
 }

@@ -111,7 +111,7 @@ where
         return api.call(request).await;
     };
     let limit = tenant.account.settings.aerochat_per_minute;
-    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id) {
+    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id).await {
         return Ok(error::costume(refused));
     }
     request.set_data(Account(tenant, key));

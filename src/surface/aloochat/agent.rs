@@ -205,7 +205,7 @@ async fn message(
     let (to, bot) = destination(app, account, &asked).await?;
     let (text, spoken) = match asked.said {
         Spoken::Text(text) => (text, false),
-        Spoken::Audio(recording) => (recording.transcribed(app).await?, true),
+        Spoken::Audio(recording) => (recording.transcribed(app, account.id).await?, true),
     };
     let context = asked.context;
     Ok(SendMessage { bot, spoken, context, streaming, ..SendMessage::new(to, text, Channel::Api) })

@@ -2,6 +2,7 @@
 
 use super::form::text;
 use crate::app::{App, secret, speech};
+use crate::domain::ids::AccountId;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};
 use crate::surface::upload::Spooled;
@@ -33,12 +34,12 @@ impl Recording {
     /// # Errors
     /// [`Error::Invalid`] for what is no recording that we know, for one in which nothing is said,
     /// and where no endpoint is configured; [`Error::Unavailable`] when that fails.
-    pub(super) async fn transcribed(self, app: &App) -> Result<MessageText> {
+    pub(super) async fn transcribed(self, app: &App, account: AccountId) -> Result<MessageText> {
         if !speech::is_understood(app) {
             let problem = "cannot be taken: no transcription endpoint is configured";
             return Err(Error::invalid("audio", problem));
         }
-        let said = speech::transcribed(app, &self.filename, self.bytes).await?;
+        let said = speech::transcribed(app, account, &self.filename, self.bytes).await?;
         if said.is_empty() {
             return Err(Error::invalid("audio", "says nothing"));
         }

@@ -123,7 +123,7 @@ where
         let problem = "the x-api-token header is missing or not valid";
         return Ok(error::costume(Error::Unauthorized(problem)));
     };
-    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id) {
+    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id).await {
         return Ok(error::costume(refused));
     }
     let (class, limit) = class(&request, &tenant.account.settings.limits);

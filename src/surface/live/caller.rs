@@ -159,11 +159,11 @@ impl Caller {
 /// # Errors
 /// [`Error::Forbidden`] for a page that the account does not list, [`Error::RateLimited`] where the
 /// account has its share of requests under way.
-pub(super) fn find(app: &App, request: &mut Request) -> Result<()> {
+pub(super) async fn find(app: &App, request: &mut Request) -> Result<()> {
     match credential(app, request) {
         Some(caller) => {
             client::check_origin(request, &caller.tenant)?;
-            in_flight::admit(request, caller.tenant.account.id)?;
+            in_flight::admit(request, caller.tenant.account.id).await?;
             request.set_data(caller);
         }
         // A stranger's body is not waited for.

@@ -81,10 +81,9 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let api = routes.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE)).map_to_response().around(
         move |api, mut request: Request| {
             event_stream::lead_to_stream(&mut request, |path| path.ends_with("/messages"));
-            let found = caller::find(&app, &mut request);
             let app = app.clone();
             async move {
-                match found {
+                match caller::find(&app, &mut request).await {
                     Ok(()) => limits::metered(&app, &api, request).await,
                     Err(error) => Ok(error::costume(error)),
                 }

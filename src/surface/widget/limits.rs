@@ -24,7 +24,7 @@ where
     if let Err(refused) = client::check_origin(&request, &site.tenant) {
         return Ok(costume(refused));
     }
-    if let Err(refused) = in_flight::admit(&mut request, site.tenant.account.id) {
+    if let Err(refused) = in_flight::admit(&mut request, site.tenant.account.id).await {
         return Ok(costume(refused));
     }
     if let Some(allowance) = visits::of_site(app, &site.tenant, site.key).await

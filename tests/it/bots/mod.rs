@@ -12,5 +12,6 @@ mod llm;
 mod pace;
 mod remote;
 mod replay;
+mod shares;
 mod speech;
 mod stage;

@@ -1,5 +1,7 @@
 //! Requests in flight: what is over is refused at once, and one account does not take the others' places.
 
+use std::time::{Duration, Instant};
+
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -199,4 +201,28 @@ async fn on_http2_each_stream_is_a_request() {
     ask(&stage.second()).await.expect(200);
     under_way.abort_all();
     answered(&stage.first(), 200).await;
+}
+
+#[tokio::test]
+async fn who_comes_again_before_its_time_is_refused_later_and_others_at_once() {
+    let stage = Stage::with("8", "1").await;
+    let key = stage.server.credential("aerochat_api_key");
+    let _withheld = stage.withheld(&key).await;
+    let whole = head(&key, "") + &body();
+    let refused = async |tcp: &mut TcpStream| {
+        let asked = Instant::now();
+        tcp.write_all(whole.as_bytes()).await.expect("written");
+        let said = until(tcp, "rate_limited").await;
+        assert!(said.starts_with("HTTP/1.1 429"), "{said}");
+        asked.elapsed()
+    };
+    let mut hasty = stage.say("").await;
+    let first = refused(&mut hasty).await;
+    let second = refused(&mut hasty).await;
+    // It said to come again after a second.
+    assert!(first + second >= Duration::from_millis(900), "{first:?}, {second:?}");
+    assert!(second > first, "{first:?}, {second:?}");
+    let mut other = stage.say("").await;
+    assert!(refused(&mut other).await < second, "another connection has its own time");
+    ask(&stage.second()).await.expect(200);
 }

@@ -1,0 +1,149 @@
+//! Places that are waited for: each name's in its own line, and no longer than it says.
+
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::{Limits, Room};
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// None was free for too long, or too many wait already.
+    Full,
+    /// No more are given.
+    Closed,
+}
+
+/// All places.
+#[derive(Debug)]
+pub struct Places<K: Copy + Eq + Hash> {
+    inner: Mutex<Inner<K>>,
+}
+
+#[derive(Debug)]
+struct Inner<K> {
+    room: Room<K, Waiter>,
+    /// Tells those who wait apart.
+    next: u64,
+    closed: bool,
+}
+
+/// Who is told of a place.
+#[derive(Debug)]
+struct Waiter {
+    id: u64,
+    /// None once no more places are given.
+    tell: Option<oneshot::Sender<()>>,
+}
+
+impl<K: Copy + Eq + Hash> Inner<K> {
+    /// Gives places to those who wait for what is free.
+    fn settle(&mut self) {
+        if self.closed {
+            return;
+        }
+        while let Some(waiter) = self.room.admit() {
+            // One that is gone gives its place back when its seat is dropped.
+            let _ = waiter.tell.map(|tell| tell.send(()));
+        }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Places<K> {
+    pub fn new(limits: Limits) -> Arc<Self> {
+        let inner = Inner { room: Room::new(limits), next: 0, closed: false };
+        Arc::new(Self { inner: Mutex::new(inner) })
+    }
+
+    /// A place, where there is one at once.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn take_now(self: &Arc<Self>, name: K) -> Result<Place<K>, Refused> {
+        let mut inner = self.inner();
+        if inner.closed {
+            return Err(Refused::Closed);
+        }
+        if !inner.room.enter(name, Instant::now) {
+            return Err(Refused::Full);
+        }
+        Ok(Place { name, waits: None, places: self.clone() })
+    }
+
+    /// A place, waited for in the line of its name; dropping the future leaves the line.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take(self: &Arc<Self>, name: K, patience: Duration) -> Result<Place<K>, Refused> {
+        if let Ok(place) = self.take_now(name) {
+            return Ok(place);
+        }
+        let (mut place, told) = self.join(name)?;
+        match tokio::time::timeout(patience, told).await {
+            Ok(Ok(())) => {
+                place.waits = None;
+                Ok(place)
+            }
+            Ok(Err(_)) => Err(Refused::Closed),
+            Err(_) => Err(Refused::Full),
+        }
+    }
+
+    /// Gives no more places; who waits is told.
+    pub fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.room.iter_mut().for_each(|waiter| waiter.tell = None);
+    }
+
+    /// Whether nothing is held and nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.inner().room.is_empty()
+    }
+
+    /// A place that is not given yet, and who tells when it is.
+    fn join(self: &Arc<Self>, name: K) -> Result<(Place<K>, oneshot::Receiver<()>), Refused> {
+        let mut inner = self.inner();
+        if inner.closed {
+            return Err(Refused::Closed);
+        }
+        let (tell, told) = oneshot::channel();
+        let id = inner.next;
+        inner.next += 1;
+        if !inner.room.join(name, Waiter { id, tell: Some(tell) }) {
+            return Err(Refused::Full);
+        }
+        // One may have become free since there was none.
+        inner.settle();
+        drop(inner);
+        Ok((Place { name, waits: Some(id), places: self.clone() }, told))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner<K>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place; it is free again when this is dropped.
+#[derive(Debug)]
+pub struct Place<K: Copy + Eq + Hash> {
+    name: K,
+    /// It may not be given yet: who waits for it.
+    waits: Option<u64>,
+    places: Arc<Places<K>>,
+}
+
+impl<K: Copy + Eq + Hash> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut inner = self.places.inner();
+        let waits = self.waits;
+        if waits.is_some_and(|id| inner.room.give_up(self.name, |waiter| waiter.id == id)) {
+            return;
+        }
+        inner.room.leave(self.name);
+        inner.settle();
+    }
+}
