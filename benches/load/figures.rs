@@ -69,7 +69,7 @@ impl Measure {
         self.latency.count() as f64 / self.wall.as_secs_f64().max(1e-9)
     }
 
-    fn per_thousand(&self, seconds: f64) -> f64 {
+    pub(crate) fn per_thousand(&self, seconds: f64) -> f64 {
         seconds * 1_000.0 / (self.latency.count() as f64).max(1.0)
     }
 }

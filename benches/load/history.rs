@@ -115,8 +115,8 @@ fn print(pages: &[Page], ends: Option<(usize, usize)>) {
     table.print();
     for page in pages {
         let ratio = page.ours.ratio(&page.limit);
-        let goals = format!("{}: at least 1/2 of the empty handler", page.name);
-        goal(&goals, &millis(ratio), ratio >= 0.5);
+        let goals = format!("{}: at least 0.30 of the empty handler", page.name);
+        goal(&goals, &millis(ratio), ratio >= 0.3);
     }
     if let Some((first, last)) = ends {
         let (first, last) = (&pages[first], &pages[last]);

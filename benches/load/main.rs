@@ -1,8 +1,7 @@
 //! The load generator: what the server does under load, beside what the machine could do.
 //!
 //! `cargo bench --features jemalloc --bench load -- send` (or `stream`, `upstream`, `fanout`, `idle`, `history`, `attacks`,
-//! `recover`,
-//! and of a cluster `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`). The image has that feature.
+//! `recover`, and of a cluster `cluster`, `lag`, `scale`, `rebuild`; or `all --quick`). The image has that feature.
 //! Each starts the real server on a fresh data directory, drives it over loopback through its
 //! front door, measures the limit next to it in the same run (an empty poem handler, the bare
 //! storage, the disk's sync), and prints both with their ratio, the CPU time per operation and

@@ -275,7 +275,7 @@ fn a_container_may_take_longer_to_stop_than_a_drain() {
 #[tokio::test]
 async fn metrics_may_have_an_address_of_their_own_and_are_nowhere_else() {
     let server = Server::start_with(&["--metrics-listen", "127.0.0.1:0"]).await;
-    let said = server.said();
+    let said = server.says(&["metrics are served at "]).await;
     let (_, address) = said.split_once("metrics are served at ").expect("where they are");
     let base = address.split("/metrics").next().expect("an address");
     let theirs = Client::new(base);

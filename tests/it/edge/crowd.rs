@@ -66,8 +66,7 @@ async fn idle_connections_of_one_address_take_neither_all_places_nor_storages_de
     let arguments = ["--data-dir", data.to_str().expect("UTF-8")].map(str::to_owned).into();
     let script = script.to_str().expect("UTF-8").to_owned();
     let server = Server::launch_of(&script, Home::Directory(data.clone()), arguments).await;
-    let said = server.said();
-    assert!(said.contains("max_connections is lowered") && said.contains("ulimit -n"), "{said}");
+    server.says(&["max_connections is lowered", "ulimit -n"]).await;
     let address: SocketAddr = server.address().parse().expect("an address");
     let mut crowd = Vec::new();
     let mut served = 0;

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::http::Client;
 use super::ports;
 use super::process::{Process, bound_to_us};
-use super::wait::within;
+use super::wait::{eventually, within};
 
 /// The longest pause between pieces that tests wait for: replies are shown piece by piece, and soon.
 const PACE_MS: &str = "30";
@@ -134,6 +134,16 @@ impl Server {
     /// What it has logged lately.
     pub fn said(&self) -> String {
         self.process.said()
+    }
+
+    /// Awaits that it has logged all of these words; gives what it has logged lately. What it logs comes to
+    /// us in its own time.
+    pub async fn says(&self, words: &[&str]) -> String {
+        eventually(&format!("the log has {words:?}"), || async {
+            let said = self.said();
+            words.iter().all(|word| said.contains(word)).then_some(said)
+        })
+        .await
     }
 
     /// A client with that account's AeroChat key.
