@@ -40,6 +40,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     accept::Limits,
     leftover::Leftover,
@@ -51,6 +53,8 @@ use super::{
 
 /// How long to wait for the rest when one or two bytes could still become either protocol.
 const UNDECIDED: Duration = Duration::from_millis(20);
+/// How long a drain waits for the first byte of whoever has just connected.
+const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// What all connections of one listener share.
 pub(crate) struct Shared<E> {
@@ -85,7 +89,7 @@ pub(crate) async fn serve<E>(
             Ok(_) => return,
             Err(_) => return drop(given_up("first_byte", "nothing was sent")),
         },
-        () = shared.tasks.drain().cancelled() => return,
+        () = last_call(shared.tasks.drain()) => return,
     };
     let Ok(local) = tcp.local_addr() else { return };
     let activity = Arc::new(Activity::default());
@@ -97,6 +101,13 @@ pub(crate) async fn serve<E>(
     if let Err(error) = ended {
         tracing::debug!(%error, peer = %remote, "connection ended early");
     }
+}
+
+/// The end of a connection on which nothing has come when the server is told to go. Whoever has just
+/// connected is about to send its request, and would not know that nobody has read it.
+async fn last_call(drain: &CancellationToken) {
+    drain.cancelled().await;
+    sleep(LAST_CALL).await;
 }
 
 /// Which protocol the peer begins with; `None` when it closed without a byte.

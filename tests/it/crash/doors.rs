@@ -1,6 +1,8 @@
 //! Where callers call, and what may go wrong there: one server that is killed and comes back, or
 //! nodes of which one may be killed, told to go, or left without what it stands on.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
@@ -45,6 +47,8 @@ pub struct Doors {
     /// How long anything may take, over all tries.
     pub patience: Duration,
     at: usize,
+    /// How often a reply was cut that was being read.
+    pub cut_inside: Arc<AtomicUsize>,
 }
 
 /// How a try ended without what was wanted.
@@ -62,7 +66,12 @@ impl Doors {
     /// A caller of one server.
     pub fn one(client: Client, rounds: watch::Receiver<Round>) -> Self {
         let (clients, faults, patience) = (vec![client], Faults::Restarts, Duration::from_secs(60));
-        Self { clients, faults, rounds, patience, at: 0 }
+        Self { clients, faults, rounds, patience, at: 0, cut_inside: Arc::default() }
+    }
+
+    /// The same; counts there how often a reply was cut that was being read.
+    pub fn counting(self, cut_inside: &Arc<AtomicUsize>) -> Self {
+        Self { cut_inside: cut_inside.clone(), ..self }
     }
 
     /// A caller of several nodes, who begins at the `at`-th.
@@ -72,7 +81,8 @@ impl Doors {
         rounds: watch::Receiver<Round>,
         at: usize,
     ) -> Self {
-        Self { clients, faults, rounds, patience: Duration::from_secs(180), at }
+        let patience = Duration::from_secs(180);
+        Self { clients, faults, rounds, patience, at, cut_inside: Arc::default() }
     }
 
     /// The server to call now.

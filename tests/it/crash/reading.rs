@@ -1,6 +1,7 @@
 //! A reader of one conversation that comes back with its last cursor after every break.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use reqwest::Method;
 use tokio::sync::watch;
@@ -45,7 +46,10 @@ pub async fn read(
             after.clone_from(&last.id);
         }
         reading.resumed += 1;
-        reading.resumed_inside += usize::from(after.contains('~'));
+        if after.contains('~') {
+            reading.resumed_inside += 1;
+            doors.cut_inside.fetch_add(1, Ordering::Relaxed);
+        }
         doors.next(round, failure).await;
         if stays_away {
             stay_away(&doors, path).await;
