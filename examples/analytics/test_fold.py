@@ -109,7 +109,7 @@ class Figures(unittest.TestCase):
             ],
         }
         self.assertEqual(figures(fold), expected)
-        discarded = {"conversation.assigned": 1, "conversation.escalated": 2, "reply.failed": 3}
+        discarded = {"conversation.assigned": 1, "conversation.escalated": 2, "reply.failed": 4}
         self.assertEqual(fold.discarded, discarded)
         self.assertEqual(fold.taken, len(records))
 
