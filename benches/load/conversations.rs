@@ -32,6 +32,17 @@ pub(crate) struct Conversation {
     pub(crate) answer: usize,
 }
 
+/// A conversation as a visitor of the demo's page has it; its id.
+///
+/// # Errors
+/// If there is none to be had.
+pub(crate) async fn demo(caller: &mut Connection) -> io::Result<String> {
+    let (status, demo) = caller.call(&request("POST", "/live/v1/demo", "", "")).await?;
+    let demo: serde_json::Value = serde_json::from_slice(demo)?;
+    let id = demo["conversation_id"].as_str().map(str::to_owned);
+    id.ok_or_else(|| io::Error::other(format!("no conversation: {status}")))
+}
+
 /// Starts this many conversations, one after the other.
 ///
 /// # Errors

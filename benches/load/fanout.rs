@@ -17,6 +17,7 @@ use tokio::{sync::Notify, task::JoinSet, time};
 
 use crate::{
     client::{Connection, find, request},
+    conversations,
     drive::refused,
     figures::{Latency, Table, goal, median, millis, whole},
     idle::{Kind, Opening, connect},
@@ -114,11 +115,7 @@ fn bot() -> String {
 /// A conversation that people have, and the request that says something in it.
 async fn with_people(server: &Server) -> io::Result<(String, Vec<u8>)> {
     let mut caller = Connection::open(server.address).await?;
-    let (status, demo) = caller.call(&request("POST", "/live/v1/demo", "", "")).await?;
-    let demo: serde_json::Value = serde_json::from_slice(demo)?;
-    let Some(id) = demo["conversation_id"].as_str() else {
-        return Err(io::Error::other(format!("no conversation: {status}")));
-    };
+    let id = conversations::demo(&mut caller).await?;
     let path = format!("/live/v1/conversations/{id}");
     let send = |text: &str| {
         let body = serde_json::json!({ "text": text }).to_string();
@@ -133,7 +130,7 @@ async fn with_people(server: &Server) -> io::Result<(String, Vec<u8>)> {
     loop {
         let (_, events) = caller.call(&look).await?;
         if find(events, b"conversation.escalated").is_some() {
-            return Ok((id.to_owned(), send(TEXT)));
+            return Ok((id, send(TEXT)));
         }
         if Instant::now() > until {
             return Err(io::Error::other("the bot did not hand over"));

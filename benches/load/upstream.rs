@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     client::{Connection, request},
-    conversations::MESSAGES,
+    conversations::{self, MESSAGES},
     figures::{Latency, Table, fine, goal, median, millis, whole},
     server::{Server, Setting},
 };
@@ -239,11 +239,7 @@ fn finish(round: Arc<Round>, cpu: f64) -> io::Result<Round> {
 /// Reads one answer over so many connections.
 async fn read_together(server: &Server, readers: usize, pieces: usize) -> io::Result<Round> {
     let mut caller = Connection::open(server.address).await?;
-    let (status, demo) = caller.call(&request("POST", "/live/v1/demo", "", "")).await?;
-    let demo: serde_json::Value = serde_json::from_slice(demo)?;
-    let Some(id) = demo["conversation_id"].as_str() else {
-        return Err(io::Error::other(format!("no conversation: {status}")));
-    };
+    let id = conversations::demo(&mut caller).await?;
     let path = format!("/live/v1/conversations/{id}");
     // A visitor's token may open few streams.
     let credential = server.credential();

@@ -4,16 +4,15 @@
 //! the writer can name: between two batches. At last the writer brings the second one up to the log's
 //! end and goes on with it. Nobody waits for more than that.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::background::Rest;
 use super::compare::{Difference, Which, first_difference};
-use super::log::Shared;
-use super::log::wake;
+use super::log::{Shared, wake};
 use super::queue::Queue;
 use super::rebuild::{self, Watch, given_up};
 use super::store::{Store, storage};
@@ -122,15 +121,8 @@ impl Rebuild {
         let second = Store::open(folder, shared.cache_bytes)?.with(&hold);
         // Whoever opens broken views anew waits until nobody reads the old ones.
         let goes_on = || is_wanted() && !shared.is_broken() && shared.store().is_some();
-        let worked = Cell::new(Instant::now());
-        let rests = || {
-            let until = Instant::now() + worked.get().elapsed() * REST;
-            while goes_on() && Instant::now() < until {
-                std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
-            }
-            worked.set(Instant::now());
-            goes_on()
-        };
+        let rest = Rest::of(REST);
+        let rests = || rest.take(&goes_on);
         let resting = Watch { goes_on: &rests, ..Watch::NONE };
         let mut events = rebuild::catch_up(&second, &shared.readers, resting)?;
         let (done, outcome) = sync_channel(1);
@@ -166,14 +158,8 @@ impl Rebuild {
 }
 
 /// Removes the views that were served, once nobody reads them any more.
-fn retire(mut replaced: Arc<Store>, folder: &Path) {
-    loop {
-        match Arc::try_unwrap(replaced) {
-            Ok(store) => break drop(store),
-            Err(still_read) => replaced = still_read,
-        }
-        std::thread::sleep(LOOK);
-    }
+fn retire(replaced: Arc<Store>, folder: &Path) {
+    Store::close_unread(replaced);
     if let Err(error) = directory::remove_folder(folder) {
         tracing::warn!(%error, folder = %folder.display(), "the views that were replaced stay until a restart");
     }

@@ -25,6 +25,18 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
+    pub(super) fn conversation(
+        &self,
+        account: AccountId,
+        id: ConversationId,
+    ) -> Option<Conversation> {
+        self.conversations.get(&(account, id)).map(|state| Conversation::clone(&state))
+    }
+
+    pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Option<Contact> {
+        self.contacts.get(&(account, id)).map(|state| Contact::clone(&state))
+    }
+
     /// How many states there are.
     pub(super) fn len(&self) -> usize {
         self.conversations.len() + self.contacts.len() + self.totals.len()

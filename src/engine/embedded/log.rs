@@ -203,20 +203,10 @@ impl Shared {
         self.commit_since.store(-1, Ordering::Relaxed);
     }
 
-    /// Drops the store when its last reader is done and opens it again. Only the writer calls
-    /// this, and reads take moments, so the wait is short.
+    /// Drops the store when its last reader is done and opens it again. Only the writer calls this.
     pub(super) fn reopen(&self, dir: &Path) -> Result<()> {
-        if let Some(mut old) = write(&self.store).take() {
-            loop {
-                match Arc::try_unwrap(old) {
-                    Ok(store) => {
-                        drop(store);
-                        break;
-                    }
-                    Err(still_read) => old = still_read,
-                }
-                std::thread::yield_now();
-            }
+        if let Some(old) = write(&self.store).take() {
+            Store::close_unread(old);
         }
         let hold = self.hold().ok_or_else(|| Error::ReadOnly("closed".into()))?;
         let store = Store::open_or_make(dir, self.cache_bytes, &hold)?;

@@ -83,9 +83,8 @@ pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>)
             if waiting >= BATCH
                 && let Some(here) = log.position_of(position.get()).map_err(storage)?
             {
-                cache.write(store, &mut batch)?;
-                store.set_checkpoint(&mut batch, &here);
-                std::mem::replace(&mut batch, store.db.batch()).commit().map_err(storage)?;
+                cache.publish(&store.fresh);
+                store.settle(std::mem::replace(&mut batch, store.db.batch()), &here)?;
                 waiting = 0;
             }
         }
@@ -96,11 +95,11 @@ pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>)
         }
     }
     if applied > 0 {
-        cache.write(store, &mut batch)?;
-        if let Some(here) = log.position_of(position.get()).map_err(storage)? {
-            store.set_checkpoint(&mut batch, &here);
-        }
-        batch.commit().map_err(storage)?;
+        let here = log.position_of(position.get()).map_err(storage)?;
+        let here =
+            here.ok_or_else(|| Error::Storage(format!("no batch ends at event {position}")))?;
+        cache.publish(&store.fresh);
+        store.settle(batch, &here)?;
     }
     Ok(applied)
 }

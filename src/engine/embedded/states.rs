@@ -3,15 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use fjall::OwnedWriteBatch as WriteBatch;
 use lru::LruCache;
 
 use super::fresh::Fresh;
-use super::keys;
-use super::store::{Store, json};
+use super::store::Store;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::engine::{Error, Result};
 use crate::projection;
 use crate::projection::totals::{Change, Totals};
@@ -87,7 +85,7 @@ impl Cache {
         *self = Self::new();
     }
 
-    /// Shows every touched state to readers, before the store has it.
+    /// Puts every touched state, once each, where readers look before the tables have it.
     pub(super) fn publish(&mut self, fresh: &Fresh) {
         distinct(&mut self.touched_conversations);
         for key in self.touched_conversations.drain(..) {
@@ -107,29 +105,6 @@ impl Cache {
                 fresh.totals.insert(account, *totals);
             }
         }
-    }
-
-    /// Puts every touched state into `batch`, once each.
-    pub(super) fn write(&mut self, store: &Store, batch: &mut WriteBatch) -> Result<()> {
-        distinct(&mut self.touched_conversations);
-        for (account, id) in self.touched_conversations.drain(..) {
-            if let Some(Some(state)) = self.conversations.peek(&(account, id)) {
-                store.conversations.put(batch, keys::conversation(account, id), json(state)?);
-            }
-        }
-        distinct(&mut self.touched_contacts);
-        for (account, id) in self.touched_contacts.drain(..) {
-            if let Some(Some(state)) = self.contacts.peek(&(account, id)) {
-                store.contacts.put(batch, keys::contact(account, id), json(state)?);
-            }
-        }
-        distinct(&mut self.touched_totals);
-        for account in self.touched_totals.drain(..) {
-            if let Some(totals) = self.totals.peek(&account) {
-                store.totals.put(batch, account.bytes(), json(totals)?);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -151,12 +151,6 @@ impl Store {
         Position::from_bytes(&value).map(Some).ok_or_else(damaged)
     }
 
-    /// States are in the batch too.
-    pub(super) fn set_checkpoint(&self, batch: &mut fjall::OwnedWriteBatch, position: &Position) {
-        self.meta.put(batch, keys::CHECKPOINT, position.to_bytes());
-        self.set_seen(batch, Topic::Events, position);
-    }
-
     /// Everything but states is in the batch.
     pub(super) fn set_seen(
         &self,
@@ -167,11 +161,16 @@ impl Store {
         self.meta.put(batch, keys::seen(topic), position.to_bytes());
     }
 
-    /// Puts what is fresh into the tables, where they have seen the log up to `position`.
-    pub(super) fn settle(&self, position: &Position) -> Result<()> {
-        let mut batch = self.db.batch();
+    /// Puts what is fresh into the tables, with the rows of a batch: all have seen the log up to
+    /// `position` then.
+    pub(super) fn settle(
+        &self,
+        mut batch: fjall::OwnedWriteBatch,
+        position: &Position,
+    ) -> Result<()> {
         self.fresh.write(self, &mut batch)?;
-        self.set_checkpoint(&mut batch, position);
+        self.meta.put(&mut batch, keys::CHECKPOINT, position.to_bytes());
+        self.set_seen(&mut batch, Topic::Events, position);
         batch.commit().map_err(storage)?;
         self.fresh.forget();
         Ok(())
@@ -188,18 +187,16 @@ impl Store {
         id: ConversationId,
     ) -> Result<Option<Conversation>> {
         // It is in the table before it is taken from among the fresh ones.
-        let fresh = self.fresh.conversations.get(&(account, id)).map(|state| state.clone());
-        match fresh {
-            Some(state) => Ok(Some(Arc::unwrap_or_clone(state))),
+        match self.fresh.conversation(account, id) {
             None => self.conversations.row(keys::conversation(account, id)),
+            fresh => Ok(fresh),
         }
     }
 
     pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        let fresh = self.fresh.contacts.get(&(account, id)).map(|state| state.clone());
-        match fresh {
-            Some(state) => Ok(Some(Arc::unwrap_or_clone(state))),
+        match self.fresh.contact(account, id) {
             None => self.contacts.row(keys::contact(account, id)),
+            fresh => Ok(fresh),
         }
     }
 
@@ -207,6 +204,17 @@ impl Store {
         match self.fresh.totals.get(&account).map(|totals| *totals) {
             Some(totals) => Ok(totals),
             None => Ok(self.totals.row(account.bytes())?.unwrap_or_default()),
+        }
+    }
+
+    /// Closes a store that no new reader comes to. Reads take moments, so the wait is short.
+    pub(super) fn close_unread(mut store: Arc<Self>) {
+        loop {
+            match Arc::try_unwrap(store) {
+                Ok(unread) => return drop(unread),
+                Err(still_read) => store = still_read,
+            }
+            std::thread::yield_now();
         }
     }
 }

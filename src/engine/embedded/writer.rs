@@ -250,7 +250,7 @@ impl Writer {
     fn settle(&mut self, store: &Store) -> Result<()> {
         self.unsettled = 0;
         let position = self.appenders[Topic::Events as usize].position();
-        if position.seq == 0 { Ok(()) } else { store.settle(&position) }
+        if position.seq == 0 { Ok(()) } else { store.settle(store.db.batch(), &position) }
     }
 
     /// Does between two batches what a rebuild needs.

@@ -201,14 +201,12 @@ pub(super) enum AuthorType {
 }
 
 /// Who sent a message; no internal ids or emails are exposed.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(rename = "Author", skip_serializing_if_is_none)]
 pub(super) struct AuthorOut {
     #[oai(rename = "type")]
-    #[serde(rename = "type")]
     pub(super) kind: AuthorType,
     /// The brand or the agent; absent for customers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
 }
 
@@ -222,7 +220,7 @@ pub(super) enum DirectionOut {
 }
 
 /// A file of a message.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(rename = "Attachment")]
 pub(super) struct AttachmentOut {
     /// Under `/live/v1/conversations/{conversation_id}/files/` it is fetched by this.
@@ -234,7 +232,7 @@ pub(super) struct AttachmentOut {
 
 // Seed 000, *Get a conversation's messages*: each message.
 /// One message of a conversation.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(rename = "Message")]
 pub(super) struct MessageOut {
     pub(super) message_id: String,
@@ -258,7 +256,7 @@ pub(super) struct PagingOut {
 
 // Seed 000, *Get a conversation's messages*.
 /// Messages, oldest first.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(rename = "MessageList")]
 pub(super) struct MessagesOut {
     pub(super) messages: Vec<MessageOut>,
