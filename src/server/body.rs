@@ -11,6 +11,7 @@
 use std::{io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{TryFutureExt, future::Either};
 use http::StatusCode;
 use http_body::Body as _;
 use http_body_util::{BodyExt, combinators::BoxBody};
@@ -153,19 +154,21 @@ pub struct LimitedBody<E> {
 impl<E: Endpoint> Endpoint for LimitedBody<E> {
     type Output = E::Output;
 
-    async fn call(&self, mut request: Request) -> Result<Self::Output> {
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Self::Output>> + Send {
         if (self.limits.except)(&request) {
-            return self.inner.call(request).await;
+            return Either::Left(self.inner.call(request));
         }
         let body = request.take_body();
         if body.is_empty() {
-            request.set_body(body);
-        } else {
-            let reading = read_limited(body, self.limits.limit, self.limits.deadline);
-            // Boxed, so that the reading takes no room in the call that follows it.
-            request.set_body(mended_body(Box::pin(reading).await?));
+            return Either::Left(self.inner.call(request));
         }
-        self.inner.call(request).await
+        let reading = read_limited(body, self.limits.limit, self.limits.deadline);
+        // Boxed, so that the reading takes no room in the call that follows it.
+        Either::Right(Box::pin(reading).err_into().and_then(move |whole| {
+            request.set_body(mended_body(whole));
+            self.inner.call(request)
+        }))
     }
 }
 

@@ -31,7 +31,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use poem::{
-    Addr, Endpoint, Request, Response,
+    Addr, Endpoint, IntoResponse, Request, Response,
     http::uri::Scheme,
     web::{LocalAddr, RemoteAddr},
 };
@@ -229,13 +229,16 @@ where
     let leftover = Leftover::watch(&mut request);
     let shared = shared.clone();
     Box::pin(async move {
-        let mut response = AssertUnwindSafe(shared.endpoint.get_response(request))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| {
+        let answered = AssertUnwindSafe(async { shared.endpoint.call(request).await });
+        let mut response = match answered.catch_unwind().await {
+            Ok(answered) => {
+                answered.map_or_else(|error| error.into_response(), IntoResponse::into_response)
+            }
+            Err(_) => {
                 tracing::error!("an endpoint panicked outside of its own handling of panics");
                 Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).finish()
-            });
+            }
+        };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             busy.untime();
         }

@@ -5,11 +5,17 @@
 //! therefore let every page read its answer, also that it was refused. The other surfaces'
 //! credentials are secrets of a server, and no page's.
 
+use std::future::ready;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use futures_util::future::Either;
+use percent_encoding::percent_decode_str;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
+use super::gate;
+use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
 use crate::server::places::counted;
@@ -37,6 +43,36 @@ impl Address {
     /// That of a request that came through the router.
     pub(super) fn of(request: &Request) -> Option<IpAddr> {
         request.data::<Self>().and_then(|address| address.0)
+    }
+}
+
+/// An endpoint whose requests bring the application and where they come from, and have a path that can
+/// be read.
+pub(super) struct Placed<E> {
+    inner: E,
+    app: Arc<App>,
+    trusted_proxies: usize,
+}
+
+impl<E> Placed<E> {
+    /// Behind so many proxies that append to `X-Forwarded-For`.
+    pub(super) fn new(inner: E, app: Arc<App>, trusted_proxies: usize) -> Self {
+        Self { inner, app, trusted_proxies }
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Placed<E> {
+    type Output = Response;
+
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
+        request.set_data(Address(address(&request, self.trusted_proxies)));
+        request.set_data(self.app.clone());
+        // What is no text names nothing, whichever parameter it stands for.
+        if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+            return Either::Left(ready(Ok(gate::refusal(&request, Error::NotFound("path")))));
+        }
+        Either::Right(self.inner.call(request))
     }
 }
 

@@ -41,6 +41,32 @@ impl<E> Dressed<E> {
         Self { inner, costume, allow }
     }
 
+    fn dressed(
+        &self,
+        outcome: std::thread::Result<Result<impl IntoResponse>>,
+        path: &str,
+        options: bool,
+    ) -> Response {
+        let mut response = match outcome {
+            Ok(Ok(output)) => output.into_response(),
+            Ok(Err(error)) => self.dress(error, path),
+            Err(_) => {
+                // What comes later in a path may be a visitor's secret.
+                let surface: Vec<_> = path.split('/').take(4).collect();
+                tracing::error!(path = surface.join("/"), "a handler panicked");
+                (self.costume)(Error::Internal)
+            }
+        };
+        if options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = response.headers_mut().remove(header::ALLOW);
+            response = StatusCode::NO_CONTENT.into_response();
+            allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
+        }
+        // What people wrote stays in no cache on the way; what may be kept says so itself.
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+        response
+    }
+
     fn dress(&self, error: poem::Error, path: &str) -> Response {
         // Responses of handlers, and of surfaces within, are dressed already.
         if error.is_from_response() {
@@ -72,28 +98,12 @@ impl<E> Dressed<E> {
 impl<E: Endpoint> Endpoint for Dressed<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let path = request.original_uri().path().to_owned();
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let asked = request.original_uri().clone();
         let options = request.method() == Method::OPTIONS;
-        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
-        let mut response = match outcome {
-            Ok(Ok(output)) => output.into_response(),
-            Ok(Err(error)) => self.dress(error, &path),
-            Err(_) => {
-                // What comes later in a path may be a visitor's secret.
-                let surface: Vec<_> = path.split('/').take(4).collect();
-                tracing::error!(path = surface.join("/"), "a handler panicked");
-                (self.costume)(Error::Internal)
-            }
-        };
-        if options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = response.headers_mut().remove(header::ALLOW);
-            response = StatusCode::NO_CONTENT.into_response();
-            allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
-        }
-        // What people wrote stays in no cache on the way; what may be kept says so itself.
-        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
-        Ok(response)
+        let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        answering.map(move |outcome| Ok(self.dressed(outcome, asked.path(), options)))
     }
 }
 

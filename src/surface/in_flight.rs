@@ -17,19 +17,23 @@
 mod tests;
 
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{Either, Fuse};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
+use pin_project_lite::pin_project;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::dress::Costume;
 use super::gate;
 use crate::app::shares::{self, Shares};
 use crate::domain::Error;
@@ -114,8 +118,13 @@ impl Held {
         self.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn begins(&self, place: places::Place<AccountId>) {
+        *self.works() = Some(place);
+        self.began.notify_one();
+    }
+
     /// Lets others work once this one has for long enough.
-    async fn rests(&self) {
+    async fn rests(self: Arc<Self>) {
         self.began.notified().await;
         tokio::time::sleep(WORK).await;
         self.works().take();
@@ -133,13 +142,40 @@ pub(super) async fn admit(request: &mut Request, account: AccountId) -> crate::d
     if held.give_to(account)
         && let Ok(place) = held.crowd.at_work.take(account, PATIENCE).await
     {
-        *held.works() = Some(place);
-        held.began.notify_one();
+        held.begins(place);
         return Ok(());
     }
     count_refused("account");
     let _ = held.refused.set(Refused { unread: !passed_over(request), retry_after: RETRY_AFTER });
     Err(Error::RateLimited { retry_after_s: RETRY_AFTER.as_secs() })
+}
+
+/// Answers a request once it is admitted as [`admit`] does; only where it has to wait does that take
+/// memory.
+pub(super) fn admitted<F>(
+    mut request: Request,
+    account: AccountId,
+    costume: Costume,
+    answer: impl FnOnce(Request) -> F + Send,
+) -> impl Future<Output = Result<Response>> + Send
+where
+    F: Future<Output = Result<Response>> + Send,
+{
+    if begins_now(&request, account) {
+        return Either::Left(answer(request));
+    }
+    Either::Right(Box::pin(async move {
+        match admit(&mut request, account).await {
+            Ok(()) => answer(request).await,
+            Err(refused) => Ok(costume(refused)),
+        }
+    }))
+}
+
+fn begins_now(request: &Request, account: AccountId) -> bool {
+    let Some(Place(held)) = request.data::<Place>() else { return true };
+    let place = held.give_to(account).then(|| held.crowd.at_work.take_now(account).ok()).flatten();
+    place.map(|place| held.begins(place)).is_some()
 }
 
 /// Takes a body that nobody will read; says whether it is short and all of it was there.
@@ -189,19 +225,13 @@ impl<E> Counted<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
         if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
-            return self.inner.call(request).await;
+            return Either::Left(self.inner.call(request));
         }
         let Ok(one) = self.crowd.free.clone().try_acquire_owned() else {
-            count_refused("all");
-            let unread = !passed_over(&mut request);
-            let busy = Error::Unavailable("the server has too many requests under way; try again");
-            let mut response = gate::refused(request, busy).await?;
-            let wait = HeaderValue::from(RETRY_AFTER.as_secs());
-            response.headers_mut().insert(header::RETRY_AFTER, wait);
-            response.extensions_mut().insert(Refused { unread, retry_after: RETRY_AFTER });
-            return Ok(response);
+            return Either::Right(Either::Left(Box::pin(refuse(request))));
         };
         let held = Arc::new(Held {
             crowd: self.crowd.clone(),
@@ -211,24 +241,62 @@ impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
             refused: OnceLock::new(),
         });
         request.set_data(Place(held.clone()));
-        let mut answering = pin!(self.inner.call(request));
-        let answered = tokio::select! {
-            biased;
-            answered = answering.as_mut() => answered,
-            () = held.rests() => answering.await,
-        };
-        held.works().take();
-        let mut response = answered?;
-        if let Some(refused) = held.refused.get() {
-            response.extensions_mut().insert(*refused);
-        }
-        if goes_on(&response) || !held.is_accounts() {
-            held.free();
-        } else {
-            response.extensions_mut().insert(UntilSent(held));
-        }
-        Ok(response)
+        let rests = held.clone().rests().fuse();
+        Either::Right(Either::Right(Working { answering: self.inner.call(request), rests, held }))
     }
+}
+
+async fn refuse(mut request: Request) -> Result<Response> {
+    count_refused("all");
+    let unread = !passed_over(&mut request);
+    let busy = Error::Unavailable("the server has too many requests under way; try again");
+    let mut response = gate::refused(request, busy).await?;
+    let wait = HeaderValue::from(RETRY_AFTER.as_secs());
+    response.headers_mut().insert(header::RETRY_AFTER, wait);
+    response.extensions_mut().insert(Refused { unread, retry_after: RETRY_AFTER });
+    Ok(response)
+}
+
+pin_project! {
+    /// A request that has a place, until there is an answer.
+    struct Working<F, R> {
+        #[pin]
+        answering: F,
+        #[pin]
+        rests: Fuse<R>,
+        held: Arc<Held>,
+    }
+}
+
+impl<F, R> Future for Working<F, R>
+where
+    F: Future<Output = Result<Response>>,
+    R: Future<Output = ()>,
+{
+    type Output = Result<Response>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(answered) = this.answering.poll(cx) {
+            this.held.works().take();
+            return Poll::Ready(answered.map(|response| with_place(response, this.held)));
+        }
+        let _ = this.rests.poll(cx);
+        Poll::Pending
+    }
+}
+
+/// An answer, and with it the place of its request where it keeps one.
+fn with_place(mut response: Response, held: &Arc<Held>) -> Response {
+    if let Some(refused) = held.refused.get() {
+        response.extensions_mut().insert(*refused);
+    }
+    if goes_on(&response) || !held.is_accounts() {
+        held.free();
+    } else {
+        response.extensions_mut().insert(UntilSent(held.clone()));
+    }
+    response
 }
 
 /// Whether an answer only begins something.

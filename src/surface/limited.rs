@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use futures_util::future::Either;
 use poem::http::{HeaderName, HeaderValue};
 use poem::{Endpoint, Request, Response, Result};
 
@@ -26,12 +27,29 @@ pub(super) fn tell(response: &mut Response, allowance: &Allowance) {
 }
 
 /// Counts a call and lets it through, unless it is one too many; the caller is told what is left.
-/// Where `per_minute` is 0, nothing is let through.
-pub(super) async fn counted<E>(
+/// A `limit` is who is counted and the calls per minute: where these are 0, nothing is let through;
+/// where there is none, nothing is counted.
+pub(super) fn counted<E>(
     app: &App,
     api: &E,
     request: Request,
-    caller: String,
+    limit: Option<(String, u32)>,
+    costume: Costume,
+) -> impl Future<Output = Result<Response>> + Send
+where
+    E: Endpoint<Output = Response>,
+{
+    let Some((caller, per_minute)) = limit else { return Either::Left(api.call(request)) };
+    let caller = Caller(caller);
+    // Boxed, so that it takes no room where nothing is counted.
+    Either::Right(Box::pin(count(app, api, request, caller, per_minute, costume)))
+}
+
+async fn count<E>(
+    app: &App,
+    api: &E,
+    request: Request,
+    caller: Caller,
     per_minute: u32,
     costume: Costume,
 ) -> Result<Response>
@@ -45,7 +63,7 @@ where
         tell(&mut response, &nothing);
         return Ok(response);
     };
-    let allowance = app.limits.check(&*app.engine, &Caller(caller), per_minute).await;
+    let allowance = app.limits.check(&*app.engine, &caller, per_minute).await;
     let mut response = match allowance.retry_after_s {
         Some(retry_after_s) => costume(Error::RateLimited { retry_after_s }),
         None => api.call(request).await?,

@@ -35,11 +35,9 @@ pub use docs::{asyncapi, bot_schema, documents};
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use percent_encoding::percent_decode_str;
-use poem::{Endpoint, EndpointExt, Route};
+use poem::{Endpoint, Route};
 
 use crate::app::App;
-use crate::domain::Error;
 
 /// What the router needs besides the application.
 #[derive(Clone)]
@@ -78,16 +76,7 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         Some(metrics) => routes.at("/metrics", health::metrics(metrics)),
         None => routes,
     };
-    let trusted_proxies = settings.trusted_proxies;
-    let routes = routes.around(move |routes, mut request| async move {
-        let address = client::Address(client::address(&request, trusted_proxies));
-        request.set_data(address);
-        // What is no text names nothing, whichever parameter it stands for.
-        if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
-            return Ok(gate::refusal(&request, Error::NotFound("path")));
-        }
-        routes.call(request).await
-    });
-    let dressed = dress::Dressed::new(routes, dress::plain, allow::Table::default());
-    observe::Observed::new(in_flight::Counted::new(dressed, settings.requests)).data(app.clone())
+    let placed = client::Placed::new(routes, app.clone(), settings.trusted_proxies);
+    let dressed = dress::Dressed::new(placed, dress::plain, allow::Table::default());
+    observe::Observed::new(in_flight::Counted::new(dressed, settings.requests))
 }

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use futures_util::TryFutureExt;
 use metrics::{Counter, Histogram};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OperationId;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// The header that names a request, in and out.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,23 +58,14 @@ impl<E> Observed<E> {
             measures
         })
     }
-}
 
-impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        let began = Instant::now();
-        let id = id_of(&request);
-        // The path may hold secrets, such as a visitor's token: only the operation is recorded.
-        let span = tracing::debug_span!(
-            "request",
-            request.id = id.to_str().unwrap_or_default(),
-            method = %request.method(),
-            operation = tracing::field::Empty,
-            status = tracing::field::Empty,
-        );
-        let mut response = self.inner.call(request).instrument(span.clone()).await?;
+    fn observed(
+        &self,
+        mut response: Response,
+        began: Instant,
+        id: HeaderValue,
+        span: &Span,
+    ) -> Response {
         let operation = response.data::<OperationId>().map_or("none", |operation| operation.0);
         let status = response.status();
         span.record("operation", operation).record("status", status.as_u16());
@@ -89,7 +81,27 @@ impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
             tracing::error!(request.id = id.to_str().unwrap_or_default(), operation, %status, "answered with an error");
         }
         head(&mut response, id);
-        Ok(response)
+        response
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
+    type Output = Response;
+
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let began = Instant::now();
+        let id = id_of(&request);
+        // The path may hold secrets, such as a visitor's token: only the operation is recorded.
+        let span = tracing::debug_span!(
+            "request",
+            request.id = id.to_str().unwrap_or_default(),
+            method = %request.method(),
+            operation = tracing::field::Empty,
+            status = tracing::field::Empty,
+        );
+        let answering = self.inner.call(request).instrument(span.clone());
+        answering.map_ok(move |response| self.observed(response, began, id, &span))
     }
 }
 

@@ -74,7 +74,7 @@ impl Messages {
         let sent = send(&app, key.tenant(), asked, idempotency_key, false).await?;
         let outcome = match sent.outcome.clone() {
             Some(outcome) => outcome,
-            None => await_outcome(&app, key.tenant().account.id, &sent).await?,
+            None => Box::pin(await_outcome(&app, key.tenant().account.id, &sent)).await?,
         };
         Ok(SentResponse::Sent(Direct(SentOut::new(&sent, outcome))))
     }

@@ -15,6 +15,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
@@ -88,33 +89,35 @@ pub(super) fn refusal(error: Error) -> Response {
 pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
-    let app = app.clone();
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
-    let dressed = Dressed::new(api, error::costume, allow);
-    dressed.around(move |api, mut request| {
-        event_stream::lead_to_stream(&mut request, |path| path == "/conversations/messages");
-        let app = app.clone();
-        async move { metered(&app, &api, request).await }
-    })
+    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
 }
 
 /// Finds the caller and counts the call against the account's limit, if it has one.
-async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
-where
-    E: Endpoint<Output = Response>,
-{
-    let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
-    let Some((tenant, key)) = key.and_then(|key| app.accounts.by_key(KeyKind::Aerochat, key))
-    else {
-        // A stranger's body is not waited for.
-        request.take_body();
-        return api.call(request).await;
-    };
-    let limit = tenant.account.settings.aerochat_per_minute;
-    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id).await {
-        return Ok(error::costume(refused));
+struct Metered<E> {
+    app: Arc<App>,
+    api: E,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
+    type Output = Response;
+
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let Self { app, api } = self;
+        event_stream::lead_to_stream(&mut request, |path| path == "/conversations/messages");
+        let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
+        let found = key.and_then(|key| app.accounts.by_key(KeyKind::Aerochat, key));
+        let Some((tenant, key)) = found else {
+            // A stranger's body is not waited for.
+            request.take_body();
+            return Either::Left(api.call(request));
+        };
+        let (account, limit) = (tenant.account.id, tenant.account.settings.aerochat_per_minute);
+        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
+            request.set_data(Account(tenant, key));
+            let limit = limit.map(|limit| (key.to_string(), limit));
+            limited::counted(app, api, request, limit, error::costume)
+        }))
     }
-    request.set_data(Account(tenant, key));
-    let Some(limit) = limit else { return api.call(request).await };
-    limited::counted(app, api, request, key.to_string(), limit, error::costume).await
 }

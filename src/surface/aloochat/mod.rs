@@ -19,8 +19,10 @@ mod form;
 mod stream;
 mod wire;
 
+use std::future::ready;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::ApiKey;
@@ -100,36 +102,39 @@ pub(super) fn refusal(error: Error) -> Response {
 pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
-    let app = app.clone();
     // Forms have limits of their own: they may bring audio.
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE).except(form::is_form));
-    let dressed = Dressed::new(api, error::costume, allow);
-    dressed.around(move |api, request| {
-        let app = app.clone();
-        async move { metered(&app, &api, request).await }
-    })
+    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
 }
 
 /// Finds the caller and counts the call, by what is asked for.
-async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
-where
-    E: Endpoint<Output = Response>,
-{
-    let token = request.header(TOKEN_HEADER);
-    let found = token.and_then(|token| app.accounts.by_key(KeyKind::Aloochat, token));
-    let Some((tenant, key)) = found else {
-        // A stranger's body is not waited for.
-        request.take_body();
-        let problem = "the x-api-token header is missing or not valid";
-        return Ok(error::costume(Error::Unauthorized(problem)));
-    };
-    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id).await {
-        return Ok(error::costume(refused));
+struct Metered<E> {
+    app: Arc<App>,
+    api: E,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
+    type Output = Response;
+
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let Self { app, api } = self;
+        let token = request.header(TOKEN_HEADER);
+        let found = token.and_then(|token| app.accounts.by_key(KeyKind::Aloochat, token));
+        let Some((tenant, key)) = found else {
+            // A stranger's body is not waited for.
+            request.take_body();
+            let problem = "the x-api-token header is missing or not valid";
+            return Either::Left(ready(Ok(error::costume(Error::Unauthorized(problem)))));
+        };
+        let account = tenant.account.id;
+        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
+            let (class, limit) = class(&request, &tenant.account.settings.limits);
+            request.set_data(Account(tenant, key));
+            let limit = (format!("aloochat {class} {key}"), limit);
+            limited::counted(app, api, request, Some(limit), error::costume)
+        }))
     }
-    let (class, limit) = class(&request, &tenant.account.settings.limits);
-    request.set_data(Account(tenant, key));
-    let caller = format!("aloochat {class} {key}");
-    limited::counted(app, api, request, caller, limit, error::costume).await
 }
 
 fn class(request: &Request, limits: &Limits) -> (&'static str, u32) {

@@ -14,6 +14,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use poem_openapi::auth::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
@@ -80,33 +81,34 @@ pub(super) fn refusal(error: Error) -> Response {
 pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
-    let app = app.clone();
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
-    let dressed = Dressed::new(api, error::costume, allow);
-    dressed.around(move |api, request| {
-        let app = app.clone();
-        async move { metered(&app, &api, request).await }
-    })
+    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
 }
 
 /// Finds the caller and counts the call against the account's limit, if it has one.
-async fn metered<E>(app: &App, api: &E, mut request: Request) -> Result<Response>
-where
-    E: Endpoint<Output = Response>,
-{
-    let found =
-        client::bearer(&request).and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
-    let Some((tenant, key)) = found else {
-        // A stranger's body is not waited for.
-        request.take_body();
-        return api.call(request).await;
-    };
-    let limit = tenant.account.settings.limits.chataibot;
-    if let Err(refused) = in_flight::admit(&mut request, tenant.account.id).await {
-        return Ok(error::costume(refused));
+struct Metered<E> {
+    app: Arc<App>,
+    api: E,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
+    type Output = Response;
+
+    // Not an `async fn`: that would keep the request beside the call that it goes to.
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
+        let Self { app, api } = self;
+        let token = client::bearer(&request);
+        let found = token.and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
+        let Some((tenant, key)) = found else {
+            // A stranger's body is not waited for.
+            request.take_body();
+            return Either::Left(api.call(request));
+        };
+        let (account, limit) = (tenant.account.id, tenant.account.settings.limits.chataibot);
+        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
+            request.set_data(Account(tenant, key));
+            let limit = limit.map(|limit| (format!("chataibot {key}"), limit));
+            limited::counted(app, api, request, limit, error::costume)
+        }))
     }
-    request.set_data(Account(tenant, key));
-    let Some(limit) = limit else { return api.call(request).await };
-    let caller = format!("chataibot {key}");
-    limited::counted(app, api, request, caller, limit, error::costume).await
 }

@@ -28,10 +28,8 @@ where
     if let Err(refused) = of_site(app, &caller).await {
         return Ok(costume(refused));
     }
-    let Some((name, per_minute)) = caller.counted(class(&request)) else {
-        return api.call(request).await;
-    };
-    limited::counted(app, api, request, name, per_minute, costume).await
+    let limit = caller.counted(class(&request));
+    limited::counted(app, api, request, limit, costume).await
 }
 
 /// Counts a visitor's command on a WebSocket.

@@ -18,6 +18,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use limits::Metered;
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
@@ -60,12 +61,7 @@ pub(super) fn refusal(error: Error) -> Response {
 pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
-    let app = app.clone();
     // Uploads have limits of their own.
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE).except(files::is_upload));
-    let dressed = Dressed::new(api, error::costume, allow);
-    dressed.around(move |api, request| {
-        let app = app.clone();
-        async move { limits::metered(&app, &api, request).await }
-    })
+    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
 }
