@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::gather::Gather;
 use super::live_feed::whereabouts;
-use super::outcome::{Outcome, outcome_of};
+use super::outcome::outcome_of;
 use super::pace::paced;
 use super::read_conversation::contact_name;
 use super::send_message::{author_name, event_id};
@@ -20,17 +20,12 @@ use super::turns::Begun;
 use super::{App, accounts::Tenant, clock};
 use crate::bot::{self, Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
-use crate::domain::event::{
-    Body, BotVersion, ConversationEscalated, ConversationResolved, ConversationUpdated, Event,
-    FailureReason, MessageInbound, MessageOutbound, Received, ReplyDiscarded, ReplyFailed,
-    ReplyStopped,
-};
+use crate::domain::event::{Body, Event, FailureReason, MessageInbound, Received, ReplyDiscarded};
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
-use crate::domain::language::Language;
 use crate::domain::message::{self, Author, Side};
 use crate::domain::seq::Seq;
-use crate::domain::text::{MessageText, PersonName};
-use crate::domain::variables::Memory;
+use crate::domain::text::PersonName;
+use crate::domain::turn::{Business, End, Outcome, Said, conclusion, names_contact};
 use crate::engine::{self, Appended};
 use crate::live::hub::{Beginning, Writer};
 use crate::outside;
@@ -40,15 +35,6 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 const TURN_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a silent turn is told to be under way, so that no other node takes it over.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
-
-/// How a bot's part of a turn ended.
-enum End {
-    Answered,
-    HandedOver,
-    Resolved,
-    Stopped,
-    Failed(FailureReason),
-}
 
 /// What there was to do in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +92,7 @@ async fn answer(
         Ok(bot) => bot,
         Err(reason) => {
             let (said, end) = (Said::default(), End::Failed(reason));
-            let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
+            let events = conclude(app, asked, agent, &tenant, said, end).await?;
             return append(app, state, events).await.map(drop);
         }
     };
@@ -131,7 +117,8 @@ async fn answer(
         background: &background,
     };
     let language = bot.language_for(&turn);
-    let mut said = Said { bot: Some((bot.clone(), version)), language, ..Said::default() };
+    let by = Some((author_name(&bot, tenant.account.brand()), version));
+    let mut said = Said { by, language, ..Said::default() };
     let pause = bot.pace().min(app.pace);
     let steps = bot.answer(&turn, &app.outside.of(account));
     let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
@@ -144,7 +131,7 @@ async fn answer(
     if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
         said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
     }
-    let events = conclude(app, state, asked, agent, &tenant, said, end).await?;
+    let events = conclude(app, asked, agent, &tenant, said, end).await?;
     let appended = append(app, state, events).await?;
     if !matches!(appended.first().map(|first| first.effect), Some(Effect::Discarded(_))) {
         return Ok(());
@@ -157,19 +144,6 @@ async fn answer(
         append(app, state, vec![Body::ReplyDiscarded(discarded)]).await?;
     }
     Ok(())
-}
-
-/// What a bot has said so far.
-#[derive(Default)]
-struct Said {
-    /// Who says it; none where nobody can.
-    bot: Option<(Arc<Bot>, BotVersion)>,
-    /// What it is said in, where that is not the asker's.
-    language: Option<Language>,
-    text: String,
-    intent: Option<String>,
-    buttons: Vec<String>,
-    memory: Memory,
 }
 
 /// What is shown of a reply, and whether the bot is shown to type; it is not, once its turn is over.
@@ -340,92 +314,21 @@ async fn listen(
 /// The events that end a turn.
 async fn conclude(
     app: &App,
-    state: &Conversation,
     asked: &MessageInbound,
     agent: Option<PersonName>,
     tenant: &Tenant,
     said: Said,
     end: End,
 ) -> engine::Result<Vec<Body>> {
-    let is_failure = matches!(end, End::Failed(_));
-    let mut events = Vec::new();
-    let people = agent.is_some() || !is_failure;
-    let auto_reply = if asked.opens { tenant.account.auto_reply() } else { "" };
-    if !said.text.is_empty() && !is_failure {
-        events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &end)));
-    } else if matches!(end, End::HandedOver | End::Failed(_)) && !auto_reply.is_empty() {
-        let said = Said { text: auto_reply.to_owned(), memory: said.memory, ..Said::default() };
-        events.push(Body::MessageOutbound(outbound(state, asked, tenant, said, &End::Answered)));
-        if !people {
-            return Ok(events);
-        }
-    } else if !said.memory.variables.is_empty() && !is_failure {
-        events.push(Body::ConversationUpdated(ConversationUpdated {
-            conversation_id: state.id,
-            title: None,
-            bot: None,
-            variables: said.memory.variables,
-        }));
-    }
-    let contact_name = || contact_name(app, state.account, state.contact_id);
-    match end {
-        End::Answered => {}
-        End::Stopped => events.push(Body::ReplyStopped(ReplyStopped {
-            conversation_id: state.id,
-            reply_id: asked.message_id.reply(),
-            in_reply_to: asked.message_id,
-        })),
-        End::Failed(reason) if agent.is_none() => events.push(Body::ReplyFailed(ReplyFailed {
-            conversation_id: state.id,
-            in_reply_to: asked.message_id,
-            reason,
-        })),
-        End::HandedOver | End::Failed(_) => {
-            events.push(Body::ConversationEscalated(ConversationEscalated {
-                conversation_id: state.id,
-                contact_id: state.contact_id,
-                contact_name: contact_name().await?,
-                in_reply_to: Some(asked.message_id),
-                trigger_message: Some(asked.text.clone()),
-                assigned_agent: agent,
-            }));
-        }
-        End::Resolved => events.push(Body::ConversationResolved(ConversationResolved {
-            conversation_id: state.id,
-            contact_id: state.contact_id,
-            contact_name: contact_name().await?,
-        })),
-    }
-    Ok(events)
-}
-
-/// What was said in a turn, as a message.
-fn outbound(
-    state: &Conversation,
-    asked: &MessageInbound,
-    tenant: &Tenant,
-    said: Said,
-    end: &End,
-) -> MessageOutbound {
-    let brand = tenant.account.brand();
-    let name =
-        said.bot.as_ref().map_or_else(|| brand.to_owned(), |(bot, _)| author_name(bot, brand));
-    MessageOutbound {
-        message_id: asked.message_id.reply(),
-        conversation_id: state.id,
-        contact_id: state.contact_id,
-        channel: state.channel,
-        author: Author::Bot { name },
-        text: MessageText::from_bot(said.text),
-        language: said.language.unwrap_or(asked.language),
-        in_reply_to: Some(asked.message_id),
-        intent: said.intent,
-        bot: said.bot.map(|(_, version)| version),
-        buttons: said.buttons,
-        attachments: Vec::new(),
-        memory: said.memory,
-        partial: matches!(end, End::Stopped),
-    }
+    let account = &tenant.account;
+    let (brand, auto_reply) = (account.brand(), account.auto_reply());
+    let business = Business { brand, auto_reply, agent };
+    let contact_name = if names_contact(end, &business) {
+        Some(contact_name(app, account.id, asked.contact_id).await?)
+    } else {
+        None
+    };
+    Ok(conclusion(asked, business, contact_name, said, end).bodies)
 }
 
 /// Appends what ends a turn; while the log is away, again and again with a back-off. Doing it

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use super::send_message::Sent;
 use super::{App, failed};
-use crate::domain::event::{Body, Event, MessageOutbound};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
-use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::domain::turn::{self, Outcome};
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::engine::relay::Whereabouts;
@@ -24,20 +23,9 @@ const WAIT: Duration = Duration::from_secs(90);
 /// How long to wait before looking again where the hub does not tell.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// How a turn ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The bot replied (in part, when it was stopped).
-    Replied(Box<MessageOutbound>),
-    /// A person will reply.
-    Queued,
-    /// Nobody answers; the message is kept.
-    Unavailable,
-}
-
 /// How a turn ended, and by which event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ending {
+pub struct TurnEnd {
     pub outcome: Outcome,
     /// Where the event stands and when it was; none where nothing after the message says it: people
     /// had the conversation already.
@@ -48,7 +36,7 @@ pub struct Ending {
     pub stopped: bool,
 }
 
-impl Ending {
+impl TurnEnd {
     /// Where the event that says it stands.
     pub fn seq(&self) -> Option<Seq> {
         self.event.map(|(seq, _)| seq)
@@ -65,7 +53,7 @@ pub async fn ending_of(
     conversation: ConversationId,
     message: MessageId,
     seq: Seq,
-) -> Result<Option<Ending>> {
+) -> Result<Option<TurnEnd>> {
     // First the state, then the timeline: what closed the turn is there when it is looked for.
     let state = app.engine.conversation(account, conversation).await.map_err(failed)?;
     let state = state.ok_or(Error::NotFound("conversation"))?;
@@ -77,25 +65,27 @@ pub async fn ending_of(
         let page = app.engine.timeline(account, conversation, after, PAGE).await.map_err(failed)?;
         for (place, entry) in page.iter().enumerate() {
             after = entry.seq;
-            let Some(outcome) = concludes(&entry.event, message) else { continue };
-            let hands_over = |entry: &Recorded| hands_over(&entry.event, message);
-            let mut handed_over = page[place..].iter().any(hands_over);
+            let Some(how) = turn::ending(&entry.event.body).and_then(|ending| ending.of(message))
+            else {
+                continue;
+            };
+            let gives_away = |entry: &Recorded| {
+                turn::ending(&entry.event.body).is_some_and(|ending| ending.gives_away(message))
+            };
+            let mut handed_over = page[place..].iter().any(gives_away);
             // They are appended together, so it stands right behind the reply.
             if !handed_over && place + 1 == PAGE {
                 let next = app.engine.timeline(account, conversation, after, PAGE).await;
-                handed_over = next.map_err(failed)?.iter().any(hands_over);
+                handed_over = next.map_err(failed)?.iter().any(gives_away);
             }
             let event = Some((entry.seq, entry.event.at));
-            let stopped = match &entry.event.body {
-                Body::MessageOutbound(data) => data.partial,
-                body => matches!(body, Body::ReplyStopped(_)),
-            };
-            return Ok(Some(Ending { outcome, event, handed_over, stopped }));
+            let (outcome, stopped) = (how.outcome(), how.is_stopped());
+            return Ok(Some(TurnEnd { outcome, event, handed_over, stopped }));
         }
         if page.len() < PAGE {
             let outcome = if state.is_with_bot() { Outcome::Unavailable } else { Outcome::Queued };
             let (event, handed_over, stopped) = (None, false, false);
-            return Ok(Some(Ending { outcome, event, handed_over, stopped }));
+            return Ok(Some(TurnEnd { outcome, event, handed_over, stopped }));
         }
     }
 }
@@ -113,29 +103,6 @@ pub async fn outcome_of(
 ) -> Result<Option<Outcome>> {
     let ending = ending_of(app, account, conversation, message, seq).await?;
     Ok(ending.map(|ending| ending.outcome))
-}
-
-/// Whether the bot gives the turn to people by this event.
-fn hands_over(event: &Event, message: MessageId) -> bool {
-    matches!(&event.body, Body::ConversationEscalated(data) if data.in_reply_to == Some(message))
-}
-
-/// What an event after the message says about its turn.
-fn concludes(event: &Event, message: MessageId) -> Option<Outcome> {
-    match &event.body {
-        Body::MessageOutbound(data) => match data.author {
-            Author::Bot { .. } if data.in_reply_to == Some(message) => {
-                Some(Outcome::Replied(Box::new(data.clone())))
-            }
-            Author::Agent { .. } => Some(Outcome::Queued),
-            Author::Bot { .. } | Author::Customer => None,
-        },
-        Body::ConversationEscalated(_) | Body::ConversationAssigned(_) => Some(Outcome::Queued),
-        Body::ReplyFailed(data) if data.in_reply_to == message => Some(Outcome::Unavailable),
-        Body::ReplyStopped(data) if data.in_reply_to == message => Some(Outcome::Unavailable),
-        Body::ConversationResolved(_) => Some(Outcome::Unavailable),
-        _ => None,
-    }
 }
 
 /// Waits until the turn has ended.
@@ -159,7 +126,7 @@ pub async fn await_ending(
     place: Whereabouts,
     message: MessageId,
     seq: Seq,
-) -> Result<Ending> {
+) -> Result<TurnEnd> {
     let Whereabouts { account, conversation, .. } = place;
     loop {
         let mut subscription = app.hub.wait(place, seq);

@@ -17,8 +17,9 @@ use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{Body, MessageInbound};
 use crate::domain::ids::{AccountId, BotId, ConversationId, MessageId};
 use crate::domain::language::Language;
-use crate::domain::message::{Author, Said, Side};
+use crate::domain::message::{Said, Side};
 use crate::domain::seq::Seq;
+use crate::domain::turn::{self, Ending, How};
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
@@ -264,21 +265,20 @@ impl Answer {
 fn recorded(events: &[Recorded], message: MessageId) -> Option<Answer> {
     let mut answer = Answer::default();
     for entry in events {
-        match &entry.event.body {
-            Body::MessageOutbound(data)
-                if data.in_reply_to == Some(message)
-                    && matches!(data.author, Author::Bot { .. })
-                    && data.bot.is_some() =>
-            {
+        let Some(ending) = turn::ending(&entry.event.body) else { continue };
+        answer.handed_over |= ending.gives_away(message);
+        let Ending::One { message: answered, how } = ending else { continue };
+        if answered != message {
+            continue;
+        }
+        match how {
+            How::Replied(data) if data.bot.is_some() => {
                 answer.text = data.text.to_string();
                 answer.buttons.clone_from(&data.buttons);
             }
-            Body::ConversationEscalated(data) if data.in_reply_to == Some(message) => {
-                answer.handed_over = true;
-            }
-            Body::ReplyFailed(data) if data.in_reply_to == message => answer.failed = true,
-            Body::ReplyStopped(data) if data.in_reply_to == message => return None,
-            _ => {}
+            How::Failed => answer.failed = true,
+            How::Stopped => return None,
+            How::Replied(_) | How::People | How::Closed => {}
         }
     }
     (answer != Answer::default()).then_some(answer)

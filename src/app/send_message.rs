@@ -9,7 +9,7 @@ use std::sync::Arc;
 use draft::Draft;
 
 use super::idempotency::{Given, awaited, once};
-use super::outcome::{Outcome, outcome_of};
+use super::outcome::outcome_of;
 use super::turns::{Call, OWED_MAX, Turns};
 use super::{App, accounts::Tenant, clock, failed, read_conversation};
 use crate::domain::attachment::Attachment;
@@ -22,6 +22,7 @@ use crate::domain::message::{Channel, Said};
 use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
+use crate::domain::turn::Outcome;
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
@@ -308,11 +309,11 @@ async fn send(
     let outcome = draft.outcome.take();
     let sent = if outcome.is_none() && draft.is_for_bot() {
         // The turn must be started even if the caller goes away while the message is being kept.
-        let (later, streamed) = (app.clone(), command.streaming);
+        let (later, account, streamed) = (app.clone(), draft.account, command.streaming);
         let joined = app.turns.spawn(async move {
             let sent = draft.append(&later, None).await?;
             let call = Call::Take { message: sent.message, streamed };
-            Turns::call(&later, draft.account, sent.conversation, call);
+            Turns::call(&later, account, sent.conversation, call);
             Ok(sent)
         });
         joined.await.map_err(|_| Error::Internal)?

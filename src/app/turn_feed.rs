@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use super::outcome::{Ending, ending_of};
+use super::outcome::{TurnEnd, ending_of};
 use super::send_message::Sent;
 use super::{App, clock, live_feed};
 use crate::domain::Result;
 use crate::domain::ids::AccountId;
 use crate::live::cursor::Cursor;
 use crate::live::follow::Follower;
-use crate::live::frame::Frame;
+use crate::live::frame::{Frame, Kind};
 
 /// What happens next in a turn.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub enum Step {
     /// nothing more comes by itself.
     Resume(Frame),
     /// The turn is over; no frame where people had the conversation already.
-    Ended { frame: Option<Frame>, ending: Ending },
+    Ended { frame: Option<Frame>, ending: TurnEnd },
 }
 
 /// A turn that is followed from its message on.
@@ -36,7 +36,7 @@ pub struct TurnFeed {
     /// None once nothing more comes.
     follower: Option<Box<Follower>>,
     /// How the turn ended, where no frame will tell.
-    over: Option<Ending>,
+    over: Option<TurnEnd>,
 }
 
 impl TurnFeed {
@@ -75,19 +75,30 @@ impl TurnFeed {
         }
         loop {
             let frame = self.follower.as_mut()?.next().await?;
-            match frame.content.name {
-                "reply.started" | "reply.chunk" | "reply.restarted" => {
+            match frame.content.kind {
+                Kind::ReplyStarted | Kind::ReplyChunk | Kind::ReplyRestarted => {
                     if frame.content.reply == Some(self.sent.message.reply()) {
                         return Some(Step::Reply(frame));
                     }
                 }
-                "typing" => return Some(Step::Typing(frame)),
-                "resume" => {
+                Kind::Typing => return Some(Step::Typing(frame)),
+                Kind::Resume => {
                     self.follower = None;
                     return Some(Step::Resume(frame));
                 }
-                "message.inbound" => {}
-                _ => match self.ending().await {
+                Kind::MessageInbound
+                | Kind::ConversationStarted
+                | Kind::ConversationReopened
+                | Kind::ConversationUpdated
+                | Kind::ConversationRead => {}
+                Kind::MessageOutbound
+                | Kind::ConversationEscalated
+                | Kind::ConversationAssigned
+                | Kind::ConversationResolved
+                | Kind::ConversationDeleted
+                | Kind::ReplyStopped
+                | Kind::ReplyDiscarded
+                | Kind::ReplyFailed => match self.ending().await {
                     Ok(Some(ending)) => {
                         self.follower = None;
                         return Some(Step::Ended { frame: Some(frame), ending });
@@ -116,7 +127,7 @@ impl TurnFeed {
         self.follower.is_some()
     }
 
-    async fn ending(&self) -> Result<Option<Ending>> {
+    async fn ending(&self) -> Result<Option<TurnEnd>> {
         let sent = &self.sent;
         ending_of(&self.app, self.account, sent.conversation, sent.message, sent.seq).await
     }

@@ -17,6 +17,7 @@ pub mod seq;
 pub mod sound;
 pub mod text;
 pub mod time;
+pub mod turn;
 pub mod variables;
 
 pub use error::{Error, Result};

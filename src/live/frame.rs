@@ -4,6 +4,10 @@
 //! `prev` are each reader's own. Readers who keep up stand at the same place, and so are given the very
 //! bytes that were written for the first of them. `openapi/asyncapi.yaml` is generated from the types here.
 
+mod kind;
+
+pub use kind::Kind;
+
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
@@ -33,8 +37,7 @@ pub struct Frame {
 /// The part of a frame that all readers share.
 #[derive(Debug, Clone)]
 pub struct Content {
-    /// The frame's type, such as `reply.chunk`.
-    pub name: &'static str,
+    pub kind: Kind,
     /// `"type":…,"at":…,"data":…}`: what follows `id` and `prev`, with the closing brace.
     pub tail: Bytes,
     /// The reply that a `reply.started`, `.chunk` or `.restarted` is about.
@@ -54,7 +57,7 @@ impl Content {
 
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
-        let of = |content: &Self| (content.name, content.tail.clone(), content.reply);
+        let of = |content: &Self| (content.kind, content.tail.clone(), content.reply);
         of(self) == of(other) && self.chunk == other.chunk
     }
 }
@@ -81,7 +84,7 @@ impl Frame {
     /// A `resume` at a place: nothing more comes by itself, and whoever follows on from there misses
     /// nothing.
     pub fn resume(place: Cursor, at: Timestamp) -> Self {
-        Self { id: place, prev: place, content: content("resume", at, &Resume {}).into() }
+        Self { id: place, prev: place, content: content(Kind::Resume, at, &Resume {}).into() }
     }
 
     /// The frame in a dress, as `write` makes it of every frame alike: once for all readers at one place.
@@ -285,42 +288,39 @@ pub struct Typing {
 pub struct Resume {}
 
 /// Renders what all readers share.
-pub fn content<T: Serialize>(name: &'static str, at: Timestamp, data: &T) -> Content {
+pub fn content<T: Serialize>(kind: Kind, at: Timestamp, data: &T) -> Content {
+    let name = kind.name();
     let mut tail = Vec::with_capacity(256);
     tail.extend_from_slice(format!(r#""type":"{name}","at":"{at}","data":"#).as_bytes());
     if serde_json::to_writer(&mut tail, data).is_err() {
         tail.extend_from_slice(b"null");
     }
     tail.push(b'}');
-    Content { name, tail: tail.into(), reply: None, chunk: None, written: Default::default() }
+    Content { kind, tail: tail.into(), reply: None, chunk: None, written: Default::default() }
 }
 
 /// The frame of a piece of a reply.
 pub fn of_chunk(reply_id: MessageId, offset: u64, text: Arc<str>, at: Timestamp) -> Content {
     let data = ReplyChunk { reply_id, offset, text: &text };
-    let rendered = content("reply.chunk", at, &data);
+    let rendered = content(Kind::ReplyChunk, at, &data);
     Content { chunk: Some(text), ..rendered.about(reply_id) }
 }
 
 /// The frame of an event of a conversation; none for events that no conversation shows.
 pub fn of_event(seq: Seq, event: &Event) -> Option<Content> {
-    let name = event.body.name();
     let at = event.at;
+    let message = |kind| Message::of_event(seq, event).map(|data| content(kind, at, &data));
+    let thread = |kind, conversation_id| content(kind, at, &Thread { conversation_id });
     Some(match &event.body {
-        Body::MessageInbound(_) | Body::MessageOutbound(_) => {
-            content(name, at, &Message::of_event(seq, event)?)
+        Body::MessageInbound(_) => message(Kind::MessageInbound)?,
+        Body::MessageOutbound(_) => message(Kind::MessageOutbound)?,
+        Body::ConversationStarted(data) => {
+            let (conversation_id, contact_id) = (data.conversation_id, data.contact_id);
+            let data = Started { conversation_id, contact_id, channel: data.channel };
+            content(Kind::ConversationStarted, at, &data)
         }
-        Body::ConversationStarted(data) => content(
-            name,
-            at,
-            &Started {
-                conversation_id: data.conversation_id,
-                contact_id: data.contact_id,
-                channel: data.channel,
-            },
-        ),
         Body::ConversationEscalated(data) => content(
-            name,
+            Kind::ConversationEscalated,
             at,
             &Escalated {
                 conversation_id: data.conversation_id,
@@ -331,37 +331,35 @@ pub fn of_event(seq: Seq, event: &Event) -> Option<Content> {
         ),
         Body::ConversationAssigned(data) => {
             let agent = Named { name: data.agent.clone() };
-            content(name, at, &Assigned { conversation_id: data.conversation_id, agent })
+            let data = Assigned { conversation_id: data.conversation_id, agent };
+            content(Kind::ConversationAssigned, at, &data)
         }
         Body::ConversationResolved(data) => {
-            content(name, at, &Thread { conversation_id: data.conversation_id })
+            thread(Kind::ConversationResolved, data.conversation_id)
         }
         Body::ConversationReopened(data) => {
-            content(name, at, &Thread { conversation_id: data.conversation_id })
+            thread(Kind::ConversationReopened, data.conversation_id)
         }
         Body::ConversationUpdated(data) => {
             let (conversation_id, title) = (data.conversation_id, data.title.clone());
-            content(name, at, &Updated { conversation_id, title })
+            content(Kind::ConversationUpdated, at, &Updated { conversation_id, title })
         }
-        Body::ConversationDeleted(data) => {
-            content(name, at, &Thread { conversation_id: data.conversation_id })
-        }
+        Body::ConversationDeleted(data) => thread(Kind::ConversationDeleted, data.conversation_id),
         Body::ConversationRead(data) => {
             let (reader, message_id, by) = (data.reader, data.message_id, data.by.clone());
-            content(name, at, &Read { reader, message_id, by })
+            content(Kind::ConversationRead, at, &Read { reader, message_id, by })
         }
-        Body::ReplyStopped(data) => content(
-            name,
-            at,
-            &ReplyEnded { reply_id: data.reply_id, in_reply_to: data.in_reply_to },
-        ),
-        Body::ReplyDiscarded(data) => content(
-            name,
-            at,
-            &ReplyEnded { reply_id: data.reply_id, in_reply_to: data.in_reply_to },
-        ),
+        Body::ReplyStopped(data) => {
+            let (reply_id, in_reply_to) = (data.reply_id, data.in_reply_to);
+            content(Kind::ReplyStopped, at, &ReplyEnded { reply_id, in_reply_to })
+        }
+        Body::ReplyDiscarded(data) => {
+            let (reply_id, in_reply_to) = (data.reply_id, data.in_reply_to);
+            content(Kind::ReplyDiscarded, at, &ReplyEnded { reply_id, in_reply_to })
+        }
         Body::ReplyFailed(data) => {
-            content(name, at, &ReplyFailed { in_reply_to: data.in_reply_to, reason: data.reason })
+            let (in_reply_to, reason) = (data.in_reply_to, data.reason);
+            content(Kind::ReplyFailed, at, &ReplyFailed { in_reply_to, reason })
         }
         Body::ContactCreated(_)
         | Body::ContactUpdated(_)
@@ -429,7 +427,7 @@ mod tests {
             prev: Cursor::at(Seq::new(prev)),
             content: content.clone(),
         };
-        let content = Arc::new(content("resume", Timestamp::from_millis(0), &Resume {}));
+        let content = Arc::new(content(Kind::Resume, Timestamp::from_millis(0), &Resume {}));
         let times = Cell::new(0);
         let written = |frame: &Frame, dress| {
             frame.written(dress, |frame| {

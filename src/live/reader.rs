@@ -14,6 +14,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::message::Author;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::domain::turn::{self, Ending};
 
 /// A reply under way: one attempt to answer one turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,7 +206,8 @@ impl Reader {
                         in_reply_to: reply.in_reply_to,
                         author: reply.author.clone(),
                     };
-                    let content = frame::content("reply.started", reply.began_at, &started);
+                    let content =
+                        frame::content(frame::Kind::ReplyStarted, reply.began_at, &started);
                     let content = content.about(reply.id);
                     let inside = Some(InReply { tag, seen: Prefix::empty() });
                     self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
@@ -255,8 +257,11 @@ impl Reader {
     }
 
     fn restart(&mut self, reply: MessageId, at: Timestamp, out: &mut Vec<Frame>) {
-        let content =
-            frame::content("reply.restarted", at, &frame::ReplyRestarted { reply_id: reply });
+        let content = frame::content(
+            frame::Kind::ReplyRestarted,
+            at,
+            &frame::ReplyRestarted { reply_id: reply },
+        );
         let content = content.about(reply);
         let inside = Some(InReply { tag: tag(reply), seen: Prefix::empty() });
         self.emit(Cursor { seq: self.cursor.seq, reply: inside }, content, out);
@@ -297,26 +302,13 @@ fn after<'a>(offset: u64, text: &'a str, seen: u64, lost: &mut bool) -> Option<&
 
 /// The reply that an event ends, as it stands in cursors.
 pub(super) fn ends(body: &Body) -> Option<u64> {
-    match body {
-        Body::MessageOutbound(data) => data.in_reply_to.map(|_| tag(data.message_id)),
-        Body::ReplyStopped(data) => Some(tag(data.reply_id)),
-        Body::ReplyDiscarded(data) => Some(tag(data.reply_id)),
-        Body::ReplyFailed(data) => Some(tag(data.in_reply_to.reply())),
-        Body::ConversationEscalated(data) => data.in_reply_to.map(|message| tag(message.reply())),
-        _ => None,
-    }
+    turn::ending(body)?.of_reply_to().map(|message| tag(message.reply()))
 }
 
 /// Whether people have the conversation from this event on, or nobody: nothing of the bot's reply
 /// under way is shown any more.
 pub(super) fn takes_over(body: &Body) -> bool {
-    match body {
-        Body::ConversationEscalated(_)
-        | Body::ConversationAssigned(_)
-        | Body::ConversationResolved(_) => true,
-        Body::MessageOutbound(data) => matches!(data.author, Author::Agent { .. }),
-        _ => false,
-    }
+    matches!(turn::ending(body), Some(Ending::All { .. }))
 }
 
 #[cfg(test)]

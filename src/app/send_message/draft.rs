@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use super::super::outcome::{Outcome, outcome_of};
+use super::super::outcome::outcome_of;
 use super::super::turns::{Call, Taken, Turns};
 use super::super::{App, accounts::Tenant, clock, failed, read_conversation};
 use super::{SendMessage, Sent, Thread, To};
 use crate::bot::{Answer, Background, Bot, Turn};
-use crate::domain::attachment::{self, Attachment};
+use crate::domain::attachment;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
-    Body, BotVersion, ContactCreated, ContactUpdated, ConversationEscalated, ConversationReopened,
-    ConversationStarted, ConversationUpdated, Event, FailureReason, Idempotency, MessageInbound,
-    MessageOutbound, Received, ReplyFailed,
+    Body, BotVersion, ContactCreated, ContactUpdated, ConversationReopened, ConversationStarted,
+    ConversationUpdated, Event, FailureReason, Idempotency, MessageInbound, Received,
 };
-use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
+use crate::domain::ids::{AccountId, EventId, Id, StreamKey};
 use crate::domain::language::{self, Language};
-use crate::domain::message::{Author, Channel};
-use crate::domain::text::{MessageText, PersonName};
+use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
-use crate::domain::variables::{Memory, Variables};
+use crate::domain::turn::{Business, End, Outcome, Said, conclusion, names_contact};
+use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
 
@@ -29,19 +28,9 @@ pub(super) struct Draft {
     at: Timestamp,
     key: StreamKey,
     pub(super) account: AccountId,
-    conversation: ConversationId,
-    contact: ContactId,
     /// Where it is known without looking.
     contact_name: Option<PersonName>,
-    channel: Channel,
-    message: MessageId,
-    language: Language,
-    text: MessageText,
-    attachments: Vec<Attachment>,
-    spoken: bool,
     with_bot: bool,
-    /// The message counts only if it is the conversation's first.
-    opens: bool,
     /// The answer is streamed: somebody watches, or older turns must be answered first.
     streamed: bool,
     bot: Option<(Arc<Bot>, BotVersion)>,
@@ -49,9 +38,11 @@ pub(super) struct Draft {
     brand: String,
     auto_reply: String,
     previous: Option<Language>,
-    events: Vec<Body>,
-    /// Which of `events` is the message.
-    inbound: usize,
+    /// What must stand before the message.
+    before: Vec<Body>,
+    asked: MessageInbound,
+    /// What ends its turn.
+    after: Vec<Body>,
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -64,7 +55,7 @@ impl Draft {
         idempotency: Option<Idempotency>,
     ) -> Self {
         let account = &tenant.account;
-        let mut events = Vec::with_capacity(4);
+        let mut before = Vec::with_capacity(4);
         let message = clock::mint();
         let pinned = match (&thread.state, &command.to) {
             (Some(state), _) => command.bot.or(state.bot),
@@ -75,9 +66,9 @@ impl Draft {
         let version = bot.as_ref().map(|(_, version)| *version);
         let (opens, contact_name) = match (&thread.state, &command.to) {
             (None, To::New(opening)) => {
-                let name = start(&mut events, &thread, &command.contact);
+                let name = start(&mut before, &thread, &command.contact);
                 let opens = opening.conversation.is_some();
-                events.push(Body::ConversationStarted(ConversationStarted {
+                before.push(Body::ConversationStarted(ConversationStarted {
                     conversation_id: thread.conversation,
                     contact_id: thread.contact,
                     channel: thread.channel,
@@ -89,7 +80,7 @@ impl Draft {
                 }));
                 (opens, Some(name))
             }
-            _ => (false, go_on(&mut events, &thread, command)),
+            _ => (false, go_on(&mut before, &thread, command)),
         };
         let previous = thread.state.as_ref().and_then(|state| state.language);
         let variables = match (&thread.state, &command.to) {
@@ -107,8 +98,7 @@ impl Draft {
         } else {
             language::detect(command.text.as_str(), previous, default)
         };
-        let inbound = events.len();
-        events.push(Body::MessageInbound(MessageInbound {
+        let asked = MessageInbound {
             message_id: message,
             conversation_id: thread.conversation,
             contact_id: thread.contact,
@@ -120,22 +110,13 @@ impl Draft {
             attachments: command.attachments.clone(),
             spoken: command.spoken,
             idempotency,
-        }));
+        };
         Self {
             at: clock::now(),
             key: StreamKey::Contact(thread.contact),
             account: account.id,
-            conversation: thread.conversation,
-            contact: thread.contact,
             contact_name,
-            channel: thread.channel,
-            message,
-            language,
-            text: command.text.clone(),
-            attachments: command.attachments.clone(),
-            spoken: command.spoken,
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
-            opens,
             streamed: command.streaming
                 || thread.state.as_ref().is_some_and(|state| !state.turns.is_empty())
                 || app.hub.has_readers(thread.conversation),
@@ -144,8 +125,9 @@ impl Draft {
             brand: account.brand().to_owned(),
             auto_reply: if opens { account.auto_reply().to_owned() } else { String::new() },
             previous,
-            events,
-            inbound,
+            before,
+            asked,
+            after: Vec::new(),
             outcome: None,
         }
     }
@@ -162,111 +144,73 @@ impl Draft {
             return Ok(None);
         }
         let Some((bot, version)) = self.bot.clone() else {
-            let outcome = self.nobody(app).await?;
-            self.outcome = Some(outcome);
+            self.conclude(app, Said::default(), End::Failed(FailureReason::NoBot)).await?;
             return Ok(None);
         };
         if self.streamed {
             return Ok(None);
         }
-        let Some(taken) = Turns::try_share(app, self.conversation) else { return Ok(None) };
-        let attachments = std::mem::take(&mut self.attachments);
+        let conversation = self.asked.conversation_id;
+        let Some(taken) = Turns::try_share(app, conversation) else { return Ok(None) };
+        let attachments = self.asked.attachments.clone();
         let turn = Turn {
-            text: self.text.as_str(),
+            text: self.asked.text.as_str(),
             previous: self.previous,
             person_available: self.agent.is_some(),
             background: &Background { attachments, ..Background::default() },
         };
         let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
-        let Answer::Reply { intent, text, buttons } = answer else {
-            let outcome = self.hand_over(app).await?;
-            self.outcome = Some(outcome);
-            return Ok(Some(taken));
+        let (said, end) = match answer {
+            Answer::Reply { intent, text, buttons } => {
+                let said = Said {
+                    by: Some((author_name(&bot, &self.brand), version)),
+                    language: Some(language),
+                    text: text.to_owned(),
+                    intent: intent.map(str::to_owned),
+                    buttons: buttons.to_vec(),
+                    ..Said::default()
+                };
+                (said, End::Answered)
+            }
+            Answer::HandOver => (Said::default(), End::HandedOver),
         };
-        let reply = MessageOutbound {
-            language,
-            intent: intent.map(str::to_owned),
-            bot: Some(version),
-            buttons: buttons.to_vec(),
-            ..self.said(author_name(&bot, &self.brand), text.to_owned())
-        };
-        self.outcome = Some(self.reply(reply));
+        self.conclude(app, said, end).await?;
         Ok(Some(taken))
     }
 
-    /// What is said in answer to the message.
-    fn said(&self, name: String, text: String) -> MessageOutbound {
-        MessageOutbound {
-            message_id: self.message.reply(),
-            conversation_id: self.conversation,
-            contact_id: self.contact,
-            channel: self.channel,
-            author: Author::Bot { name },
-            text: MessageText::from_bot(text),
-            language: self.language,
-            in_reply_to: Some(self.message),
-            intent: None,
-            bot: None,
-            buttons: Vec::new(),
-            attachments: Vec::new(),
-            memory: Memory::default(),
-            partial: false,
-        }
-    }
-
-    fn reply(&mut self, reply: MessageOutbound) -> Outcome {
-        self.events.push(Body::MessageOutbound(reply.clone()));
-        Outcome::Replied(Box::new(reply))
-    }
-
-    /// Tells a visitor who begins a conversation that people will answer.
-    fn reply_for_people(&mut self) -> Option<Outcome> {
-        let text = std::mem::take(&mut self.auto_reply);
-        (!text.is_empty()).then(|| self.reply(self.said(self.brand.clone(), text)))
-    }
-
-    async fn nobody(&mut self, app: &App) -> Result<Outcome> {
-        if self.agent.is_some() {
-            return self.hand_over(app).await;
-        }
-        if let Some(outcome) = self.reply_for_people() {
-            return Ok(outcome);
-        }
-        self.events.push(Body::ReplyFailed(ReplyFailed {
-            conversation_id: self.conversation,
-            in_reply_to: self.message,
-            reason: FailureReason::NoBot,
-        }));
-        Ok(Outcome::Unavailable)
-    }
-
-    async fn hand_over(&mut self, app: &App) -> Result<Outcome> {
+    /// Ends the turn before anything of it is kept.
+    async fn conclude(&mut self, app: &App, said: Said, end: End) -> Result<()> {
+        let (brand, auto_reply, agent) = (&self.brand, &self.auto_reply, self.agent.take());
+        let business = Business { brand, auto_reply, agent };
         let contact_name = match self.contact_name.take() {
-            Some(name) => name,
-            None => {
-                let name = read_conversation::contact_name(app, self.account, self.contact).await;
-                name.map_err(failed)?
+            None if names_contact(end, &business) => {
+                let contact = self.asked.contact_id;
+                let name = read_conversation::contact_name(app, self.account, contact).await;
+                Some(name.map_err(failed)?)
             }
+            known => known,
         };
-        let said = self.reply_for_people();
-        self.events.push(Body::ConversationEscalated(ConversationEscalated {
-            conversation_id: self.conversation,
-            contact_id: self.contact,
-            contact_name,
-            in_reply_to: Some(self.message),
-            trigger_message: Some(self.text.clone()),
-            assigned_agent: self.agent.clone(),
-        }));
-        Ok(said.unwrap_or(Outcome::Queued))
+        let ends = conclusion(&self.asked, business, contact_name, said, end);
+        self.after = ends.bodies;
+        self.outcome = Some(ends.outcome);
+        Ok(())
     }
 
-    pub(super) async fn append(
-        &mut self,
-        app: &Arc<App>,
-        outcome: Option<Outcome>,
-    ) -> Result<Sent> {
-        let events = std::mem::take(&mut self.events);
-        let events = events.into_iter().map(|body| Event {
+    pub(super) async fn append(mut self, app: &Arc<App>, outcome: Option<Outcome>) -> Result<Sent> {
+        let MessageInbound {
+            message_id: message,
+            conversation_id: conversation,
+            contact_id: contact,
+            language,
+            opens,
+            ..
+        } = self.asked;
+        let spoken = self.asked.spoken.then(|| self.asked.text.clone());
+        let mut bodies = self.before;
+        let place = bodies.len();
+        bodies.push(Body::MessageInbound(self.asked));
+        bodies.append(&mut self.after);
+        let events = bodies.into_iter().map(|body| Event {
             id: event_id(&body),
             at: self.at,
             account: self.account,
@@ -275,9 +219,9 @@ impl Draft {
             received: Received::default(),
         });
         let appended = app.engine.append(events.collect()).await.map_err(failed)?;
-        let inbound = appended.get(self.inbound).ok_or(Error::Internal)?;
+        let inbound = appended.get(place).ok_or(Error::Internal)?;
         if inbound.effect != Effect::Applied {
-            return Err(if self.opens {
+            return Err(if opens {
                 Error::AlreadyExists("conversation")
             } else {
                 Error::NotFound("conversation")
@@ -286,33 +230,19 @@ impl Draft {
         let seq = inbound.seq;
         // The fold may have seen what the views did not show yet: a person who took over, or an
         // older turn that is owed first.
-        let stands = appended.iter().skip(self.inbound).all(|one| one.effect == Effect::Applied);
+        let stands = appended.iter().skip(place).all(|one| one.effect == Effect::Applied);
         let outcome = if stands || outcome.is_none() {
             outcome
         } else {
-            let (account, id) = (self.account, self.conversation);
-            let outcome = outcome_of(app, account, id, self.message, seq).await?;
+            let outcome = outcome_of(app, self.account, conversation, message, seq).await?;
             if outcome.is_none() {
-                Turns::call(
-                    app,
-                    account,
-                    id,
-                    Call::Take { message: self.message, streamed: false },
-                );
+                let call = Call::Take { message, streamed: false };
+                Turns::call(app, self.account, conversation, call);
             }
             outcome
         };
-        Ok(Sent {
-            conversation: self.conversation,
-            contact: self.contact,
-            message: self.message,
-            spoken: self.spoken.then(|| self.text.clone()),
-            seq,
-            language: self.language,
-            at: self.at,
-            cursor: Cursor::at(seq),
-            outcome,
-        })
+        let (at, cursor) = (self.at, Cursor::at(seq));
+        Ok(Sent { conversation, contact, message, spoken, seq, language, at, cursor, outcome })
     }
 }
 

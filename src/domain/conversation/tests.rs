@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::turn;
 use story::{Story, message};
 
 /// A conversation that has begun and been through these events, at positions 1, 2, ….
@@ -301,6 +302,20 @@ proptest! {
         let kept: Conversation =
             serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
         prop_assert_eq!(kept, state, "what is stored is what was folded");
+    }
+
+    #[test]
+    fn turns_end_by_what_is_said_to_end_them(events in history(40)) {
+        let mut state = Conversation::started(Seq::new(1), &events[0]).expect("it starts");
+        for (seq, event) in (2..).zip(&events[1..]) {
+            let before = state.turns.clone();
+            let applied = state.apply(Seq::new(seq), event) == Effect::Applied;
+            let ending = turn::ending(&event.body).filter(|_| applied);
+            for turn in before {
+                let ended = ending.and_then(|ending| ending.of(turn.message_id)).is_some();
+                prop_assert_eq!(ended, !state.owes(turn.message_id), "{}", event.body.name());
+            }
+        }
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Stage {
 
 fn take(frames: Vec<frame::Frame>, seen: &mut String) {
     for content in frames.into_iter().map(|frame| frame.content) {
-        assert_ne!(content.name, "reply.restarted", "the text begins as it did");
+        assert_ne!(content.kind.name(), "reply.restarted", "the text begins as it did");
         seen.extend(content.chunk.as_deref());
     }
 }

@@ -394,5 +394,5 @@ impl Showing {
 
 /// Somebody types, or no longer does.
 pub(super) fn typing_content(author: Author, typing: bool, at: Timestamp) -> Content {
-    frame::content("typing", at, &frame::Typing { author, typing })
+    frame::content(frame::Kind::Typing, at, &frame::Typing { author, typing })
 }

@@ -83,7 +83,7 @@ proptest! {
     ) {
         let (head, tail) = split(&whole, cut);
         let frames = resumed(&head, &whole, &sizes);
-        prop_assert!(!frames.iter().any(|frame| frame.content.name == "reply.restarted"));
+        prop_assert!(!frames.iter().any(|frame| frame.content.kind.name() == "reply.restarted"));
         prop_assert_eq!(chunks(&frames), tail);
     }
 
@@ -93,9 +93,9 @@ proptest! {
     ) {
         prop_assume!(!whole.starts_with(&seen));
         let frames = resumed(&seen, &whole, &sizes);
-        let restarts = frames.iter().filter(|frame| frame.content.name == "reply.restarted");
+        let restarts = frames.iter().filter(|frame| frame.content.kind.name() == "reply.restarted");
         prop_assert_eq!(restarts.count(), 1);
-        prop_assert_eq!(frames[0].content.name, "reply.restarted");
+        prop_assert_eq!(frames[0].content.kind.name(), "reply.restarted");
         prop_assert_eq!(chunks(&frames), whole);
     }
 
@@ -108,7 +108,7 @@ proptest! {
         let story = Story::numbered(1);
         Reader::new(inside(&head)).stored(Seq::new(5), &story.reply(1, &whole, false), &mut out);
         prop_assert_eq!(chunks(&out), tail.clone());
-        let names: Vec<_> = out.iter().map(|frame| frame.content.name).collect();
+        let names: Vec<_> = out.iter().map(|frame| frame.content.kind.name()).collect();
         let expected: &[_] = if tail.is_empty() {
             &["message.outbound"]
         } else {
@@ -150,14 +150,14 @@ fn resumed(seen: &str, whole: &str, sizes: &[usize]) -> Vec<Frame> {
         offset += piece.chars().count() as u64;
     }
     reader.stored(Seq::new(5), &story.reply(1, whole, false), &mut out);
-    assert_eq!(out.pop().map(|frame| frame.content.name), Some("message.outbound"));
+    assert_eq!(out.pop().map(|frame| frame.content.kind.name()), Some("message.outbound"));
     out
 }
 
 fn chunks(frames: &[Frame]) -> String {
     let parts = frames.iter().map(|frame| {
         let json: serde_json::Value = serde_json::from_str(&frame.to_json()).expect("JSON");
-        match frame.content.name {
+        match frame.content.kind.name() {
             "reply.chunk" => json["data"]["text"].as_str().expect("a text").to_owned(),
             _ => String::new(),
         }

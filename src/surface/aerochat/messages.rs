@@ -15,14 +15,16 @@ use super::error::Failure;
 use super::history::Written;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentOut};
 use crate::app::accounts::Tenant;
-use crate::app::outcome::{Outcome, await_outcome};
+use crate::app::outcome::await_outcome;
 use crate::app::readers::{ReadBy, Seat};
 use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
 use crate::app::turn_feed::{Step, TurnFeed};
 use crate::app::{App, read_conversation};
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
+use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
+use crate::live::frame::Kind;
 use crate::server::seldom::Seldom;
 use crate::surface::client::Address;
 use crate::surface::direct::{Direct, DirectAs};
@@ -192,16 +194,13 @@ async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>
         match feed.next().await? {
             Step::Reply(frame) => {
                 let id = frame.id.to_string();
-                match frame.content.name {
-                    "reply.chunk" => {
-                        *shown = true;
-                        let text = json!({ "text": frame.content.chunk });
-                        return Some(vec![event_stream::event(&id, "chunk", &text.to_string())]);
-                    }
-                    "reply.restarted" => {
-                        return Some(vec![event_stream::event(&id, "restart", "{}")]);
-                    }
-                    _ => {}
+                if frame.content.kind == Kind::ReplyRestarted {
+                    return Some(vec![event_stream::event(&id, "restart", "{}")]);
+                }
+                if let Some(text) = &frame.content.chunk {
+                    *shown = true;
+                    let text = json!({ "text": text });
+                    return Some(vec![event_stream::event(&id, "chunk", &text.to_string())]);
                 }
             }
             Step::Typing(_) => {}

@@ -3,11 +3,11 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use crate::app::outcome::Outcome;
 use crate::app::send_message::Sent;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};
+use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
 use crate::surface::fields::{Address, Field, Name, PhoneNumber, Text, Words, parsed};
 

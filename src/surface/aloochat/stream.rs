@@ -14,7 +14,7 @@ use super::error::{BROKE_OFF, NO_ANSWER};
 use super::wire::{response_time_ms, spelled, was_resolved};
 use crate::app::accounts::Tenant;
 use crate::app::credentials::Ended;
-use crate::app::outcome::{Ending, Outcome, ending_of};
+use crate::app::outcome::{TurnEnd, ending_of};
 use crate::app::readers::Seat;
 use crate::app::send_message::Sent;
 use crate::app::turn_feed::{Step, TurnFeed};
@@ -22,8 +22,10 @@ use crate::app::{App, live_feed, read_conversation};
 use crate::domain::event::MessageOutbound;
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::seq::Seq;
+use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
+use crate::live::frame::Kind;
 use crate::surface::event_stream::{self, EventStream};
 
 /// Where a reader of a stream stands; an event's id. Written `conversation/cursor`.
@@ -188,7 +190,7 @@ impl Turn {
             match self.feed.next().await? {
                 Step::Reply(frame) => {
                     self.place.cursor = Some(frame.id);
-                    if frame.content.name == "reply.restarted" {
+                    if frame.content.kind == Kind::ReplyRestarted {
                         // What was shown cannot be taken back in this protocol.
                         self.over = true;
                         let text = "The reply was started anew: read it whole from the history";
@@ -239,7 +241,7 @@ impl Turn {
     }
 
     /// What is not text, and the end.
-    fn ended(&mut self, ending: &Ending) -> Vec<Bytes> {
+    fn ended(&mut self, ending: &TurnEnd) -> Vec<Bytes> {
         self.over = true;
         let error = |text| vec![self.event("error", text, json!({ "message_id": self.message }))];
         let mut events = match &ending.outcome {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use crate::app::outcome::{Ending, Outcome};
+use crate::app::outcome::TurnEnd;
 use crate::app::send_message::Sent;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
@@ -14,6 +14,7 @@ use crate::domain::error::Fault;
 use crate::domain::event::{Body, BotVersion, MessageOutbound};
 use crate::domain::ids::{ConversationId, Id};
 use crate::domain::text::Title;
+use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
 use crate::surface::fields::{Field, Words, parsed};
@@ -245,14 +246,14 @@ pub(super) struct ChatOut {
 
 /// Whether a turn was resolved: the bot answered, whole and of its own knowledge, and did not hand
 /// over. What happened to the conversation later is not judged.
-pub(super) fn was_resolved(account: &Account, ending: &Ending) -> bool {
+pub(super) fn was_resolved(account: &Account, ending: &TurnEnd) -> bool {
     let Outcome::Replied(reply) = &ending.outcome else { return false };
     !reply.partial && !ending.handed_over && !fell_back(account, reply)
 }
 
 /// Milliseconds from the message to what ended its turn, as they are stored: whoever asks again is
 /// told the same.
-pub(super) fn response_time_ms(sent: &Sent, ending: &Ending) -> u64 {
+pub(super) fn response_time_ms(sent: &Sent, ending: &TurnEnd) -> u64 {
     let took = ending.event.map_or(Duration::ZERO, |(_, at)| at.since(sent.at));
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,7 +5,7 @@
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::live::frame;
+use crate::live::frame::{self, Kind};
 use schemas::Schemas;
 
 mod kafka;
@@ -22,7 +22,8 @@ struct Components {
 pub fn asyncapi() -> String {
     let mut components = Components::default();
     let mut feed = Map::new();
-    for (name, title, schema) in frames() {
+    for kind in Kind::ALL {
+        let (name, (title, schema)) = (kind.name(), described(*kind));
         let key = key("Frame", name);
         components.schemas.add(&key, schema);
         components.messages.insert(key.clone(), frame_message(name, title, &key));
@@ -41,9 +42,9 @@ pub fn asyncapi() -> String {
         .iter()
         .map(|(name, _)| reference("channels/socket/messages", &key("Command", name)))
         .collect();
-    let shown: Vec<_> = frames()
+    let shown: Vec<_> = Kind::ALL
         .iter()
-        .map(|(name, ..)| reference("channels/feed/messages", &key("Frame", name)))
+        .map(|kind| reference("channels/feed/messages", &key("Frame", kind.name())))
         .collect();
     let mut channels = json!({
         "feed": {
@@ -130,27 +131,28 @@ fn schema<T: JsonSchema>() -> Value {
     SchemaGenerator::default().into_root_schema_for::<T>().to_value()
 }
 
-fn frames() -> Vec<(&'static str, &'static str, Value)> {
-    vec![
-        ("conversation.started", "The thread began", schema::<frame::Started>()),
-        ("conversation.escalated", "Handed to people", schema::<frame::Escalated>()),
-        ("conversation.assigned", "An agent took it", schema::<frame::Assigned>()),
-        ("conversation.resolved", "Closed", schema::<frame::Thread>()),
-        ("conversation.reopened", "Goes on", schema::<frame::Thread>()),
-        ("conversation.updated", "Its title changed", schema::<frame::Updated>()),
-        ("conversation.deleted", "Gone for good", schema::<frame::Thread>()),
-        ("conversation.read", "Read up to a message", schema::<frame::Read>()),
-        ("message.inbound", "The customer wrote", schema::<frame::Message>()),
-        ("message.outbound", "The bot or an agent answered", schema::<frame::Message>()),
-        ("reply.started", "A reply is under way", schema::<frame::ReplyStarted>()),
-        ("reply.chunk", "A piece of the reply", schema::<frame::ReplyChunk<'static>>()),
-        ("reply.restarted", "The reply begins anew", schema::<frame::ReplyRestarted>()),
-        ("reply.stopped", "A reader stopped the reply", schema::<frame::ReplyEnded>()),
-        ("reply.discarded", "The reply came too late", schema::<frame::ReplyEnded>()),
-        ("reply.failed", "Nobody answers this turn", schema::<frame::ReplyFailed>()),
-        ("typing", "Somebody types (ephemeral)", schema::<frame::Typing>()),
-        ("resume", "Reconnect with the last id", schema::<frame::Resume>()),
-    ]
+/// What the document says of a kind of frame, and the schema of its `data`.
+fn described(kind: Kind) -> (&'static str, Value) {
+    match kind {
+        Kind::ConversationStarted => ("The thread began", schema::<frame::Started>()),
+        Kind::ConversationEscalated => ("Handed to people", schema::<frame::Escalated>()),
+        Kind::ConversationAssigned => ("An agent took it", schema::<frame::Assigned>()),
+        Kind::ConversationResolved => ("Closed", schema::<frame::Thread>()),
+        Kind::ConversationReopened => ("Goes on", schema::<frame::Thread>()),
+        Kind::ConversationUpdated => ("Its title changed", schema::<frame::Updated>()),
+        Kind::ConversationDeleted => ("Gone for good", schema::<frame::Thread>()),
+        Kind::ConversationRead => ("Read up to a message", schema::<frame::Read>()),
+        Kind::MessageInbound => ("The customer wrote", schema::<frame::Message>()),
+        Kind::MessageOutbound => ("The bot or an agent answered", schema::<frame::Message>()),
+        Kind::ReplyStarted => ("A reply is under way", schema::<frame::ReplyStarted>()),
+        Kind::ReplyChunk => ("A piece of the reply", schema::<frame::ReplyChunk<'static>>()),
+        Kind::ReplyRestarted => ("The reply begins anew", schema::<frame::ReplyRestarted>()),
+        Kind::ReplyStopped => ("A reader stopped the reply", schema::<frame::ReplyEnded>()),
+        Kind::ReplyDiscarded => ("The reply came too late", schema::<frame::ReplyEnded>()),
+        Kind::ReplyFailed => ("Nobody answers this turn", schema::<frame::ReplyFailed>()),
+        Kind::Typing => ("Somebody types (ephemeral)", schema::<frame::Typing>()),
+        Kind::Resume => ("Reconnect with the last id", schema::<frame::Resume>()),
+    }
 }
 
 fn commands() -> Vec<(&'static str, Value)> {

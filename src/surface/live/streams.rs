@@ -131,6 +131,6 @@ pub(super) fn frames(
 /// A frame on the wire.
 pub(super) fn event(frame: &Frame) -> Bytes {
     frame.written(Dress::Events, |frame| {
-        event_stream::event(&frame.id.to_string(), frame.content.name, &frame.to_json())
+        event_stream::event(&frame.id.to_string(), frame.content.kind.name(), &frame.to_json())
     })
 }
