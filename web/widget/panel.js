@@ -5,11 +5,11 @@
  * keyboard is not held in it, Escape closes it, and the focus goes back to where it was.
  */
 
-import { element } from "../element.js";
-import { showEarlier } from "../earlier.js";
-import { KeyedList } from "../keyed.js";
-import { Offers } from "../offers.js";
-import { held } from "../scroll.js";
+import { showEarlier } from "../shared/earlier.js";
+import { element } from "../shared/element.js";
+import { KeyedList } from "../shared/keyed.js";
+import { Offers } from "../shared/offers.js";
+import { held } from "../shared/scroll.js";
 import { Alerts } from "./alerts.js";
 import { Composer } from "./composer.js";
 import { acceptDrops } from "./dropping.js";

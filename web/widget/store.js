@@ -3,13 +3,13 @@
  *
  * The visitor and the transcript are in localStorage: every tab shows the same conversation, and a
  * new visit finds it. Unsent messages, the draft and whether the panel is open belong to a tab. Where
- * storage is refused or full, the same is kept in memory for as long as the page lives; see shelf.js.
+ * storage is refused or full, the same is kept in memory for as long as the page lives; see shared/shelf.js.
  */
 
 import { isFlag, isText, isTranscript, isUnsent, listOf, mapOf, orNone, shaped } from "../client/checked.js";
 import { newKey } from "../client/conversation.js";
 import { trimmed } from "../client/transcript.js";
-import { Shelf } from "../shelf.js";
+import { Shelf } from "../shared/shelf.js";
 
 /** @typedef {import("../client/transcript.js").Transcript} Transcript */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */

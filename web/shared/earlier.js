@@ -2,11 +2,11 @@
  * Entries before those that are shown, fetched when the reader asks for them.
  */
 
-/** @typedef {import("./client/transcript.js").Transcript} Transcript */
+/** @typedef {import("../client/transcript.js").Transcript} Transcript */
 
 /**
  * @typedef {object} Reader
- * @property {import("./client/parlor-client.js").Conversation | null} conversation
+ * @property {import("../client/parlor-client.js").Conversation | null} conversation
  * @property {Transcript} transcript
  * @property {"idle" | "loading" | "failed"} earlier
  * @property {() => void} onChange

@@ -6,21 +6,21 @@
  * server and a second tab are therefore all the same case: go on from the cursor.
  */
 
-import { emptyTranscript, Outbox, Parlor, ParlorError, reduce, trimmed } from "./client/parlor-client.js";
+import { emptyTranscript, Outbox, Parlor, ParlorError, reduce, trimmed } from "../client/parlor-client.js";
+import { showEarlier } from "../shared/earlier.js";
+import { byId, element } from "../shared/element.js";
+import { Offers } from "../shared/offers.js";
+import { Scroll } from "../shared/scroll.js";
 import { Composer } from "./composer.js";
-import { showEarlier } from "./earlier.js";
-import { byId, element } from "./element.js";
 import { Line } from "./line.js";
 import { Log } from "./log.js";
 import { memory, STORED_ENTRIES } from "./memory.js";
 import { showNotice } from "./notice.js";
-import { Offers } from "./offers.js";
-import { Scroll } from "./scroll.js";
 import { Wire } from "./wire.js";
 
-/** @typedef {import("./client/parlor-client.js").Demo} Demo */
-/** @typedef {import("./client/parlor-client.js").Frame} Frame */
-/** @typedef {import("./client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../client/parlor-client.js").Demo} Demo */
+/** @typedef {import("../client/parlor-client.js").Frame} Frame */
+/** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
 
 /** The most that a crash of the browser can make us read again. */
