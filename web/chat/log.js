@@ -18,7 +18,7 @@ import { Attachments } from "./attachments.js";
 /** @typedef {import("../client/reply.js").Reply} Reply */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
-/** @typedef {{transcript: Transcript, earlier: import("../shared/earlier.js").Reader["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
+/** @typedef {{transcript: Transcript, earlier: import("../client/session.js").Session["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
 /** @typedef {import("../shared/keyed.js").Item} Item */
 /** @typedef {import("../client/frame.js").FileData} FileData */
 

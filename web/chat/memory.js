@@ -9,7 +9,6 @@
  */
 
 import { isCount, isFlag, isText, isTranscript, isUnsent, listOf, mapOf, oneOf, shaped } from "../client/checked.js";
-import { trimmed } from "../client/transcript.js";
 import { Shelf } from "../shared/shelf.js";
 
 /** @typedef {import("../client/parlor-client.js").Demo} Demo */
@@ -46,10 +45,7 @@ export const memory = {
     return kept?.conversation_id === conversationId ? kept : null;
   },
   /** @param {Kept} kept */
-  setKept: (kept) => {
-    const transcript = trimmed(kept.transcript, STORED_ENTRIES);
-    shelf.write("localStorage", "transcript", { ...kept, transcript });
-  },
+  setKept: (kept) => shelf.write("localStorage", "transcript", kept),
 
   /**
    * @param {string} conversationId

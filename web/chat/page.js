@@ -1,13 +1,8 @@
 /**
- * The chat page: one conversation, followed, folded and shown.
- *
- * Everything that is seen comes from the transcript, and the transcript comes from the feed alone;
- * what was sent is in the outbox until the feed brings it back. A reload, a dropped line, a killed
- * server and a second tab are therefore all the same case: go on from the cursor.
+ * The chat page: one conversation of the demo's, shown as its session has it; see client/session.js.
  */
 
-import { emptyTranscript, Outbox, Parlor, ParlorError, reduce, trimmed } from "../client/parlor-client.js";
-import { showEarlier } from "../shared/earlier.js";
+import { Parlor, ParlorError, Session } from "../client/parlor-client.js";
 import { byId, element } from "../shared/element.js";
 import { Offers } from "../shared/offers.js";
 import { Scroll } from "../shared/scroll.js";
@@ -20,111 +15,76 @@ import { Wire } from "./wire.js";
 
 /** @typedef {import("../client/parlor-client.js").Demo} Demo */
 /** @typedef {import("../client/parlor-client.js").Frame} Frame */
-/** @typedef {import("../client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../client/parlor-client.js").FeedState} FeedState */
 /** @typedef {import("./memory.js").Seam} Seam */
-
-/** The most that a crash of the browser can make us read again. */
-const SAVE_EVERY_MS = 250;
-/** Entries beyond those that are stored, before the oldest are let go. */
-const SLACK = 50;
 
 /** So long after older entries were put in, what is added is news again. */
 const QUIET_MS = 500;
 
+/** The demo's conversation, and what this page shows of it besides: how the feed did. */
 class Chat {
   /**
    * @param {Page} page
-   * @param {Demo} session
+   * @param {Demo} demo
    */
-  constructor(page, session) {
+  constructor(page, demo) {
     this.page = page;
-    this.session = session;
-    this.conversation = new Parlor({ token: session.token }).conversation(session.conversation_id);
-    const kept = memory.kept(session.conversation_id);
-    this.transcript = kept?.transcript ?? emptyTranscript();
+    this.demo = demo;
+    const { conversation_id, token } = demo;
+    const kept = memory.kept(conversation_id);
     /** @type {Record<string, Seam[]>} */
     this.seams = kept?.seams ?? {};
-    const deliver = async (/** @type {Unsent} */ entry) => {
-      const sent = await this.conversation.send(entry.text, { idempotencyKey: entry.key, retries: 0 });
-      return sent.message_id;
-    };
-    this.outbox = new Outbox(deliver, memory.unsent(session.conversation_id), (unsent) => {
-      memory.setUnsent(session.conversation_id, unsent);
-      page.draw();
-    });
-    this.outbox.held = page.line.dropped;
-    /** Ends the connection; a new one gets a new one. */
-    this.connection = new AbortController();
     /** Replies that a new connection has yet to take up again. */
     this.interrupted = new Set();
-    /** @type {string | null} */
-    this.readSaid = null;
-    /** What becomes of older entries that the reader asked for. @type {"idle" | "loading" | "failed"} */
-    this.earlier = "idle";
-    /** The feed began again: what comes now is no news. */
-    this.anew = false;
-    this.over = false;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.saving = undefined;
-    this.unsaved = false;
+    this.session = new Session(new Parlor({ token }).conversation(conversation_id), {
+      memory: {
+        limit: STORED_ENTRIES,
+        transcript: kept?.transcript ?? null,
+        unsent: memory.unsent(conversation_id),
+        keep: (transcript) => memory.setKept({ conversation_id, transcript, seams: this.seams }),
+        keepUnsent: (unsent) => memory.setUnsent(conversation_id, unsent),
+        restore: memory.restore,
+      },
+      share: `chat/${conversation_id}`,
+      onChange: () => page.draw(),
+      onState: (feed) => this.onState(feed),
+      onFrame: (frame) => this.onFrame(frame),
+      onEnd: (error) => this.onEnd(error),
+    });
+    this.session.outbox.held = page.line.dropped;
   }
 
-  /** Follows the feed from where the transcript stands, over the transport that is chosen now. */
-  async follow() {
-    this.connection.abort();
-    const connection = (this.connection = new AbortController());
+  /** Connects anew, over the transport that is chosen now. */
+  follow() {
     const { line } = this.page;
-    if (line.dropped || this.over) return;
+    if (this.session.line === "ended") return;
+    this.session.rest();
+    if (line.dropped) return;
     line.begin();
-    try {
-      const frames = this.conversation.follow({
-        after: this.transcript.cursor,
-        signal: connection.signal,
-        transport: line.transport,
-        // A socket is not among the few connections that a browser has to a server.
-        share: line.transport === "sse" ? `chat/${this.session.conversation_id}` : undefined,
-        onState: (feed) => {
-          if (connection.signal.aborted) return;
-          line.follow(feed);
-          if (feed.state === "connected") this.connected();
-        },
-      });
-      for await (const frame of frames) {
-        if (connection.signal.aborted) return;
-        this.take(frame);
-      }
-    } catch (error) {
-      if (!connection.signal.aborted) this.end(error);
-    }
+    this.session.follow(line.transport);
   }
 
-  /** @private */
-  connected() {
-    for (const reply of this.transcript.replies) if (reply.length > 0) this.interrupted.add(reply.id);
-    this.outbox.pump();
-    this.page.draw();
+  /**
+   * @param {FeedState} feed
+   * @private
+   */
+  onState(feed) {
+    this.page.line.follow(feed);
+    if (feed.state !== "connected") return;
+    for (const reply of this.session.transcript.replies) if (reply.length > 0) this.interrupted.add(reply.id);
   }
 
   /**
    * @param {Frame} frame
    * @private
    */
-  take(frame) {
-    if (frame.type === "restart") {
-      this.anew = true;
-      this.seams = {};
-      this.readSaid = null;
-      this.outbox.resend();
-    }
+  onFrame(frame) {
+    if (frame.type === "restart") this.seams = {};
     if (frame.type === "reply.restarted") this.seam(frame.data.reply_id, { what: "restarted", at: 0 });
     if (frame.type === "reply.chunk" && this.interrupted.has(frame.data.reply_id)) {
       this.seam(frame.data.reply_id, { what: "resumed", at: frame.data.offset });
     }
-    this.transcript = reduce(this.transcript, frame);
-    this.unsaved = true;
-    this.saving ??= setTimeout(() => this.save(), SAVE_EVERY_MS);
     this.page.wire.add(frame);
-    this.page.draw();
   }
 
   /**
@@ -143,8 +103,7 @@ class Chat {
    * @param {unknown} error
    * @private
    */
-  end(error) {
-    this.over = true;
+  onEnd(error) {
     this.page.line.show("ended");
     this.page.composer.enable(false);
     const gone = error instanceof ParlorError && (error.status === 401 || error.status === 404);
@@ -154,43 +113,9 @@ class Chat {
     showNotice({ title: "This conversation can no longer be reached", body: [body], action: { words: "New conversation", run: () => this.page.renew() } });
   }
 
-  onChange() {
-    this.page.draw();
-  }
-
-  /**
-   * Lets go of the oldest entries, for whoever is at the newest: what a frame costs stays the same.
-   * Answers whether there were too many.
-   */
-  trim() {
-    if (this.transcript.entries.length <= STORED_ENTRIES + SLACK) return false;
-    this.transcript = trimmed(this.transcript, STORED_ENTRIES);
-    return true;
-  }
-
-  save() {
-    clearTimeout(this.saving);
-    this.saving = undefined;
-    memory.restore();
-    if (!this.unsaved) return;
-    this.unsaved = false;
-    const { transcript, seams } = this;
-    memory.setKept({ conversation_id: this.session.conversation_id, transcript, seams });
-  }
-
-  /** Says once that the newest answer was seen, when somebody is there to see it. */
-  sayRead() {
-    if (document.hidden || this.over || this.page.line.dropped) return;
-    const last = this.transcript.entries.findLast((entry) => entry.kind === "message" && entry.author.type !== "customer");
-    if (!last || last.id === this.transcript.read.customer || last.id === this.readSaid) return;
-    this.readSaid = last.id;
-    this.conversation.read(last.id).catch(() => (this.readSaid = null));
-  }
-
   close() {
-    this.connection.abort();
-    this.outbox.close();
-    this.save();
+    this.session.save();
+    this.session.close();
   }
 }
 
@@ -203,14 +128,14 @@ class Page {
     this.wire = new Wire();
     this.scroll = new Scroll();
     this.log = new Log({
-      onEarlier: () => this.chat && showEarlier(this.chat),
-      onRetry: (key) => this.chat?.outbox.retry(key),
+      onEarlier: () => this.session?.showEarlier(),
+      onRetry: (key) => this.session?.outbox.retry(key),
       onDelete: (key) => {
-        this.chat?.outbox.remove(key);
+        this.session?.outbox.remove(key);
         this.composer.focus();
       },
       fileUrl: ({ activity_id, id }) => {
-        const { conversation_id, token } = this.chat?.session ?? { conversation_id: "", token: "" };
+        const { conversation_id, token } = this.chat?.demo ?? { conversation_id: "", token: "" };
         return `/live/v1/conversations/${conversation_id}/files/${activity_id}/${id}?token=${encodeURIComponent(token)}`;
       },
     });
@@ -220,7 +145,7 @@ class Page {
     });
     this.line = new Line({
       onDrop: (dropped) => {
-        this.chat?.outbox.hold(dropped);
+        this.session?.outbox.hold(dropped);
         this.chat?.follow();
         this.draw();
       },
@@ -229,44 +154,47 @@ class Page {
     this.composer = new Composer({
       onSend: (text) => {
         this.scroll.stick();
-        this.chat?.outbox.add(text, this.chat.transcript);
+        this.session?.outbox.add(text, this.session.transcript);
       },
-      onStop: () => this.chat?.conversation.stop().catch(() => {}),
-      onTyping: (typing) => {
-        if (!this.line.dropped) this.chat?.conversation.typing(typing).catch(() => {});
-      },
+      onStop: () => this.session?.stop(),
+      onTyping: (typing) => this.session?.typing(typing),
     });
     byId("new", HTMLButtonElement).addEventListener("click", () => this.renew());
-    memory.onOtherSession((session) => {
-      if (session.token !== this.chat?.session.token) this.open(session);
+    memory.onOtherSession((demo) => {
+      if (demo.token !== this.chat?.demo.token) this.open(demo);
     });
     addEventListener("online", () => this.chat?.follow());
     // A browser keeps a page for the way back, but none that still has a connection or a lock.
     addEventListener("pagehide", () => {
-      this.chat?.save();
-      this.chat?.connection.abort();
+      this.session?.save();
+      this.session?.rest();
     });
     addEventListener("pageshow", ({ persisted }) => persisted && this.chat?.follow());
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.chat?.save();
+      if (document.hidden) this.session?.save();
       else this.draw();
     });
   }
 
+  /** @private */
+  get session() {
+    return this.chat?.session;
+  }
+
   /** Opens the conversation that was kept, or a new one. */
   start() {
-    const session = memory.session();
-    if (session) this.open(session);
+    const demo = memory.session();
+    if (demo) this.open(demo);
     else this.renew();
   }
 
-  /** @param {Demo} session */
-  open(session) {
+  /** @param {Demo} demo */
+  open(demo) {
     this.chat?.close();
-    this.chat = new Chat(this, session);
-    byId("brand", HTMLElement).textContent = session.brand;
-    byId("greeting", HTMLElement).textContent = session.greeting;
-    document.title = `${session.brand} – Parlor`;
+    this.chat = new Chat(this, demo);
+    byId("brand", HTMLElement).textContent = demo.brand;
+    byId("greeting", HTMLElement).textContent = demo.greeting;
+    document.title = `${demo.brand} – Parlor`;
     showNotice(null);
     this.composer.enable(true);
     this.wire.clear();
@@ -281,9 +209,9 @@ class Page {
   /** Asks the server for a fresh conversation and goes there. */
   async renew() {
     try {
-      const session = await new Parlor().demo();
-      memory.setSession(session);
-      this.open(session);
+      const demo = await new Parlor().demo();
+      memory.setSession(demo);
+      this.open(demo);
     } catch (error) {
       if (!this.chat) {
         this.line.show("ended");
@@ -308,23 +236,23 @@ class Page {
    * @param {Chat} chat
    * @private
    */
-  drawNow(chat) {
-    const shorter = this.scroll.sticking && chat.trim();
-    const { transcript, earlier, seams, outbox } = chat;
+  drawNow({ session, seams }) {
+    const shorter = this.scroll.sticking && session.trim();
+    const { transcript, earlier, outbox } = session;
     const unsent = outbox.shown(transcript);
-    const above = (transcript.begins !== this.log.begins && !shorter) || chat.anew;
-    chat.anew = false;
+    const above = (transcript.begins !== this.log.begins && !shorter) || session.anew;
+    session.anew = false;
     this.scroll.keep(() => {
       this.log.show({ transcript, earlier, unsent, seams, held: this.line.dropped }, above);
       this.offers.show(transcript, { free: unsent.length === 0 });
     }, above);
-    const stoppable = transcript.replies.length + transcript.waiting.length > 0 && !chat.over && !this.line.dropped;
+    const stoppable = transcript.replies.length + transcript.waiting.length > 0 && session.line !== "ended" && !this.line.dropped;
     this.composer.show({ stoppable, fresh: transcript.entries.length + unsent.length === 0 });
     this.line.at(transcript.cursor);
     document.body.dataset.status = transcript.status;
     if (above) setTimeout(() => this.draw(), QUIET_MS);
     else if (this.line.hadConnected) this.log.speak();
-    chat.sayRead();
+    if (!document.hidden) session.sayRead();
   }
 }
 

@@ -25,7 +25,7 @@ import { filled } from "./words.js";
 /**
  * @typedef {object} Picture
  * @property {Transcript} transcript
- * @property {import("../shared/earlier.js").Reader["earlier"]} earlier
+ * @property {import("../client/session.js").Session["earlier"]} earlier
  * @property {Unsent[]} unsent
  * @property {boolean} offline
  * @property {boolean} gone  An earlier conversation has ended.
