@@ -76,13 +76,13 @@ pub(super) fn files() -> Route {
 
 #[handler]
 async fn get_page(headers: &HeaderMap) -> Result<Response> {
-    served("index.html", headers, ASK).await
+    served("chat/page.html", headers, ASK).await
 }
 
 #[handler]
 async fn get_widget(headers: &HeaderMap) -> Result<Response> {
     let version = version();
-    let file = found("widget.js")?;
+    let file = found("widget/loader.js")?;
     let text = String::from_utf8_lossy(&file.data);
     let text = text.replace(MODULES, &format!("\"web/~{version}/widget/"));
     answer(&file, text.into_bytes(), &version, headers, ASK).await
@@ -101,12 +101,12 @@ async fn get_widget_demo(uri: &Uri, headers: &HeaderMap, app: Data<&Arc<App>>) -
         let there = Redirect::see_other(format!("/widget-demo?{query}"));
         return Ok(there.with_header(header::CACHE_CONTROL, "no-store").into_response());
     }
-    served("widget-demo.html", headers, ASK).await
+    served("widget-demo/page.html", headers, ASK).await
 }
 
 #[handler]
 async fn get_icon(headers: &HeaderMap) -> Result<Response> {
-    served("favicon.svg", headers, ASK).await
+    served("shared/favicon.svg", headers, ASK).await
 }
 
 #[handler]

@@ -20,7 +20,7 @@ describe("the page", () => {
     assert.equal(await tab.page.locator("#greeting").textContent(), (await tab.session()).greeting);
     await tab.page.locator(".chip").first().click();
     await tab.answers(1);
-    assert.ok(tab.requests.some((url) => url.endsWith("/web/favicon.svg")), "the page's own icon is asked for");
+    assert.ok(tab.requests.some((url) => url.endsWith("/web/shared/favicon.svg")), "the page's own icon is asked for");
     assert.deepEqual(tab.faults, []);
   });
 

@@ -17,7 +17,7 @@ const CLIENT = fileURLToPath(new URL("../../web/client/", import.meta.url));
 
 test("it is imported by its name and offers what its README names", async () => {
   assert.deepEqual(Object.keys(installed).sort(), [
-    "Conversation", "Outbox", "Parlor", "ParlorError", "WidgetClient", "emptyTranscript", "isTranscript", "newKey", "prepended", "reduce", "transcriptOf", "trimmed",
+    "Conversation", "Outbox", "Parlor", "ParlorError", "Session", "WidgetClient", "emptyTranscript", "isTranscript", "newKey", "prepended", "reduce", "transcriptOf", "trimmed",
   ]);
 });
 

@@ -58,13 +58,13 @@ test("what is no colour never reaches a style", () => {
 });
 
 test("the pasted tag may be a classic script as well as a module", async () => {
-  const text = await readFile(new URL("widget.js", HERE), "utf8");
+  const text = await readFile(new URL("widget/loader.js", HERE), "utf8");
   new vm.Script(text);
   assert.doesNotMatch(text, /import\.meta|^\s*(import|export)\b(?!\()/m);
 });
 
 test("no markup is made from strings, and nothing is evaluated", async () => {
-  for (const folder of ["widget/", "client/", ""]) {
+  for (const folder of ["chat/", "client/", "docs/", "shared/", "widget/", "widget-demo/"]) {
     for (const name of await readdir(new URL(folder, HERE))) {
       if (!name.endsWith(".js")) continue;
       const text = await readFile(new URL(folder + name, HERE), "utf8");
@@ -82,9 +82,9 @@ test("what is fetched ahead is what the panel imports, no more and no less", asy
 });
 
 test("the chat page names what it imports, so that all is fetched at once", async () => {
-  const page = await readFile(new URL("index.html", WEB), "utf8");
+  const page = await readFile(new URL("chat/page.html", WEB), "utf8");
   const ahead = [...page.matchAll(/rel="modulepreload" href="\/web\/([^"]+)"/g)].map(([, path]) => new URL(path, WEB).href);
-  const needed = [...(await graph(new URL("chat.js", WEB)))].filter((href) => !href.endsWith("/chat.js"));
+  const needed = [...(await graph(new URL("chat/page.js", WEB)))].filter((href) => !href.endsWith("/chat/page.js"));
   assert.deepEqual(ahead.sort(), needed.sort());
 });
 

@@ -6,8 +6,8 @@
  * draft survives a reload; files do not, no storage may keep them.
  */
 
-import { element } from "../element.js";
-import { Typing } from "../typing.js";
+import { element } from "../shared/element.js";
+import { Typing } from "../shared/typing.js";
 import { field, say } from "./field.js";
 import { icon } from "./icons.js";
 import { fill } from "./words.js";

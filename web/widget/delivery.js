@@ -9,32 +9,31 @@ import { pause } from "../client/retry.js";
 
 /** @typedef {import("../client/parlor-client.js").Conversation} Conversation */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./visit.js").Visit} Visit */
 
 /**
- * @param {Session} session
+ * @param {Visit} visit
  * @param {Unsent} entry
  * @returns {Promise<string | null>} the message's id where it is told
  */
-export async function deliver(session, entry) {
+export async function deliver(visit, entry) {
   const options = { idempotencyKey: entry.key, retries: 0 };
   if (entry.file) {
-    const file = session.files.get(entry.key);
-    if (!file && (await hasArrived(session, entry))) return null;
+    const file = visit.files.get(entry.key);
+    if (!file && (await hasArrived(visit, entry))) return null;
     if (!file) throw new ParlorError("lost", { status: 410, type: "lost" });
-    await session.client.upload(session.visitor.token, file, options);
-    session.files.delete(entry.key);
+    await visit.client.upload(visit.visitor.token, file, options);
+    visit.files.delete(entry.key);
     return null;
   }
-  if (!session.conversation && (await start(session, entry))) return null;
-  const { token, name, email, anonymous } = session.visitor;
+  if (!visit.session.conversation && (await start(visit, entry))) return null;
+  const { token, name, email, anonymous } = visit.visitor;
   if (anonymous && name && email) {
-    await session.client.reply(token, entry.text, { ...options, name, email });
-    session.told();
+    await visit.client.reply(token, entry.text, { ...options, name, email });
+    visit.told();
     return null;
   }
-  const sent = await session.conversation?.send(entry.text, options);
-  return sent?.message_id ?? null;
+  return visit.session.send(entry);
 }
 
 /** How often, and how long apart, the feed is looked at for a file that was under way. */
@@ -44,11 +43,11 @@ const APART_MS = 1000;
 /**
  * Whether a file that was under way when its page was left is in the conversation. The server may
  * still be at it, so one look is not enough to call it lost.
- * @param {Session} session
+ * @param {Visit} visit
  * @param {Unsent} entry
  */
-async function hasArrived(session, entry) {
-  const { conversation } = session;
+async function hasArrived(visit, entry) {
+  const { conversation } = visit.session;
   if (!conversation) return false;
   for (let look = 1; ; look++) {
     if (await stands(conversation, entry)) return true;
@@ -78,11 +77,11 @@ async function stands(conversation, { after, file }) {
 
 /**
  * Opens the conversation with this message. False when it was there already without it.
- * @param {Session} session
+ * @param {Visit} visit
  * @param {Unsent} entry
  */
-async function start(session, entry) {
-  const { client, store, visitor } = session;
+async function start(visit, entry) {
+  const { client, store, visitor } = visit;
   // Kept before anything is sent: after a reload the same attempt goes on under the same name.
   store.visitor = visitor;
   const { name, email } = visitor;
@@ -90,13 +89,13 @@ async function start(session, entry) {
   const opening = { ...who, message: entry.text, visitorToken: visitor.token };
   try {
     const { conversationToken } = await client.start(opening, { idempotencyKey: entry.key, retries: 0, wait: false });
-    session.begun(conversationToken);
+    visit.begun(conversationToken);
     return true;
   } catch (error) {
     if (!(error instanceof ParlorError) || error.status !== 409) throw error;
     // Another tab was first, or our own attempt, whose answer was lost.
     const messages = await client.messages(visitor.token);
-    session.begun(null);
+    visit.begun(null);
     return messages.some((message) => message.direction === "inbound" && message.body === entry.text);
   }
 }

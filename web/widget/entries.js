@@ -7,10 +7,10 @@
  * direction turns nothing around.
  */
 
-import { Days } from "../days.js";
-import { element } from "../element.js";
-import { setNotes, setText } from "../keyed.js";
-import { grow, said, saying } from "../said.js";
+import { Days } from "../shared/days.js";
+import { element } from "../shared/element.js";
+import { setNotes, setText } from "../shared/keyed.js";
+import { grow, said, saying } from "../shared/said.js";
 import { filled } from "./words.js";
 
 /** @typedef {import("../client/transcript.js").Transcript} Transcript */
@@ -18,14 +18,14 @@ import { filled } from "./words.js";
 /** @typedef {import("../client/transcript.js").Notice} Notice */
 /** @typedef {import("../client/frame.js").Author} Author */
 /** @typedef {import("../client/outbox.js").Unsent} Unsent */
-/** @typedef {import("../keyed.js").Item} Item */
+/** @typedef {import("../shared/keyed.js").Item} Item */
 /** @typedef {import("./files.js").Files} Files */
 /** @typedef {import("./words.js").Words} Words */
 
 /**
  * @typedef {object} Picture
  * @property {Transcript} transcript
- * @property {import("../earlier.js").Reader["earlier"]} earlier
+ * @property {import("../client/session.js").Session["earlier"]} earlier
  * @property {Unsent[]} unsent
  * @property {boolean} offline
  * @property {boolean} gone  An earlier conversation has ended.

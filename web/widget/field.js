@@ -2,7 +2,7 @@
  * A labelled field with room for what is wrong with it, said beside it and to screen readers.
  */
 
-import { element } from "../element.js";
+import { element } from "../shared/element.js";
 
 /** @typedef {{box: HTMLElement, label: HTMLLabelElement, input: HTMLInputElement | HTMLTextAreaElement, fault: HTMLElement}} Field */
 

@@ -5,7 +5,7 @@
  * the page's policy refuses `blob:` pictures, or it is none, the link remains.
  */
 
-import { element } from "../element.js";
+import { element } from "../shared/element.js";
 import { icon } from "./icons.js";
 
 /** @typedef {import("../client/frame.js").FileData} FileData */

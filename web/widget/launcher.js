@@ -26,11 +26,12 @@ export const LABELS = {
 
 /** What the panel is made of besides a language's words: asked for all at once, not one after another. */
 export const MODULES = `
-  main alerts composer delivery dropping entries field files icons options panel presence session store style viewport words
-  ../days ../earlier ../element ../keyed ../links ../markdown ../offers ../said ../scroll ../shelf ../typing
+  main alerts composer delivery dropping entries field files icons options panel presence store style viewport visit words
+  ../shared/days ../shared/element ../shared/keyed ../shared/links ../shared/markdown
+  ../shared/offers ../shared/said ../shared/scroll ../shared/shelf ../shared/typing
   ../vendor/marked ../vendor/remend
   ../client/chain ../client/checked ../client/conversation ../client/feed ../client/frame ../client/json ../client/outbox
-  ../client/parlor-client ../client/parlor-error ../client/reply ../client/retry ../client/sse-parser ../client/together
+  ../client/parlor-client ../client/parlor-error ../client/reply ../client/retry ../client/session ../client/sse-parser ../client/together
   ../client/transcript ../client/transports ../client/well-formed ../client/widget-client
 `.trim().split(/\s+/);
 

@@ -12,10 +12,10 @@ import { coloursSheet, dress, languageOf } from "./launcher.js";
 import { optionsOf } from "./options.js";
 import { Panel } from "./panel.js";
 import { only, settle, vacate } from "./place.js";
-import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { sheet } from "./style.js";
 import { followViewport } from "./viewport.js";
+import { Visit } from "./visit.js";
 import { wordsOf } from "./words.js";
 
 export { optionsOf };
@@ -77,9 +77,9 @@ async function made(options, launched) {
   const life = new AbortController();
   settle(host, () => api.remove(), life.signal);
   panel.greet(config, options.lang ?? navigator.language);
-  const session = new Session(client, store, () => panel.draw());
-  session.requires = config.require_details ?? "before";
-  panel.session = session;
+  const visit = new Visit(client, store, () => panel.draw());
+  visit.requires = config.require_details ?? "before";
+  panel.visit = visit;
   panel.show(store.open ?? options.open ?? false, { focus: false });
   panel.draw();
 
@@ -88,10 +88,10 @@ async function made(options, launched) {
     open: () => panel.show(true),
     close: () => panel.show(false),
     toggle: () => panel.show(!panel.opened),
-    identify: (who) => session.identify(who),
+    identify: (who) => visit.identify(who),
     remove: () => {
       life.abort();
-      session.close();
+      visit.close();
       panel.alerts.close();
       host.remove();
       vacate();

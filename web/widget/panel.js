@@ -5,11 +5,10 @@
  * keyboard is not held in it, Escape closes it, and the focus goes back to where it was.
  */
 
-import { element } from "../element.js";
-import { showEarlier } from "../earlier.js";
-import { KeyedList } from "../keyed.js";
-import { Offers } from "../offers.js";
-import { held } from "../scroll.js";
+import { element } from "../shared/element.js";
+import { KeyedList } from "../shared/keyed.js";
+import { Offers } from "../shared/offers.js";
+import { held } from "../shared/scroll.js";
 import { Alerts } from "./alerts.js";
 import { Composer } from "./composer.js";
 import { acceptDrops } from "./dropping.js";
@@ -18,7 +17,8 @@ import { Files } from "./files.js";
 import { icon } from "./icons.js";
 import { fill } from "./words.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("../client/session.js").Session} Session */
+/** @typedef {import("./visit.js").Visit} Visit */
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./words.js").Words} Words */
 /** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
@@ -39,8 +39,8 @@ export class Panel {
     this.store = store;
     this.onOpen = onOpen;
     this.onUnread = onUnread;
-    /** @type {Session | null} */
-    this.session = null;
+    /** @type {Visit | null} */
+    this.visit = null;
     this.opened = false;
     this.unread = 0;
     this.alerts = new Alerts({ ...alerts, sound: store.sound ?? alerts.sound });
@@ -54,27 +54,27 @@ export class Panel {
     /** @type {Element | null} */
     this.before = null;
 
-    this.files = new Files(client, () => this.session?.visitor.token ?? "", words, language);
+    this.files = new Files(client, () => this.visit?.visitor.token ?? "", words, language);
     this.entries = new Entries(words, language, this.files, {
-      onEarlier: () => this.session && showEarlier(this.session),
+      onEarlier: () => this.visit?.session.showEarlier(),
       onRetry: (key) => {
         const who = this.composer.who();
-        if (this.session && who?.name && who.email) this.session.visitor = { ...this.session.visitor, ...who };
-        this.session?.outbox.retry(key);
+        if (this.visit && who?.name && who.email) this.visit.visitor = { ...this.visit.visitor, ...who };
+        this.visit?.session.outbox.retry(key);
       },
       onDiscard: (key) => {
-        this.session?.outbox.remove(key);
+        this.visit?.session.outbox.remove(key);
         this.composer.message.input.focus();
       },
     });
     this.composer = new Composer(words, this.files, store.draft, {
       onSend: (text, files, who) => {
         this.sticking = true;
-        this.session?.say(text, files, who);
+        this.visit?.say(text, files, who);
       },
-      onTyping: (typing) => this.session?.typing(typing),
+      onTyping: (typing) => this.visit?.session.typing(typing),
       onDraft: (text) => (store.draft = text),
-      onStop: () => this.session?.stop(),
+      onStop: () => this.visit?.session.stop(),
     });
 
     this.badge = element("span", "badge");
@@ -198,7 +198,7 @@ export class Panel {
     this.root.dataset.open = String(open);
     this.launcher.setAttribute("aria-expanded", String(open));
     if (open) {
-      this.session?.settle();
+      this.visit?.settle();
       this.before = document.activeElement;
       this.sticking = true;
       this.drawNow();
@@ -234,10 +234,11 @@ export class Panel {
 
   /** @private */
   drawNow() {
-    const { session, words } = this;
-    if (!session) return;
+    const { visit, words } = this;
+    if (!visit) return;
+    const { session, visitor, gone } = visit;
     const shorter = (!this.opened || this.sticking) && session.trim();
-    const { transcript, outbox, earlier, gone } = session;
+    const { transcript, outbox, earlier } = session;
     const above = this.opened && ((transcript.begins !== this.begins && !shorter) || session.anew);
     session.anew = false;
     const offline = navigator.onLine === false;
@@ -251,17 +252,17 @@ export class Panel {
       else show();
       const fresh = transcript.entries.length === 0;
       this.quick.group.setAttribute("aria-label", fresh ? words.starters : words.suggestions);
-      this.quick.show(transcript, { free: unsent.length === 0, starters: session.visitor.started ? [] : this.starters });
+      this.quick.show(transcript, { free: unsent.length === 0, starters: visitor.started ? [] : this.starters });
       const stoppable = transcript.replies.length > 0 && session.line === "connected";
-      const begun = session.visitor.started || outbox.entries.length > 0;
-      this.composer.show({ asking: session.asking, begun, stoppable, visitor: session.visitor });
+      const begun = visitor.started || outbox.entries.length > 0;
+      this.composer.show({ asking: visit.asking, begun, stoppable, visitor });
       if (this.sticking) this.toEnd();
       else this.look();
-      session.sayRead();
+      if (!document.hidden) session.sayRead();
     }
     this.state(session, offline);
     if (above) setTimeout(() => this.draw(), QUIET_MS);
-    else if (session.line === "connected" || !session.visitor.started) this.log.setAttribute("aria-live", "polite");
+    else if (session.line === "connected" || !visitor.started) this.log.setAttribute("aria-live", "polite");
     this.count(this.opened && !document.hidden ? 0 : session.unread);
   }
 

@@ -3,16 +3,14 @@
  *
  * The visitor and the transcript are in localStorage: every tab shows the same conversation, and a
  * new visit finds it. Unsent messages, the draft and whether the panel is open belong to a tab. Where
- * storage is refused or full, the same is kept in memory for as long as the page lives; see shelf.js.
+ * storage is refused or full, the same is kept in memory for as long as the page lives; see shared/shelf.js.
  */
 
 import { isFlag, isText, isTranscript, isUnsent, listOf, mapOf, orNone, shaped } from "../client/checked.js";
 import { newKey } from "../client/conversation.js";
-import { trimmed } from "../client/transcript.js";
-import { Shelf } from "../shelf.js";
+import { Shelf } from "../shared/shelf.js";
 
-/** @typedef {import("../client/transcript.js").Transcript} Transcript */
-/** @typedef {import("../client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../client/session.js").Memory} Memory */
 /** @typedef {import("../client/widget-client.js").WidgetConfig} WidgetConfig */
 
 /**
@@ -31,7 +29,7 @@ export function someone() {
 }
 
 /** Entries that are stored; older ones are fetched when they are asked for. */
-export const STORED_ENTRIES = 200;
+const STORED_ENTRIES = 200;
 
 const isWelcome = shaped({ greeting: orNone(isText), starters: orNone(listOf(isText)) });
 const isConfig = shaped({
@@ -81,39 +79,22 @@ export class Store {
   }
 
   /**
-   * The transcript of that visitor's conversation, if it is the one that was kept.
+   * What is kept of that visitor's conversation: of another's nothing is.
    * @param {string} token
-   * @returns {Transcript | null}
+   * @returns {Memory}
    */
-  transcript(token) {
-    const kept = this.shelf.read("localStorage", "transcript", shaped({ token: isText, transcript: isTranscript }));
-    return kept?.token === token ? kept.transcript : null;
-  }
-
-  /**
-   * Stored in one piece with its cursor, so an old copy is as good as a new one.
-   * @param {string} token
-   * @param {Transcript} transcript
-   */
-  setTranscript(token, transcript) {
-    this.shelf.write("localStorage", "transcript", { token, transcript: { ...trimmed(transcript, STORED_ENTRIES), typing: [] } });
-  }
-
-  /**
-   * @param {string} token
-   * @returns {Unsent[]}
-   */
-  unsent(token) {
-    const kept = this.shelf.read("sessionStorage", "unsent", shaped({ token: isText, entries: isUnsent }));
-    return kept?.token === token ? kept.entries : [];
-  }
-
-  /**
-   * @param {string} token
-   * @param {Unsent[]} entries
-   */
-  setUnsent(token, entries) {
-    this.shelf.write("sessionStorage", "unsent", entries.length > 0 ? { token, entries } : null);
+  memory(token) {
+    const { shelf } = this;
+    const kept = shelf.read("localStorage", "transcript", shaped({ token: isText, transcript: isTranscript }));
+    const unsent = shelf.read("sessionStorage", "unsent", shaped({ token: isText, entries: isUnsent }));
+    return {
+      limit: STORED_ENTRIES,
+      transcript: kept?.token === token ? kept.transcript : null,
+      unsent: unsent?.token === token ? unsent.entries : [],
+      keep: (transcript) => shelf.write("localStorage", "transcript", { token, transcript: { ...transcript, typing: [] } }),
+      keepUnsent: (entries) => shelf.write("sessionStorage", "unsent", entries.length > 0 ? { token, entries } : null),
+      restore: () => shelf.restore(),
+    };
   }
 
   /** @returns {string} */
@@ -132,11 +113,6 @@ export class Store {
 
   set open(open) {
     this.shelf.write("sessionStorage", "open", open);
-  }
-
-  /** Puts back what is gone from the browser's storage. */
-  restore() {
-    this.shelf.restore();
   }
 
   /** @returns {boolean | null} null where the visitor has not chosen. */

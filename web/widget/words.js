@@ -2,7 +2,7 @@
  * What the widget says, in the visitor's language.
  */
 
-import { element } from "../element.js";
+import { element } from "../shared/element.js";
 import { chosen, LABELS } from "./launcher.js";
 
 export { chosen };

@@ -38,10 +38,10 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · Parlor" }
-                    link rel="icon" href="/web/favicon.svg" type="image/svg+xml";
-                    link rel="stylesheet" href="/web/docs.css";
-                    script src="/web/theme.js" {}
-                    script type="module" src="/web/docs.js" {}
+                    link rel="icon" href="/web/shared/favicon.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="/web/docs/page.css";
+                    script src="/web/shared/theme.js" {}
+                    script type="module" src="/web/docs/page.js" {}
                 }
                 body {
                     a class="skip" href="#text" { "Skip to the text" }
@@ -60,7 +60,7 @@ impl Page<'_> {
         html! {
             header class="bar" {
                 a class="brand" href="/docs" {
-                    img src="/web/favicon.svg" alt="" width="26" height="26";
+                    img src="/web/shared/favicon.svg" alt="" width="26" height="26";
                     "Parlor " span { "documentation" }
                 }
                 div class="bar__tools" {

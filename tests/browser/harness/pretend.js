@@ -89,7 +89,7 @@ export async function pretend(config = { greeting: "Hello!", brand: "Teapots" })
     for await (const piece of request.setEncoding("utf8")) body += piece;
     if (request.method === "OPTIONS") return response.writeHead(204, CORS).end();
     if (pathname === "/widget.js" || pathname.startsWith("/web/")) {
-      const file = path.join(WEB, pathname.replace(/^\/web\//, "/"));
+      const file = path.join(WEB, pathname === "/widget.js" ? "widget/loader.js" : pathname.replace("/web/", ""));
       const bytes = await readFile(file).catch(() => null);
       return response.writeHead(bytes ? 200 : 404, { ...CORS, "content-type": MIME[path.extname(file)] ?? "text/plain" }).end(bytes);
     }

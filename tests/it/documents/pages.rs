@@ -195,7 +195,7 @@ async fn a_page_of_any_origin_can_load_the_widget_and_its_modules() {
         assert_eq!(again.header("access-control-allow-origin"), "*", "{path}");
         assert!(again.text.is_empty(), "{path}");
     }
-    for path in ["/", "/web/chat.css", "/widget-demo?site_key=site_x"] {
+    for path in ["/", "/web/chat/page.css", "/widget-demo?site_key=site_x"] {
         let page = client.get(path).await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("access-control-allow-origin"), "", "{path} is no script");
@@ -223,8 +223,12 @@ async fn the_widgets_modules_are_kept_under_a_version_and_asked_for_under_anothe
 async fn every_module_that_the_widget_needs_is_there() {
     let server = Server::start().await;
     let client = server.stranger();
-    let entries =
-        ["/web/widget/launcher.js", "/web/widget/main.js", "/web/widget-demo.js", "/web/chat.js"];
+    let entries = [
+        "/web/widget/launcher.js",
+        "/web/widget/main.js",
+        "/web/widget-demo/page.js",
+        "/web/chat/page.js",
+    ];
     let mut found: Vec<String> = entries.map(str::to_owned).to_vec();
     let mut at = 0;
     while let Some(path) = found.get(at).cloned() {
@@ -248,7 +252,8 @@ async fn every_module_that_the_widget_needs_is_there() {
 async fn a_file_is_sent_as_the_browser_takes_it_and_each_form_has_a_tag_of_its_own() {
     let server = Server::start().await;
     let client = server.stranger();
-    for path in ["/", "/widget.js", "/web/widget/launcher.js", "/web/chat.css", "/favicon.ico"] {
+    for path in ["/", "/widget.js", "/web/widget/launcher.js", "/web/chat/page.css", "/favicon.ico"]
+    {
         let plain = client.get(path).await;
         assert_eq!(plain.header("content-encoding"), "", "{path} was not asked to be coded");
         assert_eq!(plain.header("vary"), "accept-encoding", "{path}");

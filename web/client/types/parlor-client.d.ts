@@ -15,6 +15,7 @@ import { Conversation } from "./conversation.js";
 export { Conversation, newKey } from "./conversation.js";
 export { Outbox } from "./outbox.js";
 export { ParlorError } from "./parlor-error.js";
+export { Session } from "./session.js";
 export { isTranscript } from "./checked.js";
 export { emptyTranscript, prepended, reduce, transcriptOf, trimmed } from "./transcript.js";
 export { WidgetClient } from "./widget-client.js";

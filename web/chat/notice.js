@@ -2,7 +2,7 @@
  * What stands in the way of talking at all, said in place, with what to do about it.
  */
 
-import { byId, element } from "./element.js";
+import { byId, element } from "../shared/element.js";
 
 /** @typedef {{title: string, body: (Node | string)[], action?: {words: string, run: () => void}}} Said */
 

@@ -2,8 +2,8 @@
  * The page on which the widget can be tried: `/widget-demo?site_key=site_…&lang=…&theme=…`.
  */
 
-import { byId } from "./element.js";
-import { mount } from "./widget/main.js";
+import { byId } from "../shared/element.js";
+import { mount } from "../widget/main.js";
 
 const asked = new URLSearchParams(location.search);
 const siteKey = asked.get("site_key") ?? "";

@@ -2,9 +2,9 @@
  * The files of a message: links that download, and pictures shown in place.
  */
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
 
-/** @typedef {import("./client/frame.js").FileData} FileData */
+/** @typedef {import("../client/frame.js").FileData} FileData */
 
 /** What every browser shows, and none runs. */
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];

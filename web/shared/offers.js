@@ -6,7 +6,7 @@
 import { element } from "./element.js";
 import { KeyedList } from "./keyed.js";
 
-/** @typedef {import("./client/transcript.js").Transcript} Transcript */
+/** @typedef {import("../client/transcript.js").Transcript} Transcript */
 
 export class Offers {
   /**

@@ -6,21 +6,21 @@
  * whole text. Times are the reader's own.
  */
 
+import { Days } from "../shared/days.js";
+import { byId, element } from "../shared/element.js";
+import { KeyedList, setNotes, setText } from "../shared/keyed.js";
+import { grow, said, saying } from "../shared/said.js";
 import { Attachments } from "./attachments.js";
-import { Days } from "./days.js";
-import { byId, element } from "./element.js";
-import { KeyedList, setNotes, setText } from "./keyed.js";
-import { grow, said, saying } from "./said.js";
 
-/** @typedef {import("./client/transcript.js").Transcript} Transcript */
-/** @typedef {import("./client/transcript.js").Message} Message */
-/** @typedef {import("./client/transcript.js").Notice} Notice */
-/** @typedef {import("./client/reply.js").Reply} Reply */
-/** @typedef {import("./client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../client/transcript.js").Transcript} Transcript */
+/** @typedef {import("../client/transcript.js").Message} Message */
+/** @typedef {import("../client/transcript.js").Notice} Notice */
+/** @typedef {import("../client/reply.js").Reply} Reply */
+/** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {import("./memory.js").Seam} Seam */
-/** @typedef {{transcript: Transcript, earlier: import("./earlier.js").Reader["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
-/** @typedef {import("./keyed.js").Item} Item */
-/** @typedef {import("./client/frame.js").FileData} FileData */
+/** @typedef {{transcript: Transcript, earlier: import("../client/session.js").Session["earlier"], unsent: Unsent[], seams: Record<string, Seam[]>, held: boolean}} Picture */
+/** @typedef {import("../shared/keyed.js").Item} Item */
+/** @typedef {import("../client/frame.js").FileData} FileData */
 
 const COPYING = { copy: "Copy", copied: "Copied" };
 const days = new Days();
@@ -240,12 +240,12 @@ function seamWords(seam) {
   return seam.what === "restarted" ? "Written anew after an interruption" : `Resumed at character ${seam.at}`;
 }
 
-/** @param {import("./client/frame.js").Author} author */
+/** @param {import("../client/frame.js").Author} author */
 function nameOf(author) {
   return author.name || { bot: "Assistant", agent: "Agent", customer: "You" }[author.type];
 }
 
-/** @param {import("./client/frame.js").Author} author */
+/** @param {import("../client/frame.js").Author} author */
 function speakerOf(author) {
   return `${author.type}:${author.name ?? ""}`;
 }

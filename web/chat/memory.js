@@ -5,16 +5,15 @@
  * and a closed one loses nothing; the token opens this one conversation only, and expires. Drafts
  * and unsent messages are in sessionStorage: they belong to the tab in which they were written.
  * A transcript is stored in one piece with its cursor. An old copy is therefore as good as a new
- * one: the feed goes on from where it stands. What is found is checked; see shelf.js.
+ * one: the feed goes on from where it stands. What is found is checked; see shared/shelf.js.
  */
 
-import { isCount, isFlag, isText, isTranscript, isUnsent, listOf, mapOf, oneOf, shaped } from "./client/checked.js";
-import { trimmed } from "./client/transcript.js";
-import { Shelf } from "./shelf.js";
+import { isCount, isFlag, isText, isTranscript, isUnsent, listOf, mapOf, oneOf, shaped } from "../client/checked.js";
+import { Shelf } from "../shared/shelf.js";
 
-/** @typedef {import("./client/parlor-client.js").Demo} Demo */
-/** @typedef {import("./client/transcript.js").Transcript} Transcript */
-/** @typedef {import("./client/outbox.js").Unsent} Unsent */
+/** @typedef {import("../client/parlor-client.js").Demo} Demo */
+/** @typedef {import("../client/transcript.js").Transcript} Transcript */
+/** @typedef {import("../client/outbox.js").Unsent} Unsent */
 /** @typedef {{what: "resumed" | "restarted", at: number}} Seam  Where a reply was taken up again. */
 /** @typedef {{conversation_id: string, transcript: Transcript, seams: Record<string, Seam[]>}} Kept */
 
@@ -46,10 +45,7 @@ export const memory = {
     return kept?.conversation_id === conversationId ? kept : null;
   },
   /** @param {Kept} kept */
-  setKept: (kept) => {
-    const transcript = trimmed(kept.transcript, STORED_ENTRIES);
-    shelf.write("localStorage", "transcript", { ...kept, transcript });
-  },
+  setKept: (kept) => shelf.write("localStorage", "transcript", kept),
 
   /**
    * @param {string} conversationId

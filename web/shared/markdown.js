@@ -7,13 +7,13 @@
  * only what differs is touched: nothing flickers, and a selection stays.
  */
 
+import { lexer } from "../vendor/marked.js";
+import remend from "../vendor/remend.js";
 import { element } from "./element.js";
 import { setData } from "./keyed.js";
 import { link, safe } from "./links.js";
-import { lexer } from "./vendor/marked.js";
-import remend from "./vendor/remend.js";
 
-/** @typedef {import("./vendor/marked.js").Token} Token */
+/** @typedef {import("../vendor/marked.js").Token} Token */
 /** @typedef {{copy: string, copied: string}} Words */
 
 /** A piece of the text as it stands on the page. @typedef {{print: string, node: HTMLElement}} Block */
@@ -162,7 +162,7 @@ class Writer {
    * @private
    */
   table({ header = [], rows = [] }) {
-    const row = (/** @type {"th" | "td"} */ tag, /** @type {import("./vendor/marked.js").Cell[]} */ cells) =>
+    const row = (/** @type {"th" | "td"} */ tag, /** @type {import("../vendor/marked.js").Cell[]} */ cells) =>
       element("tr", "", ...cells.map((cell) => element(tag, cell.align ? `align-${cell.align}` : "", ...this.inline({ type: "cell", raw: "", tokens: cell.tokens }))));
     const head = element("thead", "", row("th", header));
     const body = element("tbody", "", ...rows.map((cells) => row("td", cells)));

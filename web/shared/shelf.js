@@ -6,7 +6,7 @@
  * Storage that refuses or is full costs the memory of the next page, never this one's.
  */
 
-import { encode } from "./client/json.js";
+import { encode } from "../client/json.js";
 
 /** @typedef {"localStorage" | "sessionStorage"} Where */
 

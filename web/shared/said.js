@@ -8,7 +8,7 @@ import { setData } from "./keyed.js";
 import { linked } from "./links.js";
 import { showMarkdown } from "./markdown.js";
 
-/** @typedef {import("./client/frame.js").Author} Author */
+/** @typedef {import("../client/frame.js").Author} Author */
 /** @typedef {import("./markdown.js").Words} Words */
 
 /**

@@ -6,9 +6,9 @@
  * draft survives a reload.
  */
 
-import { byId } from "./element.js";
+import { byId } from "../shared/element.js";
+import { Typing } from "../shared/typing.js";
 import { memory } from "./memory.js";
-import { Typing } from "./typing.js";
 
 /** As the server counts them: what the reader sees as one sign may be several units of a text. */
 const LONGEST = 10_000;

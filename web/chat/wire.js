@@ -3,10 +3,10 @@
  * It is there where the page was asked for with `?wire`.
  */
 
-import { byId, element } from "./element.js";
+import { byId, element } from "../shared/element.js";
 import { memory } from "./memory.js";
 
-/** @typedef {import("./client/frame.js").Frame} Frame */
+/** @typedef {import("../client/frame.js").Frame} Frame */
 
 const SHOWN = 40;
 /** Where the panel has a place of its own beside the conversation. */

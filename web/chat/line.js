@@ -3,10 +3,10 @@
  * restores it, the choice of transport, and the figures that prove the feed complete.
  */
 
-import { byId } from "./element.js";
+import { byId } from "../shared/element.js";
 import { memory } from "./memory.js";
 
-/** @typedef {import("./client/feed.js").FeedState} FeedState */
+/** @typedef {import("../client/feed.js").FeedState} FeedState */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "dropped" | "ended"} LineState */
 
 const WORDS = {
