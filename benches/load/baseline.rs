@@ -9,6 +9,7 @@ use std::{
 };
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use rustix::fs::{FallocateFlags, fallocate};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -36,6 +37,35 @@ pub(crate) fn syncs(directory: &Path, seconds: f64) -> io::Result<Latency> {
     }
     std::fs::remove_file(path)?;
     Ok(latency)
+}
+
+/// What was written to a log: batches, and the bytes of all of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Batches {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Appends as many bytes in as many batches to an empty file, which has room for them, and syncs each;
+/// how many seconds that takes.
+///
+/// # Errors
+/// If the disk refuses.
+pub(crate) fn appends(directory: &Path, batches: Batches) -> io::Result<f64> {
+    let path = directory.join("appends");
+    let mut file = File::create(&path)?;
+    fallocate(&file, FallocateFlags::empty(), 0, batches.bytes.max(1))?;
+    file.sync_all()?;
+    let size = usize::try_from(batches.bytes / batches.count.max(1)).map_err(io::Error::other)?;
+    let batch = vec![0xa5; size];
+    let began = Instant::now();
+    for _ in 0..batches.count {
+        file.write_all(&batch)?;
+        file.sync_data()?;
+    }
+    let took = began.elapsed();
+    std::fs::remove_file(path)?;
+    Ok(took.as_secs_f64())
 }
 
 /// The rows of a post, written by one thread that syncs once per batch; no HTTP, no bot, no reads.

@@ -3,12 +3,12 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    baseline::{Writer, syncs},
+    baseline::{Batches, Writer, appends, syncs},
     bulk,
     client::request,
     conversations::{body, start},
     drive::{Plan, drive},
-    figures::{CELLS, Rounds, Table, goal, median, millis},
+    figures::{CELLS, Rounds, Table, goal, median, millis, whole},
     server::{Process, Server, Setting},
 };
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
     let home = setting.fresh()?;
     let server = Server::start(setting, &home.path().join("data"))?;
     let empty = Process::empty()?;
+    let mut logged = Vec::new();
     for &clients in &options.clients {
         let plan = Plan { seconds: options.seconds, rate: options.rate };
         let started = start(&server, clients).await?;
@@ -46,7 +47,11 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
             (Rounds::default(), Rounds::default(), Rounds::default());
         let mut disk = Vec::new();
         for _ in 0..options.rounds {
-            ours.0.push(drive(&server, &posts, plan).await?);
+            let before = Logged::by(&server).await?;
+            let round = drive(&server, &posts, plan).await?;
+            let of_round = Logged::by(&server).await?.since(&before);
+            logged.push((clients, of_round, round.wall.as_secs_f64()));
+            ours.0.push(round);
             http.0.push(drive(&empty, &bare, plan).await?);
             rows.0.push(writer.drive(clients, options.seconds).await);
             disk.push(syncs(home.path(), 0.5)?.at(0.5));
@@ -54,13 +59,50 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> io::Result<()> 
         writer.finish()?;
         print(clients, [&ours, &http, &rows], median(disk), options.rate.is_some());
     }
-    let written = server.written();
+    let (written, all) = (server.written(), Logged::by(&server).await?);
     server.stop();
     let events = bulk::event_bytes(&home.path().join("data")).await?;
+    let each = events as f64 / all.events.max(1.0);
+    let most = logged.iter().map(|(clients, ..)| *clients).max().unwrap_or(0);
+    let mut ratios = Vec::new();
+    for (_, of_round, wall) in logged.iter().filter(|(clients, ..)| *clients == most) {
+        ratios.push(appends(home.path(), of_round.batches(each))? / wall);
+    }
+    let ratio = median(ratios);
+    if options.rate.is_none() {
+        println!("{most} clients, {} events in a batch", whole(all.events / all.commits.max(1.0)));
+        let goal_of = "at least 1/2 of a bare loop that appends the same batches";
+        goal(goal_of, &millis(ratio), ratio >= 0.5);
+    }
     let ratio = written as f64 / events.max(1) as f64;
     println!("written {written} bytes for {events} bytes of events");
     goal("at most 1.1 bytes written for a byte of events", &millis(ratio), ratio <= 1.1);
     Ok(())
+}
+
+/// What a server's log has taken.
+struct Logged {
+    events: f64,
+    commits: f64,
+}
+
+impl Logged {
+    async fn by(server: &Server) -> io::Result<Self> {
+        let counted = server.counted().await?;
+        let of = |name: &str| counted.get(name).copied().unwrap_or(0.0);
+        let (events, commits) =
+            (of("parlor_log_batch_events_sum"), of("parlor_log_batch_events_count"));
+        Ok(Self { events, commits })
+    }
+
+    fn since(self, before: &Self) -> Self {
+        Self { events: self.events - before.events, commits: self.commits - before.commits }
+    }
+
+    /// Of events of so many bytes each.
+    fn batches(&self, each: f64) -> Batches {
+        Batches { count: self.commits as u64, bytes: (self.events * each) as u64 }
+    }
 }
 
 fn print(clients: usize, [ours, http, rows]: [&Rounds; 3], sync: f64, paced: bool) {

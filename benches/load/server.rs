@@ -5,6 +5,7 @@
 //! one, outliving the process where a measurement restarts it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -16,6 +17,11 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tempfile::TempDir;
+
+use crate::{
+    client::{Connection, request},
+    drive::refused,
+};
 
 /// How many ticks of `/proc/<pid>/stat` make a second: fixed by Linux's ABI.
 const TICKS: f64 = 100.0;
@@ -300,6 +306,22 @@ impl Server {
     /// Ends it as a power cut would: kill -9.
     pub(crate) fn kill(mut self) {
         self.process.kill();
+    }
+
+    /// What it has counted, by the name of the metric with its labels.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub(crate) async fn counted(&self) -> io::Result<BTreeMap<String, f64>> {
+        let mut connection = Connection::open(self.address).await?;
+        let (status, body) = connection.call(&request("GET", "/metrics", "", "")).await?;
+        if status != 200 {
+            return Err(refused(status, body));
+        }
+        let text = String::from_utf8_lossy(body);
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let named = lines.filter_map(|line| line.rsplit_once(' '));
+        Ok(named.map(|(name, value)| (name.to_owned(), value.parse().unwrap_or(0.0))).collect())
     }
 
     /// The header line with the credential.

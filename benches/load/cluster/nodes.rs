@@ -10,9 +10,8 @@ use tempfile::TempDir;
 
 use super::services::Services;
 use crate::{
-    client::{Connection, KEYED, request},
+    client::KEYED,
     conversations::{Conversation, start_keyed},
-    drive::refused,
     server::{Process, Server, Setting},
 };
 
@@ -93,15 +92,8 @@ impl Nodes {
     pub(crate) async fn counted(&self) -> io::Result<BTreeMap<String, f64>> {
         let mut sums = BTreeMap::new();
         for server in &self.servers {
-            let mut connection = Connection::open(server.address).await?;
-            let (status, body) = connection.call(&request("GET", "/metrics", "", "")).await?;
-            if status != 200 {
-                return Err(refused(status, body));
-            }
-            let text = String::from_utf8_lossy(body);
-            let lines = text.lines().filter(|line| !line.starts_with('#'));
-            for (name, value) in lines.filter_map(|line| line.rsplit_once(' ')) {
-                *sums.entry(name.to_owned()).or_default() += value.parse().unwrap_or(0.0);
+            for (name, value) in server.counted().await? {
+                *sums.entry(name).or_default() += value;
             }
         }
         Ok(sums)
@@ -130,13 +122,8 @@ impl Nodes {
     }
 
     async fn owned_by(server: &Server) -> io::Result<f64> {
-        let mut connection = Connection::open(server.address).await?;
-        let (_, body) = connection.call(&request("GET", "/metrics", "", "")).await?;
-        let text = String::from_utf8_lossy(body);
-        let value = text.lines().find_map(|line| {
-            line.strip_prefix("parlor_projector_partitions_owned ").map(str::to_owned)
-        });
-        Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0.0))
+        let counted = server.counted().await?;
+        Ok(counted.get("parlor_projector_partitions_owned").copied().unwrap_or(0.0))
     }
 }
 
