@@ -2,7 +2,7 @@
 //!
 //! The JSON of an event is `{"id","type","at","account","key","data"}`; `type` names the struct in
 //! `data`. Names and meanings here are append-only: the oldest event must still be readable, and
-//! `tests/it/schemas.rs` holds the schemas against the checked-in ones. Optional fields may be added.
+//! `tests/it/documents/events.rs` holds the schemas against the checked-in ones. Optional fields may be added.
 
 use schemars::JsonSchema;
 use serde::ser::SerializeStruct;

@@ -7,7 +7,6 @@ use poem::{Endpoint, Request, Response, Result};
 
 use super::{aloochat, client, widget};
 use crate::app::App;
-use crate::domain::Error;
 
 /// Both surfaces behind one path.
 struct Chat<W, A> {
@@ -22,17 +21,12 @@ pub(super) fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use
 
 /// Whose a request is: a token of Aloo's decides, else a site key, else the path where only the
 /// widget has it. What is left gets Aloo's 401, which readers of both can read.
-fn is_widgets(request: &Request) -> bool {
+pub(super) fn is_widgets(request: &Request) -> bool {
     if request.headers().contains_key(aloochat::TOKEN_HEADER) {
         return false;
     }
     let path = request.original_uri().path();
     widget::site_key(request).is_some() || path.ends_with("/config") || path.contains("/files")
-}
-
-/// A failure that comes before the surfaces are there, dressed as the right one's.
-pub(super) fn refusal(request: &Request, error: Error) -> Response {
-    if is_widgets(request) { widget::refusal(error) } else { aloochat::refusal(error) }
 }
 
 impl<W, A> Endpoint for Chat<W, A>

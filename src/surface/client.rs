@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
-use super::gate;
+use super::table;
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
@@ -70,7 +70,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Placed<E> {
         request.set_data(self.app.clone());
         // What is no text names nothing, whichever parameter it stands for.
         if percent_decode_str(request.uri().path()).decode_utf8().is_err() {
-            return Either::Left(ready(Ok(gate::refusal(&request, Error::NotFound("path")))));
+            return Either::Left(ready(Ok(table::refusal(&request, Error::NotFound("path")))));
         }
         Either::Right(self.inner.call(request))
     }

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 use self::document::{Publishing, pretty, published};
 use self::guides::GUIDES;
 use self::page::{Group, Page};
-use super::{aerochat, aloochat, chataibot, live, pages, widget};
+use super::pages;
+use super::table::{SURFACES, Surface};
 use crate::domain::bot::Definition;
 
 mod async_document;
@@ -42,94 +43,29 @@ pub fn bot_schema() -> String {
 pub struct Document {
     /// Its name in paths and file names.
     pub name: &'static str,
-    pub title: &'static str,
-    /// What its paths begin with.
-    pub base: &'static str,
-    pub about: &'static str,
-    /// Who should use it.
-    pub audience: &'static str,
-    /// The environment variable that holds the key in its samples.
-    key: &'static str,
+    surface: &'static Surface,
     /// OpenAPI 3.0, as pretty JSON that ends in a newline.
     pub json: String,
 }
 
-/// The variables that hold keys in samples. In small letters they are the keys' names in
-/// `credentials.json`, and their first word is the kind that `parlor key issue` makes.
-const AEROCHAT_API_KEY: &str = "AEROCHAT_API_KEY";
-const WIDGET_SITE_KEY: &str = "WIDGET_SITE_KEY";
-const CHATAIBOT_TOKEN: &str = "CHATAIBOT_TOKEN";
-const ALOOCHAT_API_TOKEN: &str = "ALOOCHAT_API_TOKEN";
+impl Document {
+    fn of(surface: &'static Surface) -> Self {
+        let key = &variable(surface);
+        let publishing = Publishing { limited: surface.limited, key, examples: surface.examples };
+        let json = published(&(surface.spec)(), &publishing);
+        Self { name: surface.name, surface, json }
+    }
+}
+
+/// The environment variable that holds the key in a surface's samples: its name in `credentials.json`, in
+/// capitals. The first word is the kind that `parlor key issue` makes.
+fn variable(surface: &Surface) -> String {
+    surface.credential.credential().to_uppercase()
+}
 
 /// The documents of all surfaces.
 pub fn documents() -> Vec<Document> {
-    let limited = |key, examples| Publishing { limited: true, key, examples };
-    vec![
-        Document {
-            name: "aerochat",
-            title: "AeroChat",
-            base: "/bot/v1",
-            about: "Send a customer's message, get the bot's reply.",
-            audience: "Your own server, in front of an app, a shop or a CRM of yours.",
-            key: AEROCHAT_API_KEY,
-            json: published(
-                &aerochat::service().spec(),
-                &limited(AEROCHAT_API_KEY, include_str!("aerochat/examples.json")),
-            ),
-        },
-        Document {
-            name: "widget",
-            title: "Chat widget",
-            base: "/api/v1/chat",
-            about: "A visitor's conversation on a web page, opened with a site key.",
-            audience: "A web page without a server of yours. One script tag does it all.",
-            key: WIDGET_SITE_KEY,
-            json: published(
-                &widget::service().spec(),
-                &limited(WIDGET_SITE_KEY, include_str!("widget/examples.json")),
-            ),
-        },
-        Document {
-            name: "chataibot",
-            title: "ChatAIBot",
-            base: "/api/v1/conversation(s)",
-            about: "A bot's flow, with its buttons and questions, behind a widget of your own.",
-            audience: "Your own server and chat window, where a flow leads the visitor.",
-            key: CHATAIBOT_TOKEN,
-            json: published(
-                &chataibot::service().spec(),
-                &limited(CHATAIBOT_TOKEN, include_str!("chataibot/examples.json")),
-            ),
-        },
-        Document {
-            name: "aloochat",
-            title: "Aloo",
-            base: "/api/v1/chat",
-            about: "Conversations with AI agents, whole or streamed, in text or speech.",
-            audience: "Your own server, where each call names the agent and its version.",
-            key: ALOOCHAT_API_TOKEN,
-            json: published(
-                &aloochat::service().spec(),
-                &limited(ALOOCHAT_API_TOKEN, include_str!("aloochat/examples.json")),
-            ),
-        },
-        Document {
-            name: "live",
-            title: "Live",
-            base: "/live/v1",
-            about: "Follow a conversation over SSE or WebSocket, and resume at any character.",
-            audience: "A front end that shows replies as they are made, with a token from your server.",
-            key: AEROCHAT_API_KEY,
-            json: published(
-                &live::service().spec(),
-                &Publishing {
-                    limited: false,
-                    key: AEROCHAT_API_KEY,
-                    examples: include_str!("live/examples.json"),
-                },
-            ),
-        },
-    ]
+    SURFACES.iter().map(Document::of).collect()
 }
 
 /// Something that is served under `/docs`.
@@ -193,11 +129,11 @@ fn everything() -> HashMap<String, Served> {
     for document in &documents {
         let parsed: Value = serde_json::from_str(&document.json).unwrap_or_default();
         show(Page {
-            title: document.title,
+            title: document.surface.title,
             path: &format!("/docs/{}", document.name),
             contents: reference::contents(&parsed),
             samples: true,
-            body: reference::body(document, &parsed),
+            body: reference::body(document.surface, &parsed),
         });
     }
     let events: Value = serde_json::from_str(&asyncapi()).unwrap_or_default();
@@ -234,7 +170,7 @@ const EVENTS: &str = "/docs/events";
 /// What the menu leads to.
 fn site(documents: &[Document]) -> Vec<(&'static str, Vec<(String, String)>)> {
     let link = |path: &str, title: &str| (path.to_owned(), title.to_owned());
-    let apis = documents.iter().map(|one| link(&format!("/docs/{}", one.name), one.title));
+    let apis = documents.iter().map(|one| link(&format!("/docs/{}", one.name), one.surface.title));
     vec![
         ("Start", vec![link("/docs/", "Overview")]),
         ("APIs", apis.chain([link(EVENTS, "Frames and events")]).collect()),
@@ -265,12 +201,12 @@ fn index(documents: &[Document]) -> Page<'static> {
                     @for document in documents {
                         tr {
                             th scope="row" {
-                                a href={ "/docs/" (document.name) } { (document.title) }
+                                a href={ "/docs/" (document.name) } { (document.surface.title) }
                                 br;
-                                code { (document.base) }
+                                code { (document.surface.base) }
                             }
-                            td { (document.about) }
-                            td { (document.audience) }
+                            td { (document.surface.about) }
+                            td { (document.surface.audience) }
                         }
                     }
                 }
@@ -287,7 +223,7 @@ fn index(documents: &[Document]) -> Page<'static> {
         ul {
             @for document in documents {
                 @let file = format!("{}.json", document.name);
-                li { a href={ "/docs/" (file) } { (file) } ": " (document.title) ", OpenAPI 3.0" }
+                li { a href={ "/docs/" (file) } { (file) } ": " (document.surface.title) ", OpenAPI 3.0" }
             }
             li { a href="/docs/asyncapi.yaml" { "asyncapi.yaml" } ": frames and events, AsyncAPI 3.0" }
             li { a href="/docs/bot.schema.json" { "bot.schema.json" } ": what a bot is made of, as JSON Schema" }
@@ -302,7 +238,7 @@ fn operations(document: &Document) -> Markup {
     let parsed: Value = serde_json::from_str(&document.json).unwrap_or_default();
     let all = reference::chapters(&parsed).into_iter().flat_map(|(_, operations)| operations);
     html! {
-        h3 id={ "of-" (document.name) } { (document.title) }
+        h3 id={ "of-" (document.name) } { (document.surface.title) }
         ul class="operations" {
             @for operation in all {
                 li {

@@ -11,7 +11,8 @@ use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
-use super::{aerochat, chat, chataibot, client, dress, live, observe};
+use super::table::{self, refusal};
+use super::{client, observe};
 use crate::domain::Error;
 
 /// Seconds after which a caller may ask again.
@@ -71,23 +72,7 @@ impl<E> Gate<E> {
     }
 }
 
-/// A failure before any surface, in the words of the one that was asked.
-pub(super) fn refusal(request: &Request, error: Error) -> Response {
-    let path = request.uri().path();
-    if path.starts_with("/bot/v1") {
-        aerochat::refusal(error)
-    } else if path.starts_with("/api/v1/chat") {
-        chat::refusal(request, error)
-    } else if path.starts_with("/api/v1") {
-        chataibot::refusal(error)
-    } else if path.starts_with("/live/v1") {
-        live::refusal(error)
-    } else {
-        dress::plain(error)
-    }
-}
-
-/// The same as an answer: pages can read it where pages call.
+/// A failure before any surface as an answer: pages can read it where pages call.
 ///
 /// # Errors
 /// None of its own.
@@ -102,7 +87,7 @@ pub(super) async fn refused(request: Request, error: Error) -> Result<Response> 
 
 /// Whether pages may call here, and so must be able to read what they are answered.
 fn calls_of_pages(request: &Request) -> bool {
-    ["/api/v1/chat", "/live/v1"].iter().any(|path| request.uri().path().starts_with(path))
+    table::of(request).is_some_and(|surface| surface.pages)
 }
 
 impl<E: Endpoint> Endpoint for Gate<E> {

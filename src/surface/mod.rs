@@ -26,6 +26,7 @@ mod limited;
 pub mod live;
 mod observe;
 mod pages;
+mod table;
 pub mod upload;
 mod visits;
 pub mod widget;
@@ -59,11 +60,7 @@ pub fn metrics_alone(metrics: PrometheusHandle) -> impl Endpoint + use<> {
 
 /// Everything the server answers.
 pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
-    let routes = Route::new()
-        .nest("/bot/v1", aerochat::endpoint(app))
-        .nest("/api/v1/chat", chat::endpoint(app))
-        .nest("/api/v1", chataibot::endpoint(app))
-        .nest("/live/v1", live::endpoint(app))
+    let routes = table::nested(Route::new(), app)
         .nest("/docs", docs::endpoint())
         .nest("/web", pages::files())
         .at("/", pages::chat())

@@ -22,6 +22,7 @@ mod files;
 mod harness;
 mod layers;
 mod live;
+mod named_paths;
 mod smoke;
 mod surfaces;
 mod tenants;

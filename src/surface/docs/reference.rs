@@ -5,10 +5,11 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::Document;
 use super::markdown::prose;
 use super::page::{Group, code};
 use super::schema::{described, kind, resolved};
+use super::variable;
+use crate::surface::table::Surface;
 
 /// An operation and where it stands.
 pub(super) struct Operation<'a> {
@@ -64,7 +65,7 @@ pub(super) fn contents(document: &Value) -> Vec<Group> {
 }
 
 /// The text of the page.
-pub(super) fn body(surface: &Document, document: &Value) -> Markup {
+pub(super) fn body(surface: &Surface, document: &Value) -> Markup {
     let about = document["info"]["description"].as_str().unwrap_or_default();
     let schemes = document["components"]["securitySchemes"].as_object().into_iter().flatten();
     html! {
@@ -100,14 +101,13 @@ pub(super) fn body(surface: &Document, document: &Value) -> Markup {
 }
 
 /// Where the key comes from that the samples read, and what they need besides.
-fn whence(surface: &Document) -> Markup {
-    let key = surface.key;
-    let name = key.to_lowercase();
+fn whence(surface: &Surface) -> Markup {
+    let key = variable(surface);
+    let name = surface.credential.credential();
     let kind = name.split('_').next().unwrap_or_default();
-    let more = match surface.name {
-        "chataibot" => "\n\nThe bot that a call names is `chataibot_bot_key` in the same file.",
-        "aloochat" => "\n\nThe agent that a call names is `aloochat_agent_key` in the same file.",
-        _ => "",
+    let besides = match surface.besides {
+        "" => String::new(),
+        besides => format!("\n\n{besides}"),
     };
     prose(&format!(
         "The samples read the key from the variable `{key}`. The demo account's is in \
@@ -117,7 +117,7 @@ fn whence(surface: &Document) -> Markup {
          ```\n\n\
          `parlor account create` prints the keys of another account, once. `parlor key issue --kind \
          {kind}` makes one more, and `parlor key list` shows which there are, without their \
-         secrets.{more}\n\n\
+         secrets.{besides}\n\n\
          The Python samples need `requests` (`pip install requests`). The JavaScript samples run in Node 18 \
          or newer: save them with the ending `.mjs`."
     ))
