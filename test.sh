@@ -26,7 +26,8 @@ for argument in "$@"; do
   esac
 done
 
-step() { printf '\n== %s\n' "$1"; }
+# Says how many seconds all before has taken.
+step() { printf '\n== %s (at %d s)\n' "$1" "$SECONDS"; }
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
