@@ -14,7 +14,7 @@ use crate::domain::event::{
     AccountCreated, AgentUpdated, Body, BotDeployed, BotDrafted, BotVersion, BotWithdrawn,
     KeyIssued, KeyRevoked, SecretRotated, SettingsChanged,
 };
-use crate::domain::ids::{AccountId, BotId, Id as _, KeyId, StreamKey};
+use crate::domain::ids::{AccountId, BotId, KeyId, StreamKey};
 use crate::domain::{Error, Result};
 
 /// More first questions than these are a list and no offer.
@@ -53,26 +53,6 @@ pub struct Credentials {
     pub aloochat_api_token: String,
     /// In the order in which they were given.
     pub bots: Vec<BotId>,
-}
-
-impl Credentials {
-    /// As in `credentials.json`. ChatAIBot talks to the last bot, all others to the first.
-    pub fn as_json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "account_id": self.account,
-            "aerochat_api_key": self.aerochat_api_key,
-            "chataibot_token": self.chataibot_token,
-            "chataibot_bot_key": self.bots.last(),
-            "widget_site_key": self.widget_site_key,
-            "aloochat_api_token": self.aloochat_api_token,
-            "aloochat_agent_key": self.bots.first().map(|bot| agent_key(*bot)),
-        })
-    }
-}
-
-/// A bot as Aloo names it (seed 004): `agent:<uuid>:<voice|chat>:<region>`.
-pub fn agent_key(bot: BotId) -> String {
-    format!("agent:{}:chat:local", bot.uuid().as_hyphenated())
 }
 
 /// Makes an account with a key for each surface.

@@ -10,9 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
 use super::attachment::Attachment;
-use super::ids::{
-    AccountId, BotId, ContactId, ConversationId, EventId, Id as _, MessageId, StreamKey,
-};
+use super::ids::{AccountId, BotId, ContactId, ConversationId, EventId, MessageId, StreamKey};
 use super::language::Language;
 use super::message::{Author, Channel, Said};
 use super::text::{Email, MessageText, PersonName, Phone, Title};
@@ -451,16 +449,4 @@ pub struct MessageOutbound {
 pub struct BotVersion {
     pub bot_id: BotId,
     pub version: u32,
-}
-
-impl BotVersion {
-    /// The version as Aloo names it (seed 004): a UUID that follows from bot and number.
-    pub fn deployment_id(self) -> uuid::Uuid {
-        use sha2::{Digest as _, Sha256};
-        let hasher = Sha256::new().chain_update(b"deployment:").chain_update(self.bot_id.bytes());
-        let digest = hasher.chain_update(self.version.to_be_bytes()).finalize();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        uuid::Builder::from_custom_bytes(bytes).into_uuid()
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod administer;
 pub mod cluster;
+pub mod credentials;
 pub mod documents;
 mod limits;
 pub mod measures;

@@ -1,8 +1,6 @@
 //! `parlor serve`: opens the engine, serves, drains.
 
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::administer::Control;
 use super::welcome::welcome;
-use super::{Failure, limits, telemetry};
+use super::{Failure, credentials, limits, telemetry};
 use crate::app::accounts::Accounts;
-use crate::app::administration::Credentials;
 use crate::app::readers::Caps;
 use crate::app::{App, Equipment, Watchers, demo};
 use crate::config::{Address, Config, EngineKind};
@@ -187,7 +184,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
             format!("the demo account cannot be made: {why}")
         })?
     {
-        write_credentials(&config.data_dir, &credentials)?;
+        credentials::write(&config.data_dir, &credentials)?;
     }
     let settings = surface::Settings {
         metrics: shown_here,
@@ -271,19 +268,4 @@ async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// Writes `credentials.json`, readable by its owner alone.
-fn write_credentials(dir: &Path, credentials: &Credentials) -> Result<(), Failure> {
-    let path = dir.join("credentials.json");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    serde_json::to_writer_pretty(&mut file, &credentials.as_json())?;
-    writeln!(file)?;
-    file.sync_all()?;
-    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::domain::event::BotVersion;
 use crate::domain::ids::{AccountId, BotId};
 use crate::outside::Outside;
 use crate::role::Failure;
+use crate::surface::aloochat::agent_key;
 
 const NO_BOT: &str = "there is no such bot; see `parlor bot list`";
 
@@ -45,7 +46,7 @@ pub(super) fn list(app: &App, which: &Which) -> Result<Outcome, Failure> {
             bot_id: *id,
             name: name.to_owned(),
             kind: kind.to_owned(),
-            agent_key: administration::agent_key(*id),
+            agent_key: agent_key(*id),
             versions: bot.versions.keys().copied().collect(),
             deployed: bot.deployed,
             has_draft: bot.draft.is_some(),

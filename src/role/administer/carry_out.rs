@@ -9,7 +9,7 @@ use crate::config::USUAL_ACCOUNT;
 use crate::domain::account::Agent;
 use crate::domain::ids::AccountId;
 use crate::engine::{self, Rebuilt};
-use crate::role::Failure;
+use crate::role::{Failure, credentials};
 
 /// Does what an order says. Dropping the future leaves undone what was not begun.
 ///
@@ -116,7 +116,7 @@ async fn create_account(app: &App, create: &CreateAccount) -> Result<Outcome, Fa
     let made = administration::create_account(app, new).await?;
     Ok(Outcome::AccountCreated {
         name: create.name.clone(),
-        credentials: made.as_json(),
+        credentials: credentials::as_json(&made),
         has_bot,
         one_of_several: app.accounts.all().len() > 1,
     })

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::domain::account::Account;
@@ -33,6 +34,21 @@ impl FromStr for AgentKey {
     }
 }
 
+/// The key of a bot.
+pub fn agent_key(bot: BotId) -> String {
+    format!("agent:{}:chat:local", bot.uuid().as_hyphenated())
+}
+
+/// The id of a version: a UUID that follows from bot and number.
+pub(super) fn deployment_id_of(version: BotVersion) -> Uuid {
+    let bot = version.bot_id.bytes();
+    let hasher = Sha256::new().chain_update(b"deployment:").chain_update(bot);
+    let digest = hasher.chain_update(version.version.to_be_bytes()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 /// The bot whose UUID, with hyphens, this is.
 fn bot(text: &str) -> Option<BotId> {
     let uuid = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()?;
@@ -56,7 +72,7 @@ pub(super) fn chosen(
         });
         let found = versions
             .filter(|version| agent.is_none_or(|agent| agent == version.bot_id))
-            .find(|version| Some(version.deployment_id()) == wanted);
+            .find(|version| Some(deployment_id_of(*version)) == wanted);
         return found.map(Some).ok_or(Error::NotFound("deployment"));
     }
     let Some(agent) = agent else { return Ok(None) };
@@ -81,6 +97,7 @@ mod tests {
         for good in [format!("agent:{uuid}:voice:us-east-1"), format!("agent:{uuid}:chat:local")] {
             let AgentKey(bot) = good.parse().expect("a key");
             assert_eq!(bot.uuid().to_string(), uuid);
+            assert_eq!(agent_key(bot).parse(), Ok(AgentKey(bot)));
         }
         for bad in [
             String::new(),

@@ -19,6 +19,8 @@ mod form;
 mod stream;
 mod wire;
 
+pub use agent_key::agent_key;
+
 use std::future::ready;
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
+use super::agent_key::deployment_id_of;
 use crate::app::outcome::TurnEnd;
 use crate::app::send_message::Sent;
 use crate::domain::account::Account;
@@ -163,7 +164,7 @@ impl ConversationOut {
         Self {
             id: spelled(state.id),
             agent_id: bot.map(|bot| bot.bot_id.uuid().to_string()),
-            deployment_id: bot.map(|bot| bot.deployment_id().to_string()),
+            deployment_id: bot.map(|bot| deployment_id_of(bot).to_string()),
             title: state.title.as_ref().map(ToString::to_string),
             created_at: state.created_at.to_string(),
             updated_at: state.updated_at.to_string(),

@@ -17,7 +17,6 @@ use crate::domain::text::{Email, MESSAGE_MAX_CHARS, MessageText, PersonName, Tex
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
-use crate::live::frame::File;
 use crate::surface::fields::{Address, Field, Name, Words};
 
 /// How the widget looks; colours as in CSS.
@@ -275,14 +274,14 @@ pub(super) struct AttachmentOut {
 
 impl AttachmentOut {
     pub(super) fn all(seq: Seq, files: &[Attachment]) -> Vec<Self> {
-        let one = |File { activity_id, id, filename, size, mime_type }| Self {
-            activity_id,
+        let one = |(id, file): (u64, &Attachment)| Self {
+            activity_id: seq.get(),
             id,
-            filename,
-            size,
-            mime_type,
+            filename: file.filename.clone(),
+            size: file.size,
+            mime_type: file.mime_type.clone(),
         };
-        File::all(seq, files).into_iter().map(one).collect()
+        (1..).zip(files).map(one).collect()
     }
 }
 

@@ -18,7 +18,7 @@ use parlor::domain::ids::AccountId;
 use parlor::domain::message::Channel;
 use parlor::domain::seq::Seq;
 use parlor::engine::Topic;
-use parlor::role::serve;
+use parlor::role::{credentials, serve};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -295,7 +295,7 @@ impl Nodes {
         let made = self.run(|app| async move {
             administration::create_account(&app, new).await.expect("made")
         });
-        Account::read(made.await.as_json())
+        Account::read(credentials::as_json(&made.await))
     }
 
     /// Awaits that every node knows what was administered: it knows a key that was issued after.
