@@ -8,6 +8,7 @@ mod damage;
 mod disk;
 pub mod doors;
 mod drain;
+mod failing_sync;
 pub mod judge;
 mod kill;
 pub mod load;
