@@ -157,9 +157,14 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
             }
         }
     }
-    // Its header may never have been synced, as long as nothing was built on it.
-    if survey.begun.is_none() && !files.is_sealed(newest - 1) && has_no_batch(disk, newest)? {
-        survey.begun = Some(newest);
+    // Its header may never have been synced, as long as nothing was built on it; and what was written to
+    // it and is not whole may stand whole in the one before, which is sealed only after that.
+    if survey.begun.is_none()
+        && !files.is_sealed(newest - 1)
+        && let Some(header) = headers.last()
+        && let Some(torn) = without_a_batch(disk, header)?
+    {
+        (survey.begun, survey.torn) = (Some(newest), torn);
         headers.pop();
     }
     let mut before: Option<(Position, u32)> = None;
@@ -176,7 +181,7 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
 }
 
 /// The numbers of the files in a log's folder.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Files {
     pub(super) segments: BTreeSet<u32>,
     seals: BTreeSet<u32>,
@@ -227,10 +232,16 @@ fn is_begun(disk: &dyn Disk, number: u32) -> io::Result<bool> {
     Ok(is_cut && rest.iter().all(|byte| *byte == 0))
 }
 
-/// Whether nothing was written behind a segment's header.
-fn has_no_batch(disk: &dyn Disk, number: u32) -> io::Result<bool> {
-    let bytes = read_whole(&*disk.open(&segment_name(number))?, u64::from(u32::MAX))?;
-    Ok(bytes.iter().skip(HEADER_BYTES as usize).all(|byte| *byte == 0))
+/// How many bytes of a batch that was cut short a segment holds in which there is no other; none where it
+/// has a whole batch, or damage.
+fn without_a_batch(disk: &dyn Disk, header: &Header) -> io::Result<Option<u32>> {
+    let bytes = read_whole(&*disk.open(&segment_name(header.number))?, u64::from(u32::MAX))?;
+    let found = scan(&bytes, header, None, |_| {});
+    Ok(match (found.last, found.tail) {
+        (None, Tail::Clean) => Some(0),
+        (None, Tail::Torn { bytes }) => Some(bytes),
+        (Some(_), _) | (None, Tail::Damaged(_)) => None,
+    })
 }
 
 /// Whether a segment goes on where the one before it ends.
