@@ -17,3 +17,4 @@ mod rebuilding;
 mod story;
 mod tmpfs;
 mod torn;
+mod verifying;

@@ -128,7 +128,7 @@ fn history(seed: u64) {
     let opened =
         open(Arc::new(disk.clone()), SMALL).unwrap_or_else(|error| panic!("{about}: {error}"));
     model.check(&opened.reader, &about);
-    verify(&disk, |_| {}).unwrap_or_else(|error| panic!("{about}: {error}"));
+    verify(&disk).unwrap_or_else(|error| panic!("{about}: {error}"));
 }
 
 #[test]
