@@ -46,6 +46,8 @@ const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 pub struct Turns {
     places: DashMap<ConversationId, Place>,
     under_way: Arc<Places<AccountId>>,
+    /// Of these, turns that were taken over.
+    taken_over: Arc<Places<AccountId>>,
     tasks: TaskTracker,
     /// Ends turns where they stand; they stay due.
     cut: CancellationToken,
@@ -126,11 +128,13 @@ pub struct Taken {
 }
 
 impl Turns {
-    /// Turns of which so many may be under way at once on this node.
-    pub fn new(limits: Limits) -> Self {
+    /// Turns of which so many may be under way at once on this node. No more are taken over at a time than
+    /// may call out.
+    pub fn new(limits: Limits, calls: Option<Limits>) -> Self {
         Self {
             places: DashMap::new(),
             under_way: Places::new(limits),
+            taken_over: Places::new(calls.map_or(limits, |calls| calls.least(limits))),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         }
@@ -193,9 +197,11 @@ impl Turns {
                 return TakenOver::UnderWay;
             }
             Entry::Vacant(entry) => {
-                let Ok(given) = app.turns.under_way.take_now(account) else {
+                let both = [&app.turns.taken_over, &app.turns.under_way];
+                let [Ok(one), Ok(other)] = both.map(|places| places.take_now(account)) else {
                     return TakenOver::NoPlace;
                 };
+                let given = [one, other];
                 entry.insert(Place::default()).take(message, false);
                 given
             }
@@ -239,12 +245,12 @@ impl Turns {
         self.tasks.spawn(work)
     }
 
-    /// Answers what a conversation owes, in the place that was `given` or in one that is waited for.
+    /// Answers what a conversation owes, in the places that were `given` or in one that is waited for.
     fn work(
         app: &Arc<App>,
         account: AccountId,
         conversation: ConversationId,
-        given: Option<places::Place<AccountId>>,
+        given: Option<[places::Place<AccountId>; 2]>,
     ) {
         let app = app.clone();
         let cut = app.turns.cut.clone();
@@ -252,9 +258,9 @@ impl Turns {
         tasks.spawn(cut.run_until_cancelled_owned(async move {
             let mut working = Working { app: app.clone(), conversation, left: false };
             let under_way = &app.turns.under_way;
-            let mut place = match given {
-                Some(place) => Ok(place),
-                None => under_way.take(account, PATIENCE).await,
+            let (_taken_over, mut place) = match given {
+                Some([taken_over, place]) => (Some(taken_over), Ok(place)),
+                None => (None, under_way.take(account, PATIENCE).await),
             };
             let mut last = None;
             loop {

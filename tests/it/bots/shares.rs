@@ -110,8 +110,8 @@ async fn an_account_has_a_quarter_of_the_turns_and_what_waits_too_long_is_told_s
     next.until("message.outbound").await;
 }
 
-#[tokio::test]
-async fn turns_that_a_crash_cut_short_stay_due_until_there_is_a_place() {
+/// One at a time of an account, and one may wait.
+async fn what_a_crash_cut_short_stays_due(flags: [&str; 2]) {
     const TURNS: usize = 6;
     let mut two = Two::with(&[]).await;
     let mut talks = Vec::new();
@@ -123,9 +123,8 @@ async fn turns_that_a_crash_cut_short_stay_due_until_there_is_a_place() {
         talks.push(thread);
     }
     two.stage.server.kill().await;
-    // One at a time of an account, and one may wait.
     let dir = two.stage.server.dir().to_owned();
-    let flags = [&HOME[..], &["--max-turns", "4"]].concat();
+    let flags = [&HOME[..], &flags].concat();
     two.stage.server = Server::open(&dir, &flags).await;
     two.upstream.request(TURNS).await;
     two.gate.add_permits(TURNS);
@@ -141,6 +140,17 @@ async fn turns_that_a_crash_cut_short_stay_due_until_there_is_a_place() {
         eventually("the turn is answered after all", answered).await;
     }
     assert_eq!(two.counted("parlor_turns_refused_total").await, 0);
+    assert_eq!(two.counted("parlor_calls_refused_total").await, 0);
+}
+
+#[tokio::test]
+async fn turns_that_a_crash_cut_short_stay_due_until_there_is_a_place() {
+    what_a_crash_cut_short_stays_due(["--max-turns", "4"]).await;
+}
+
+#[tokio::test]
+async fn no_more_turns_are_taken_over_at_a_time_than_may_call() {
+    what_a_crash_cut_short_stays_due(["--max-calls", "4"]).await;
 }
 
 #[tokio::test]
