@@ -80,9 +80,6 @@ impl Appender {
             appender.begin(None)?;
             return Ok(appender);
         };
-        for segment in full.iter().filter(|segment| segment.offsets.is_some()) {
-            appender.seal_found(segment.header.number, segment.end, segment.position)?;
-        }
         appender.number = newest.header.number;
         appender.end = newest.end;
         appender.position = newest.position;
@@ -97,6 +94,10 @@ impl Appender {
                 appender.begin(None)?;
             }
             Some((batch, bytes)) => appender.move_last(batch.at, batch.before, &bytes)?,
+        }
+        // Not before: what follows on them may not have been durable, and stand in one of them too.
+        for segment in full.iter().filter(|segment| segment.offsets.is_some()) {
+            appender.seal_found(segment.header.number, segment.end, segment.position)?;
         }
         Ok(appender)
     }

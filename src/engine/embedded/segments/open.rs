@@ -69,9 +69,9 @@ pub(super) struct Survey {
     pub(super) segments: Vec<Segment>,
     /// The last segment's last batch, and its bytes.
     pub(super) last: Option<(Batch, Vec<u8>)>,
-    /// A segment after these whose making was cut short.
-    pub(super) begun: Option<u32>,
-    /// Bytes of a batch that was cut short.
+    /// Segments after these that never came to count, the newest first.
+    pub(super) begun: Vec<u32>,
+    /// Bytes of batches that were cut short.
     pub(super) torn: u32,
 }
 
@@ -109,8 +109,8 @@ impl Looked {
     pub fn open(self, sizes: Sizes) -> Result<Opened, OpenError> {
         let Self { disk, survey, reader } = self;
         let cut_bytes = u64::from(survey.torn);
-        if let Some(number) = survey.begun {
-            disk.remove(&segment_name(number))?;
+        for number in &survey.begun {
+            disk.remove(&segment_name(*number))?;
         }
         let segments = survey.segments.iter().filter(|segment| segment.offsets.is_none());
         let unread = Unread { disk: disk.clone(), segments: segments.cloned().collect() };
@@ -149,7 +149,7 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
             Err(_)
                 if number == newest && is_begun(disk, number)? && !files.is_sealed(number - 1) =>
             {
-                survey.begun = Some(number);
+                survey.begun.push(number);
             }
             Err(fault) => {
                 let why = format!("the segment's header cannot be read: {fault}");
@@ -158,13 +158,14 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
         }
     }
     // Its header may never have been synced, as long as nothing was built on it; and what was written to
-    // it and is not whole may stand whole in the one before, which is sealed only after that.
-    if survey.begun.is_none()
-        && !files.is_sealed(newest - 1)
-        && let Some(header) = headers.last()
+    // it and is not whole may stand whole in the one before, which is sealed only after that. Opening may
+    // have been cut short several times.
+    while let Some(header) = headers.last()
+        && !files.is_sealed(header.number - 1)
         && let Some(torn) = without_a_batch(disk, header)?
     {
-        (survey.begun, survey.torn) = (Some(newest), torn);
+        survey.begun.push(header.number);
+        survey.torn += torn;
         headers.pop();
     }
     let mut before: Option<(Position, u32)> = None;
@@ -327,7 +328,7 @@ fn last(
     let found = scan(&bytes, header, None, |_| {});
     match found.tail {
         Tail::Clean => {}
-        Tail::Torn { bytes } => survey.torn = bytes,
+        Tail::Torn { bytes } => survey.torn += bytes,
         Tail::Damaged(damage) => {
             let behind = damage.behind.map(|seq| seq.saturating_sub(found.position.seq));
             return Err(damaged(name, &damage, behind).into());

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AppendError, Appender, Reader, Record, Sizes, open, verify};
+use super::super::{AppendError, Appender, OpenError, Reader, Record, Sizes, open, verify};
 use super::sim::{Chance, Sim, Trouble};
 
 /// Small, so that segments fill up.
@@ -98,6 +98,14 @@ fn history(seed: u64) {
     let (disk, mut model) = (Sim::new(seed), Model::default());
     for life in 0..1 + chance.below(4) {
         let about = format!("seed {seed}, life {life}");
+        while chance.one_in(3) {
+            let trouble = [Trouble::Killed, Trouble::Fails, Trouble::Short][chance.below(3)];
+            disk.plan(disk.operations() + 1 + chance.below(16), trouble);
+            if let Err(OpenError::Refused(refusal)) = open(Arc::new(disk.clone()), SMALL) {
+                panic!("{about}: {refusal}");
+            }
+            if chance.one_in(2) { disk.crash() } else { disk.kill() }
+        }
         let opened = match open(Arc::new(disk.clone()), SMALL) {
             Ok(opened) => opened,
             Err(error) => panic!("{about}: {error}"),
