@@ -130,6 +130,12 @@ impl Limits {
         let share = share.unwrap_or(all / 4).max(1);
         Self { all, share, alone: share, waiting: all, line: share }
     }
+
+    /// No more than either has, in all and of one name.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self::of(self.all.min(other.all), Some(self.share.min(other.share)))
+    }
 }
 
 /// How long others are taken to be there after they were.

@@ -159,6 +159,11 @@ impl Outside {
         Self { calls: Some(Places::new(limits)), ..self }
     }
 
+    /// How many calls there may be at a time, where they are counted.
+    pub fn limits(&self) -> Option<Limits> {
+        self.calls.as_ref().map(|calls| calls.limits)
+    }
+
     /// The same way for the calls of an account, which are counted as its own.
     #[must_use]
     pub fn of(&self, account: AccountId) -> Self {

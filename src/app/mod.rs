@@ -139,7 +139,7 @@ impl App {
             hub,
             accounts,
             limits: limits::Limits::default(),
-            turns: turns::Turns::new(turns),
+            turns: turns::Turns::new(turns, outside.limits()),
             idempotency: idempotency::InFlight::default(),
             outside,
             stamps: stamps::Stamps::default(),

@@ -9,7 +9,8 @@
 //!
 //! So many turns are under way at a time, and of one account no more than its share: one whose bot drips
 //! must not keep the others' replies from beginning. What finds no place waits a while in its account's
-//! line, and is told then that there are too many: its turn fails.
+//! line, and is told then that there are too many: its turn fails. Turns that are taken over wait for
+//! nothing here: without a place they stay due, and are taken over later.
 //!
 //! Where there are other nodes, each answers the turns it has taken: those whose messages it
 //! appended, and those it was given because nobody was heard to answer them.
@@ -28,7 +29,7 @@ use super::answer_turn::{Oldest, answer_oldest};
 use crate::domain::conversation::OpenTurn;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 use crate::fair::Limits;
-use crate::fair::places::Places;
+use crate::fair::places::{self, Places};
 
 /// Turns one conversation may owe before more messages are refused.
 pub const OWED_MAX: usize = 32;
@@ -45,6 +46,8 @@ const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 pub struct Turns {
     places: DashMap<ConversationId, Place>,
     under_way: Arc<Places<AccountId>>,
+    /// Of these, turns that were taken over.
+    taken_over: Arc<Places<AccountId>>,
     tasks: TaskTracker,
     /// Ends turns where they stand; they stay due.
     cut: CancellationToken,
@@ -76,6 +79,16 @@ impl Place {
     fn own(&self, message: MessageId) -> Option<&Own> {
         self.taken.iter().find(|own| own.message == message)
     }
+
+    /// Notes that this node answers the turn of a message.
+    fn take(&mut self, message: MessageId, streamed: bool) {
+        if self.own(message).is_none() {
+            // The worker may have found the turn before it was called.
+            self.waited_for |= self.now.as_ref().is_none_or(|(now, _)| *now != message);
+            self.taken.truncate(OWED_MAX - 1);
+            self.taken.insert(0, Own { message, streamed });
+        }
+    }
 }
 
 /// A turn that is begun.
@@ -97,6 +110,17 @@ pub enum Call {
     See,
 }
 
+/// What came of taking a turn over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenOver {
+    /// Nobody here answered what the conversation owes; now somebody does.
+    Begun,
+    /// Its conversation is being answered here: its turn comes.
+    UnderWay,
+    /// Its account has no place for it. It stays due.
+    NoPlace,
+}
+
 /// A share of a conversation's place, taken for one append; dropping it lets others go on.
 pub struct Taken {
     app: Arc<App>,
@@ -104,11 +128,13 @@ pub struct Taken {
 }
 
 impl Turns {
-    /// Turns of which so many may be under way at once on this node.
-    pub fn new(limits: Limits) -> Self {
+    /// Turns of which so many may be under way at once on this node. No more are taken over at a time than
+    /// may call out.
+    pub fn new(limits: Limits, calls: Option<Limits>) -> Self {
         Self {
             places: DashMap::new(),
             under_way: Places::new(limits),
+            taken_over: Places::new(calls.map_or(limits, |calls| calls.least(limits))),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         }
@@ -145,19 +171,43 @@ impl Turns {
             }
             Entry::Vacant(entry) => (entry.insert(Place::default()), true),
         };
-        if let Call::Take { message, streamed } = call
-            && place.own(message).is_none()
-        {
-            // The worker may have found the turn before it was called.
-            place.waited_for |= place.now.as_ref().is_none_or(|(now, _)| *now != message);
-            place.taken.truncate(OWED_MAX - 1);
-            place.taken.insert(0, Own { message, streamed });
+        if let Call::Take { message, streamed } = call {
+            place.take(message, streamed);
         }
         drop(place);
         if free {
-            Self::work(app, account, conversation);
+            Self::work(app, account, conversation, None);
         }
         free
+    }
+
+    /// Sees to it that the turn of a message is answered which nobody answers, if there is a place for it
+    /// now.
+    pub fn take_over(
+        app: &Arc<App>,
+        account: AccountId,
+        conversation: ConversationId,
+        message: MessageId,
+    ) -> TakenOver {
+        let given = match app.turns.places.entry(conversation) {
+            Entry::Occupied(mut entry) => {
+                let place = entry.get_mut();
+                place.called = Some(account);
+                place.take(message, false);
+                return TakenOver::UnderWay;
+            }
+            Entry::Vacant(entry) => {
+                let both = [&app.turns.taken_over, &app.turns.under_way];
+                let [Ok(one), Ok(other)] = both.map(|places| places.take_now(account)) else {
+                    return TakenOver::NoPlace;
+                };
+                let given = [one, other];
+                entry.insert(Place::default()).take(message, false);
+                given
+            }
+        };
+        Self::work(app, account, conversation, Some(given));
+        TakenOver::Begun
     }
 
     /// Asks the reply under way in a conversation to stop, if its turn is still `owed`; says which
@@ -195,14 +245,23 @@ impl Turns {
         self.tasks.spawn(work)
     }
 
-    fn work(app: &Arc<App>, account: AccountId, conversation: ConversationId) {
+    /// Answers what a conversation owes, in the places that were `given` or in one that is waited for.
+    fn work(
+        app: &Arc<App>,
+        account: AccountId,
+        conversation: ConversationId,
+        given: Option<[places::Place<AccountId>; 2]>,
+    ) {
         let app = app.clone();
         let cut = app.turns.cut.clone();
         let tasks = app.turns.tasks.clone();
         tasks.spawn(cut.run_until_cancelled_owned(async move {
             let mut working = Working { app: app.clone(), conversation, left: false };
             let under_way = &app.turns.under_way;
-            let mut place = under_way.take(account, PATIENCE).await;
+            let (_taken_over, mut place) = match given {
+                Some([taken_over, place]) => (Some(taken_over), Ok(place)),
+                None => (None, under_way.take(account, PATIENCE).await),
+            };
             let mut last = None;
             loop {
                 // Those behind a turn that was refused have waited as long.
@@ -302,7 +361,7 @@ impl Drop for Working {
 impl Drop for Taken {
     fn drop(&mut self) {
         if let Some(account) = self.app.turns.leave(self.conversation) {
-            Turns::work(&self.app, account, self.conversation);
+            Turns::work(&self.app, account, self.conversation, None);
         }
     }
 }

@@ -20,6 +20,7 @@ pub enum Refused {
 /// All places.
 #[derive(Debug)]
 pub struct Places<K: Copy + Eq + Hash> {
+    pub limits: Limits,
     inner: Mutex<Inner<K>>,
 }
 
@@ -55,7 +56,7 @@ impl<K: Copy + Eq + Hash> Inner<K> {
 impl<K: Copy + Eq + Hash> Places<K> {
     pub fn new(limits: Limits) -> Arc<Self> {
         let inner = Inner { room: Room::new(limits), next: 0, closed: false };
-        Arc::new(Self { inner: Mutex::new(inner) })
+        Arc::new(Self { limits, inner: Mutex::new(inner) })
     }
 
     /// A place, where there is one at once.

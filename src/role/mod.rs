@@ -71,8 +71,8 @@ enum Role {
         #[command(flatten)]
         storage: Storage,
     },
-    /// Fold the log anew and compare it with the views (no server may have the data directory open;
-    /// a cluster may serve)
+    /// Read every byte of the log, fold it anew and compare it with the views. A cluster may serve; where a
+    /// server has the data directory, its log alone is read
     Verify(Storage),
     /// Go on without events that cannot be read, on a data directory whose log is damaged
     Repair {

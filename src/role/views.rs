@@ -6,6 +6,8 @@ use super::administer::{self, Outcome};
 use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
+use crate::engine;
+use crate::engine::embedded::segments::Checked;
 use crate::engine::embedded::{self, Repaired, directory};
 
 /// Fills the views from the log; where a server has them, while it serves them.
@@ -31,7 +33,7 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
     }
 }
 
-/// Compares the views with the log.
+/// Compares the views with the log. Beside a server of the embedded engine the log alone is read.
 ///
 /// # Errors
 /// Whatever kept it from being done, and the first difference.
@@ -41,11 +43,27 @@ pub async fn verify(config: &Config) -> Result<(), Failure> {
         return cluster::verify(config).await;
     }
     let dir = existing(&config.data_dir)?;
-    let (events, difference) = embedded::verify(dir)?;
+    let (events, difference) = match embedded::verify(dir) {
+        Err(engine::Error::Locked(_)) => return verify_beside(dir),
+        verified => verified?,
+    };
     match difference {
         None => print(format_args!("the views of {} equal their {events} events", dir.display())),
         Some(difference) => Err(format!("the views differ: {difference:#?}").into()),
     }
+}
+
+/// Reads the log of a directory that another process has.
+fn verify_beside(dir: &Path) -> Result<(), Failure> {
+    let [events, accounts] = embedded::verify_beside(dir)?;
+    print(format_args!("the log of {} is whole:", dir.display()))?;
+    for (topic, Checked { segments, events, bytes, .. }) in [events, accounts] {
+        print(format_args!("  {topic:?}: {events} events, {bytes} bytes, segments: {segments}"))?;
+    }
+    print(
+        "A parlor process has the directory: its log was read as far as it was written, and its views were \
+         not compared. `parlor rebuild` compares them beside a server, `parlor verify` when it is stopped",
+    )
 }
 
 /// Goes on without what cannot be read of an embedded log.

@@ -29,16 +29,18 @@ pub struct ReplyFailed {
     pub reason: FailureReason,
 }
 
-/// Why a turn has no answer.
+/// Why a turn has no answer. A reason of a later release is read as `bot_failed`: that the turn has ended
+/// matters more than why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
     /// No bot is deployed.
     NoBot,
-    /// The bot gave an error or nothing.
-    BotFailed,
     /// The bot took longer than a turn may.
     TimedOut,
     /// The account has too many turns, or too many calls of bots, under way.
     TooMany,
+    /// The bot gave an error or nothing.
+    #[serde(other)]
+    BotFailed,
 }

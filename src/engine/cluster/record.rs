@@ -124,6 +124,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::event::FailureReason;
     use crate::domain::ids::{ContactId, Id as _};
 
     fn examples() -> Vec<Event> {
@@ -165,6 +166,24 @@ mod tests {
         assert_eq!(found, event);
         let written = serde_json::to_value(&found).unwrap();
         assert_eq!(written["data"], data);
+    }
+
+    #[test]
+    fn a_turn_that_failed_for_a_reason_of_a_later_release_has_failed() {
+        let fails = |event: &Event| matches!(event.body, Body::ReplyFailed(_));
+        let event = examples().into_iter().find(fails).unwrap();
+        let tag = Tag { node: Uuid::nil(), inbox: 0, append: 1, index: 0, more: false };
+        let headers = headers(&event, &tag);
+        let pairs = headers.iter().map(|header| (header.key, header.value.unwrap_or_default()));
+        let mut data: serde_json::Value =
+            serde_json::from_slice(&event.body.data_json().unwrap()).unwrap();
+        data["reason"] = "of_a_later_release".into();
+        let key = event.key.to_string();
+        let (found, _) = read(pairs, key.as_bytes(), data.to_string().as_bytes()).unwrap();
+        let Body::ReplyFailed(failed) = &found.body else { panic!("{found:?}") };
+        assert_eq!(failed.reason, FailureReason::BotFailed);
+        // What is written down is what came.
+        assert_eq!(serde_json::to_value(&found).unwrap()["data"], data);
     }
 
     /// From Kafka's own tests of its partitioner (`UtilsTest.testMurmur2`).

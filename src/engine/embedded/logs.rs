@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::EventCache;
 use super::segments::disk::Folder;
 use super::segments::{
-    self, Appender, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
+    self, Appender, Checked, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
 };
 use super::store::{Store, parse, storage, unopenable};
 use crate::domain::event::Event;
@@ -107,6 +107,26 @@ impl Looked {
             unread: unread.map(|(topic, unread)| (folder(&dir, topic), unread)),
         })
     }
+}
+
+/// Reads every byte of both logs and writes nothing; also while a process writes them, where it is read
+/// `beside` one.
+///
+/// # Errors
+/// [`Error::Unusable`] with the first byte that is not as it was written.
+pub(super) fn verify(dir: &Path, beside: bool) -> Result<[(Topic, Checked); 2]> {
+    let verify = |topic| {
+        let folder = folder(dir, topic);
+        let disk = Folder::at(&folder);
+        let found = if beside { segments::verify_beside(&disk) } else { segments::verify(&disk) };
+        match found {
+            Ok(checked) => Ok((topic, checked)),
+            Err(OpenError::Refused(refusal)) => Err(refused(&folder, &refusal)),
+            Err(OpenError::Io(error)) => Err(storage(error)),
+        }
+    };
+    let [events, accounts] = TOPICS.map(verify);
+    Ok([events?, accounts?])
 }
 
 fn unusable(folder: &Path, error: OpenError) -> Error {

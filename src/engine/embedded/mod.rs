@@ -30,5 +30,5 @@ mod writer;
 
 pub use compare::Difference;
 pub use log::{Embedded, Options};
-pub use rebuild::{rebuild, verify};
+pub use rebuild::{rebuild, verify, verify_beside};
 pub use repair::{Repaired, repair};

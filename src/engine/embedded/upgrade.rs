@@ -126,7 +126,7 @@ fn copy(events: &Keyspace, dir: &Path, topic: Topic, tell: &dyn Fn(&str)) -> Res
 fn compare(events: &Keyspace, dir: &Path, topic: Topic, tell: &dyn Fn(&str)) -> Result<()> {
     let folder = logs::folder(dir, topic);
     tell("the directory is brought up: what was written is read again");
-    segments::verify(&Folder::at(&folder), |_| {}).map_err(unopened)?;
+    segments::verify(&Folder::at(&folder)).map_err(unopened)?;
     let reader = segments::look(Arc::new(Folder::at(&folder))).map_err(unopened)?.reader;
     let mut older = all(events);
     let mut after = 0;

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::stage::{HOME, Stage, Thread};
 use crate::harness::feed::Feed;
 use crate::harness::upstream::{Answer, Piece, Upstream};
+use crate::harness::wait::eventually;
 use crate::harness::{Client, Server};
 
 /// What a turn waits for its place, and something for a busy machine.
@@ -19,7 +20,7 @@ struct Two {
     stage: Stage,
     other: Client,
     gate: Arc<Semaphore>,
-    _upstream: Upstream,
+    upstream: Upstream,
 }
 
 impl Two {
@@ -43,7 +44,7 @@ impl Two {
         let other: Value = serde_json::from_str(&said).expect("JSON");
         let key = other["aerochat_api_key"].as_str().expect("a key");
         let other = stage.server.client_with(key);
-        Self { stage, other, gate, _upstream: upstream }
+        Self { stage, other, gate, upstream }
     }
 
     /// Asks in a conversation of its own; the turn's stream.
@@ -107,6 +108,49 @@ async fn an_account_has_a_quarter_of_the_turns_and_what_waits_too_long_is_told_s
     dripping.0.until("message.outbound").await;
     dripping.1.until("message.outbound").await;
     next.until("message.outbound").await;
+}
+
+/// One at a time of an account, and one may wait.
+async fn what_a_crash_cut_short_stays_due(flags: [&str; 2]) {
+    const TURNS: usize = 6;
+    let mut two = Two::with(&[]).await;
+    let mut talks = Vec::new();
+    for _ in 0..TURNS {
+        let thread = two.stage.conversation().await;
+        let path = thread.path("/messages");
+        let mut feed = thread.client.stream(&path, Some(&json!({ "text": "and now?" }))).await;
+        feed.until("reply.chunk").await;
+        talks.push(thread);
+    }
+    two.stage.server.kill().await;
+    let dir = two.stage.server.dir().to_owned();
+    let flags = [&HOME[..], &flags].concat();
+    two.stage.server = Server::open(&dir, &flags).await;
+    two.upstream.request(TURNS).await;
+    two.gate.add_permits(TURNS);
+    let client = two.stage.client();
+    for thread in &talks {
+        let answered = async || {
+            let events = client.get(&thread.path("/events?limit=500")).await.expect(200);
+            let events = events["events"].as_array().expect("frames").clone();
+            let failed = events.iter().find(|event| event["type"] == "reply.failed");
+            assert_eq!(failed, None, "it stays due");
+            events.iter().any(|event| event["type"] == "message.outbound").then_some(())
+        };
+        eventually("the turn is answered after all", answered).await;
+    }
+    assert_eq!(two.counted("parlor_turns_refused_total").await, 0);
+    assert_eq!(two.counted("parlor_calls_refused_total").await, 0);
+}
+
+#[tokio::test]
+async fn turns_that_a_crash_cut_short_stay_due_until_there_is_a_place() {
+    what_a_crash_cut_short_stays_due(["--max-turns", "4"]).await;
+}
+
+#[tokio::test]
+async fn no_more_turns_are_taken_over_at_a_time_than_may_call() {
+    what_a_crash_cut_short_stays_due(["--max-calls", "4"]).await;
 }
 
 #[tokio::test]

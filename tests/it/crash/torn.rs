@@ -58,7 +58,7 @@ async fn a_second_process_is_refused_and_the_first_goes_on() {
     let server = Server::start().await;
     let (id, said) = talk(&server, 3).await;
     let dir = server.dir();
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["verify"]] {
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["repair", "--accept-loss"]] {
         let output = run(dir, arguments).await;
         let (out, error) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

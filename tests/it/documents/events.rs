@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use parlor::domain::event::Event;
+use parlor::domain::event::{Body, Event, FailureReason};
 
 const EXAMPLES: &str = include_str!("../events.v1.jsonl");
 
@@ -42,6 +42,18 @@ fn fields_that_came_later_may_be_missing() {
     let old = r#"{"id":"evt_1","type":"settings.changed","at":"2026-06-16T10:00:00.000Z","account":"ac_1","key":"ac_1","data":{"settings":{"brand":"Acme"}}}"#;
     let event: Event = serde_json::from_str(old).expect("an old event");
     assert_eq!(event.body.name(), "settings.changed");
+}
+
+#[test]
+fn a_reason_of_a_later_release_is_read_as_a_failure() {
+    let fails = |event: &&Event| event.body.name() == "reply.failed";
+    let known = examples().into_iter().find(|event| fails(&event)).expect("an example");
+    let mut later = serde_json::to_value(&known).expect("JSON");
+    later["data"]["reason"] = "moon_in_the_wrong_house".into();
+    let read: Event =
+        serde_json::from_str(&later.to_string()).expect("the turn has ended, whatever the reason");
+    let Body::ReplyFailed(failed) = read.body else { panic!("{read:?}") };
+    assert_eq!(failed.reason, FailureReason::BotFailed);
 }
 
 #[test]

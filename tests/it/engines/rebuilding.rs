@@ -83,7 +83,7 @@ async fn a_directory_is_open_once() {
     let dir = bench.place.0.path();
     let again = bench.place.open(Arc::new(Seen::default())).await;
     assert!(matches!(again, Err(Error::Locked(_))), "{:?}", again.err());
-    assert!(matches!(verify(dir), Err(Error::Locked(_))), "nobody verifies under a server");
+    assert!(matches!(verify(dir), Err(Error::Locked(_))), "views are not compared under a server");
     assert!(matches!(rebuild(dir), Err(Error::Locked(_))), "nobody rebuilds under a server");
 }
 

@@ -32,6 +32,8 @@ pub struct Server {
     binary: String,
     /// What follows `parlor serve --listen …`.
     arguments: Vec<String>,
+    /// What its environment has besides.
+    environment: Vec<(String, String)>,
     /// Held so that the directory lives as long as the server.
     temporary: Option<Arc<TempDir>>,
 }
@@ -60,10 +62,18 @@ impl Server {
 
     /// Starts on a data directory that the caller keeps.
     pub async fn open(dir: &Path, flags: &[&str]) -> Self {
+        Self::open_in(dir, flags, Vec::new()).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn open_in(dir: &Path, flags: &[&str], environment: Vec<(String, String)>) -> Self {
         let data_dir = dir.to_str().expect("a path in UTF-8");
         let arguments = [&["--data-dir", data_dir], flags].concat();
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        Self::launch(Home::Directory(dir.to_owned()), arguments).await
+        let (home, address) = (Home::Directory(dir.to_owned()), ports::address());
+        let mut server = Self::begin_of(BINARY, &address, home, arguments, environment).await;
+        server.ready().await;
+        server
     }
 
     /// Starts with these arguments on a free port.
@@ -73,20 +83,27 @@ impl Server {
 
     /// The same with another binary.
     pub async fn launch_of(binary: &str, home: Home, arguments: Vec<String>) -> Self {
-        let mut server = Self::begin_of(binary, &ports::address(), home, arguments).await;
+        let address = ports::address();
+        let mut server = Self::begin_of(binary, &address, home, arguments, Vec::new()).await;
         server.ready().await;
         server
     }
 
     /// Starts where it may have to wait until it can serve.
     pub async fn begin(address: &str, home: Home, arguments: Vec<String>) -> Self {
-        Self::begin_of(BINARY, address, home, arguments).await
+        Self::begin_of(BINARY, address, home, arguments, Vec::new()).await
     }
 
-    async fn begin_of(binary: &str, address: &str, home: Home, arguments: Vec<String>) -> Self {
-        let (process, address) = (serve(binary, address, &arguments).await, address.to_owned());
-        let binary = binary.to_owned();
-        Self { process, address, home, binary, arguments, temporary: None }
+    async fn begin_of(
+        binary: &str,
+        address: &str,
+        home: Home,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+    ) -> Self {
+        let process = serve(binary, address, &arguments, &environment).await;
+        let (address, binary) = (address.to_owned(), binary.to_owned());
+        Self { process, address, home, binary, arguments, environment, temporary: None }
     }
 
     /// Awaits that it says that it can serve.
@@ -186,7 +203,8 @@ impl Server {
 
     /// The same where it may have to wait until it can serve.
     pub async fn begin_again(&mut self) {
-        self.process = serve(&self.binary, &self.address, &self.arguments).await;
+        let Self { binary, address, arguments, environment, .. } = self;
+        self.process = serve(binary, address, arguments, environment).await;
     }
 
     /// Runs `parlor` with arguments and `--data-dir`; gives what it printed on standard output, and
@@ -222,8 +240,14 @@ fn without_settings(mut command: std::process::Command) -> std::process::Command
 }
 
 /// Starts a server.
-async fn serve(binary: &str, listen: &str, arguments: &[String]) -> Process {
+async fn serve(
+    binary: &str,
+    listen: &str,
+    arguments: &[String],
+    environment: &[(String, String)],
+) -> Process {
     let mut command = without_settings(bound_to_us(binary));
+    command.envs(environment.iter().cloned());
     command.args(["serve", "--listen", listen]).args(arguments).env("PARLOR_PACE", PACE_MS);
     Process::start(command).await
 }

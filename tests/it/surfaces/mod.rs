@@ -1,6 +1,7 @@
 //! One conversation, five surfaces: whatever begins it, each of the others goes on with it and
 //! reads the same of it.
 
+pub(crate) mod revoking;
 mod texts;
 
 use serde_json::{Value, json};

@@ -22,6 +22,14 @@ pub enum AppendError {
     Unknown(io::Error),
 }
 
+/// A segment that takes no more, and has no seal yet.
+struct Full {
+    number: u32,
+    end: u32,
+    position: Position,
+    checksum: u32,
+}
+
 /// The writing side of a log.
 pub struct Appender {
     disk: Arc<dyn Disk>,
@@ -72,9 +80,6 @@ impl Appender {
             appender.begin(None)?;
             return Ok(appender);
         };
-        for segment in full.iter().filter(|segment| segment.offsets.is_some()) {
-            appender.seal_found(segment.header.number, segment.end, segment.position)?;
-        }
         appender.number = newest.header.number;
         appender.end = newest.end;
         appender.position = newest.position;
@@ -90,17 +95,22 @@ impl Appender {
             }
             Some((batch, bytes)) => appender.move_last(batch.at, batch.before, &bytes)?,
         }
+        // Not before: what follows on them may not have been durable, and stand in one of them too.
+        for segment in full.iter().filter(|segment| segment.offsets.is_some()) {
+            appender.seal_found(segment.header.number, segment.end, segment.position)?;
+        }
         Ok(appender)
     }
 
     /// Writes the last batch again, to a new segment: the process that wrote it may have ended before
-    /// it was synced, or after a sync that failed.
+    /// it was synced, or after a sync that failed. Until it is durable there, the segment that it stands in
+    /// is not sealed, and keeps it.
     fn move_last(&mut self, at: u32, before: Position, bytes: &[u8]) -> io::Result<()> {
         let after = self.position;
         (self.end, self.position) = (at, before);
         self.checksum = self.checksum_of(self.number, at)?;
         self.reader.cut(self.number, at, before.seq);
-        self.begin(None)?;
+        let full = self.start(None)?;
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);
         let (base, mut offset) = (self.end, 0);
@@ -112,6 +122,7 @@ impl Appender {
         self.make_room()?;
         self.write()?;
         self.publish(after);
+        self.finish(&full);
         Ok(())
     }
 
@@ -240,6 +251,13 @@ impl Appender {
     /// Begins the next segment where the log ends, or behind positions that are lost, and seals the one
     /// before.
     fn begin(&mut self, after_loss: Option<u64>) -> io::Result<()> {
+        let full = self.start(after_loss)?;
+        self.finish(&full);
+        Ok(())
+    }
+
+    /// Begins the next segment; gives the one before, which is to be sealed.
+    fn start(&mut self, after_loss: Option<u64>) -> io::Result<Full> {
         let number = self.number + 1;
         let name = segment_name(number);
         // One that was begun before and came to nothing.
@@ -264,18 +282,23 @@ impl Appender {
             self.disk.remove(&name).ok();
             return Err(error);
         }
-        let old = (self.number, self.end, self.position, self.checksum);
+        let Self { number: full, end, position, checksum, .. } = *self;
+        let full = Full { number: full, end, position, checksum };
         self.file = Some(file);
         (self.number, self.end, self.allocated) = (number, HEADER_BYTES, room);
         (self.position, self.checksum) = (start, crc32c::crc32c(&bytes));
         self.reader.begin(number, start.seq);
-        let (number, end, position, checksum) = old;
-        if number > 0
-            && let Err(error) = self.seal(number, end, position, checksum)
+        Ok(full)
+    }
+
+    /// Seals a segment that takes no more, if there is one; it is read without a seal as well.
+    fn finish(&self, full: &Full) {
+        if full.number > 0
+            && let Err(error) = self.seal(full)
         {
-            tracing::warn!(%error, segment = segment_name(number), "a segment could not be sealed");
+            let segment = segment_name(full.number);
+            tracing::warn!(%error, segment, "a segment could not be sealed");
         }
-        Ok(())
     }
 
     /// Removes a file, if it is there.
@@ -286,7 +309,8 @@ impl Appender {
         }
     }
 
-    fn seal(&self, number: u32, end: u32, position: Position, checksum: u32) -> io::Result<()> {
+    fn seal(&self, full: &Full) -> io::Result<()> {
+        let Full { number, end, position, checksum } = *full;
         let Some(offsets) = self.reader.offsets(number) else { return Ok(()) };
         let seal = Seal { number, end, position, checksum, offsets };
         let (name, made) = (seal_name(number), format!("{}.new", seal_name(number)));
@@ -302,7 +326,7 @@ impl Appender {
 
     fn seal_found(&self, number: u32, end: u32, position: Position) -> io::Result<()> {
         let checksum = self.checksum_of(number, end)?;
-        self.seal(number, end, position, checksum)
+        self.seal(&Full { number, end, position, checksum })
     }
 
     fn checksum_of(&self, number: u32, end: u32) -> io::Result<u32> {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::append::AppendError;
 use super::disk::{Disk, read_whole};
 use super::frame::{self, HEADER_BYTES, Header, Position, Record};
-use super::open::{Files, OpenError, Refusal, Segment, open, read_header, read_seal, survey};
+use super::open::{
+    Files, OpenError, Refusal, Segment, Survey, open, read_header, read_seal, survey,
+};
 use super::scan::{Tail, resume, scan, scan_from};
 use super::{Sizes, seal_name, segment_name};
 
@@ -20,18 +22,71 @@ pub struct Checked {
     pub torn_bytes: u64,
 }
 
-/// Reads every byte of a log and writes nothing. `progress` is told of bytes read so far.
+/// Reads every byte of a log and writes nothing.
 ///
 /// # Errors
 /// The first thing that is not as it was written.
-pub fn verify(disk: &dyn Disk, mut progress: impl FnMut(u64)) -> Result<Checked, OpenError> {
-    let survey = survey(disk)?;
+pub fn verify(disk: &dyn Disk) -> Result<Checked, OpenError> {
+    check_all(disk, &survey(disk)?)
+}
+
+/// How often a log that others write is looked at, where each look finds something else.
+const LOOKS: usize = 16;
+
+/// The same of a log that a process writes at the same time: as far as it was written when it was looked
+/// at. Only what is found twice in a row at the same place is damage: a batch that is being written, and
+/// a segment that another process ended earlier, are whole when they are looked at again.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_beside(disk: &dyn Disk) -> Result<Checked, OpenError> {
+    let look = || check_all(disk, &survey_of_one_moment(disk)?);
+    let mut found = look();
+    for _ in 1..LOOKS {
+        let Err(before) = &found else { break };
+        let again = look();
+        let is_there = again.as_ref().is_err_and(|again| is_same(before, again));
+        found = again;
+        if is_there {
+            break;
+        }
+    }
+    found
+}
+
+/// Looks at a folder until no segment has begun or was sealed meanwhile: then the last segment is as it was
+/// read, and not cut because another has what it ended with.
+fn survey_of_one_moment(disk: &dyn Disk) -> Result<Survey, OpenError> {
+    let mut before = Files::of(disk)?;
+    for _ in 1..LOOKS {
+        let found = survey(disk);
+        let after = Files::of(disk)?;
+        if after == before {
+            return found;
+        }
+        before = after;
+    }
+    survey(disk)
+}
+
+fn check_all(disk: &dyn Disk, survey: &Survey) -> Result<Checked, OpenError> {
     let mut checked = Checked { torn_bytes: survey.torn.into(), ..Checked::default() };
     for segment in &survey.segments {
         check(disk, segment, &mut checked)?;
-        progress(checked.bytes);
     }
     Ok(checked)
+}
+
+fn is_same(one: &OpenError, other: &OpenError) -> bool {
+    match (one, other) {
+        (OpenError::Refused(one), OpenError::Refused(other)) => {
+            (&one.file, one.at, &one.why) == (&other.file, other.at, &other.why)
+        }
+        (OpenError::Io(one), OpenError::Io(other)) => one.kind() == other.kind(),
+        (OpenError::Refused(_), OpenError::Io(_)) | (OpenError::Io(_), OpenError::Refused(_)) => {
+            false
+        }
+    }
 }
 
 /// Segments that were full when a log was opened, and whose batches were not read then.

@@ -34,7 +34,7 @@ mod seal;
 
 pub use append::{AppendError, Appender};
 pub use chain::Chain;
-pub use check::{Checked, SalvageError, Salvaged, Unread, salvage, verify};
+pub use check::{Checked, SalvageError, Salvaged, Unread, salvage, verify, verify_beside};
 pub use frame::{MAX_BODY_BYTES, Position, Record};
 pub use open::{Looked, OpenError, Opened, Refusal, look, open};
 pub use read::{Kept, ReadError, Reader};

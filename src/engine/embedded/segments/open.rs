@@ -69,9 +69,9 @@ pub(super) struct Survey {
     pub(super) segments: Vec<Segment>,
     /// The last segment's last batch, and its bytes.
     pub(super) last: Option<(Batch, Vec<u8>)>,
-    /// A segment after these whose making was cut short.
-    pub(super) begun: Option<u32>,
-    /// Bytes of a batch that was cut short.
+    /// Segments after these that never came to count, the newest first.
+    pub(super) begun: Vec<u32>,
+    /// Bytes of batches that were cut short.
     pub(super) torn: u32,
 }
 
@@ -109,8 +109,8 @@ impl Looked {
     pub fn open(self, sizes: Sizes) -> Result<Opened, OpenError> {
         let Self { disk, survey, reader } = self;
         let cut_bytes = u64::from(survey.torn);
-        if let Some(number) = survey.begun {
-            disk.remove(&segment_name(number))?;
+        for number in &survey.begun {
+            disk.remove(&segment_name(*number))?;
         }
         let segments = survey.segments.iter().filter(|segment| segment.offsets.is_none());
         let unread = Unread { disk: disk.clone(), segments: segments.cloned().collect() };
@@ -149,7 +149,7 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
             Err(_)
                 if number == newest && is_begun(disk, number)? && !files.is_sealed(number - 1) =>
             {
-                survey.begun = Some(number);
+                survey.begun.push(number);
             }
             Err(fault) => {
                 let why = format!("the segment's header cannot be read: {fault}");
@@ -157,9 +157,15 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
             }
         }
     }
-    // Its header may never have been synced, as long as nothing was built on it.
-    if survey.begun.is_none() && !files.is_sealed(newest - 1) && has_no_batch(disk, newest)? {
-        survey.begun = Some(newest);
+    // Its header may never have been synced, as long as nothing was built on it; and what was written to
+    // it and is not whole may stand whole in the one before, which is sealed only after that. Opening may
+    // have been cut short several times.
+    while let Some(header) = headers.last()
+        && !files.is_sealed(header.number - 1)
+        && let Some(torn) = without_a_batch(disk, header)?
+    {
+        survey.begun.push(header.number);
+        survey.torn += torn;
         headers.pop();
     }
     let mut before: Option<(Position, u32)> = None;
@@ -176,7 +182,7 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
 }
 
 /// The numbers of the files in a log's folder.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Files {
     pub(super) segments: BTreeSet<u32>,
     seals: BTreeSet<u32>,
@@ -227,10 +233,16 @@ fn is_begun(disk: &dyn Disk, number: u32) -> io::Result<bool> {
     Ok(is_cut && rest.iter().all(|byte| *byte == 0))
 }
 
-/// Whether nothing was written behind a segment's header.
-fn has_no_batch(disk: &dyn Disk, number: u32) -> io::Result<bool> {
-    let bytes = read_whole(&*disk.open(&segment_name(number))?, u64::from(u32::MAX))?;
-    Ok(bytes.iter().skip(HEADER_BYTES as usize).all(|byte| *byte == 0))
+/// How many bytes of a batch that was cut short a segment holds in which there is no other; none where it
+/// has a whole batch, or damage.
+fn without_a_batch(disk: &dyn Disk, header: &Header) -> io::Result<Option<u32>> {
+    let bytes = read_whole(&*disk.open(&segment_name(header.number))?, u64::from(u32::MAX))?;
+    let found = scan(&bytes, header, None, |_| {});
+    Ok(match (found.last, found.tail) {
+        (None, Tail::Clean) => Some(0),
+        (None, Tail::Torn { bytes }) => Some(bytes),
+        (Some(_), _) | (None, Tail::Damaged(_)) => None,
+    })
 }
 
 /// Whether a segment goes on where the one before it ends.
@@ -316,7 +328,7 @@ fn last(
     let found = scan(&bytes, header, None, |_| {});
     match found.tail {
         Tail::Clean => {}
-        Tail::Torn { bytes } => survey.torn = bytes,
+        Tail::Torn { bytes } => survey.torn += bytes,
         Tail::Damaged(damage) => {
             let behind = damage.behind.map(|seq| seq.saturating_sub(found.position.seq));
             return Err(damaged(name, &damage, behind).into());

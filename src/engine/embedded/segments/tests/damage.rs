@@ -22,7 +22,7 @@ fn log(batches: usize) -> (Sim, Model) {
 
 /// Opens what is there: everything is as it was, or it is refused.
 fn is_kept_or_refused(disk: &Sim, model: &Model, about: &str) -> bool {
-    let verified = verify(disk, |_| {});
+    let verified = verify(disk);
     match open(Arc::new(disk.clone()), SMALL) {
         Err(OpenError::Refused(_)) => {
             assert!(verified.is_err(), "{about}: opening refuses what verifying finds right");
@@ -89,7 +89,7 @@ fn any_file_that_is_gone_is_missed() {
 fn what_is_whole_of_a_damaged_log_is_saved() {
     let (disk, model) = log(24);
     disk.damage("00000002.seg", |bytes| bytes[1200..1700].fill(0));
-    let refused = verify(&disk, |_| {}).expect_err("it is damaged").to_string();
+    let refused = verify(&disk).expect_err("it is damaged").to_string();
     assert!(refused.contains("00000002.seg"), "{refused}");
     let into = Sim::new(5);
     let saved = salvage(&disk, Arc::new(into.clone()), SMALL, 0).expect("saved");
@@ -103,5 +103,5 @@ fn what_is_whole_of_a_damaged_log_is_saved() {
         assert_eq!(kept.body[..], model.acknowledged[&kept.seq].1[..]);
         assert_eq!(opened.reader.range(kept.seq - 1, 1).expect("read").first(), Some(kept));
     }
-    assert_eq!(verify(&into, |_| {}).expect("whole").events, saved.kept);
+    assert_eq!(verify(&into).expect("whole").events, saved.kept);
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AppendError, Appender, Reader, Record, Sizes, open, verify};
+use super::super::{AppendError, Appender, OpenError, Reader, Record, Sizes, open, verify};
 use super::sim::{Chance, Sim, Trouble};
 
 /// Small, so that segments fill up.
@@ -98,6 +98,14 @@ fn history(seed: u64) {
     let (disk, mut model) = (Sim::new(seed), Model::default());
     for life in 0..1 + chance.below(4) {
         let about = format!("seed {seed}, life {life}");
+        while chance.one_in(3) {
+            let trouble = [Trouble::Killed, Trouble::Fails, Trouble::Short][chance.below(3)];
+            disk.plan(disk.operations() + 1 + chance.below(16), trouble);
+            if let Err(OpenError::Refused(refusal)) = open(Arc::new(disk.clone()), SMALL) {
+                panic!("{about}: {refusal}");
+            }
+            if chance.one_in(2) { disk.crash() } else { disk.kill() }
+        }
         let opened = match open(Arc::new(disk.clone()), SMALL) {
             Ok(opened) => opened,
             Err(error) => panic!("{about}: {error}"),
@@ -128,7 +136,7 @@ fn history(seed: u64) {
     let opened =
         open(Arc::new(disk.clone()), SMALL).unwrap_or_else(|error| panic!("{about}: {error}"));
     model.check(&opened.reader, &about);
-    verify(&disk, |_| {}).unwrap_or_else(|error| panic!("{about}: {error}"));
+    verify(&disk).unwrap_or_else(|error| panic!("{about}: {error}"));
 }
 
 #[test]
@@ -184,6 +192,48 @@ fn nothing_acknowledged_is_lost_at_any_point_of_a_small_history() {
                 run(Some((at, trouble)), seed, true);
             }
             run(Some((at, trouble)), 1, false);
+        }
+    }
+}
+
+/// A log whose process was killed is opened, with trouble at each operation of that, and then once more.
+#[test]
+fn nothing_acknowledged_is_lost_at_any_point_of_opening() {
+    let run = |batches: u64, trouble: Option<(usize, Trouble)>, seed: u64, power: bool| {
+        let about = format!("{batches} batches, {trouble:?}, seed {seed}, power lost: {power}");
+        let (disk, mut model, mut chance) = (Sim::new(seed), Model::default(), Chance::of(7));
+        let opened = open(Arc::new(disk.clone()), SMALL).unwrap_or_else(|error| panic!("{error}"));
+        let mut appender = opened.appender;
+        for _ in 0..batches {
+            assert!(model.append(&mut appender, &mut chance), "{about}");
+        }
+        drop(appender);
+        disk.kill();
+        let before = disk.operations();
+        if let Some((at, trouble)) = trouble {
+            disk.plan(before + at, trouble);
+        }
+        open(Arc::new(disk.clone()), SMALL).ok();
+        let operations = disk.operations() - before;
+        if power {
+            disk.crash();
+        } else {
+            disk.kill();
+        }
+        let opened =
+            open(Arc::new(disk.clone()), SMALL).unwrap_or_else(|error| panic!("{about}: {error}"));
+        model.check(&opened.reader, &about);
+        operations
+    };
+    for batches in 1..=14 {
+        let operations = run(batches, None, 1, true);
+        for at in 1..=operations {
+            for trouble in [Trouble::Killed, Trouble::Fails, Trouble::Short] {
+                for seed in 1..=6 {
+                    run(batches, Some((at, trouble)), seed, true);
+                }
+                run(batches, Some((at, trouble)), 1, false);
+            }
         }
     }
 }
