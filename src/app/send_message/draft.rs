@@ -53,7 +53,7 @@ impl Draft {
         command: &SendMessage,
         thread: Thread,
         idempotency: Option<Idempotency>,
-    ) -> Self {
+    ) -> Box<Self> {
         let account = &tenant.account;
         let mut before = Vec::with_capacity(4);
         let message = clock::mint();
@@ -111,7 +111,8 @@ impl Draft {
             spoken: command.spoken,
             idempotency,
         };
-        Self {
+        // Boxed, as it goes through several hands.
+        Box::new(Self {
             at: clock::now(),
             key: StreamKey::Contact(thread.contact),
             account: account.id,
@@ -129,7 +130,7 @@ impl Draft {
             asked,
             after: Vec::new(),
             outcome: None,
-        }
+        })
     }
 
     pub(super) fn is_for_bot(&self) -> bool {
@@ -196,7 +197,11 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) async fn append(mut self, app: &Arc<App>, outcome: Option<Outcome>) -> Result<Sent> {
+    pub(super) async fn append(
+        mut self: Box<Self>,
+        app: &Arc<App>,
+        outcome: Option<Outcome>,
+    ) -> Result<Sent> {
         let MessageInbound {
             message_id: message,
             conversation_id: conversation,
