@@ -117,6 +117,8 @@ pub struct Limits {
     pub all: usize,
     /// Of one name.
     pub share: usize,
+    /// Of one name while another has its share too, and so would not wait the less for this one's.
+    pub rival: usize,
     /// Of one name while no other is there.
     pub alone: usize,
     pub waiting: usize,
@@ -128,7 +130,7 @@ impl Limits {
     /// So many in all, and of one name a quarter, or what is said. As many may wait.
     pub fn of(all: usize, share: Option<usize>) -> Self {
         let share = share.unwrap_or(all / 4).max(1);
-        Self { all, share, alone: share, waiting: all, line: share }
+        Self { all, share, rival: share, alone: share, waiting: all, line: share }
     }
 
     /// No more than either has, in all and of one name.
@@ -166,9 +168,10 @@ impl<K: Eq> Company<K> {
 #[derive(Debug)]
 pub struct Room<K, T> {
     limits: Limits,
-    /// What one name may hold at present.
-    share: usize,
     company: Company<K>,
+    is_alone: bool,
+    /// Names that have their share, or more.
+    busy: usize,
     free: usize,
     held: HashMap<K, usize>,
     lines: Lines<K, T>,
@@ -179,18 +182,17 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
     pub fn new(limits: Limits) -> Self {
         let (held, lines) = (HashMap::new(), Lines::default());
         let company = Company { last: None, until: None };
-        let (share, free) = (limits.alone, limits.all);
-        Self { limits, share, company, free, held, lines, waiting: 0 }
+        let (is_alone, free) = (limits.alone > limits.share, limits.all);
+        Self { limits, company, is_alone, busy: 0, free, held, lines, waiting: 0 }
     }
 
     /// Takes a place that is free; says whether there was one for this name.
     pub fn enter(&mut self, name: K, now: impl FnOnce() -> Instant) -> bool {
         let limits = self.limits;
         if limits.alone > limits.share {
-            let is_alone = !self.company.is_kept(name, now());
-            self.share = if is_alone { limits.alone } else { limits.share };
+            self.is_alone = !self.company.is_kept(name, now());
         }
-        let may = self.free > 0 && self.held(name) < self.share;
+        let may = self.free > 0 && self.may_have_more(name);
         if may {
             self.give(name);
         }
@@ -214,7 +216,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         while self.free > 0 {
             let name = self.lines.turn()?;
             // It is in turn again when it gives a place back.
-            if self.held(name) >= self.share {
+            if !self.may_have_more(name) {
                 continue;
             }
             let item = self.lines.take(name)?;
@@ -229,6 +231,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
     /// Gives a place back.
     pub fn leave(&mut self, name: K) {
         if let Some(held) = self.held.get_mut(&name) {
+            self.busy -= usize::from(*held == self.limits.share);
             *held -= 1;
             if *held == 0 {
                 self.held.remove(&name);
@@ -259,8 +262,20 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         self.held.get(&name).copied().unwrap_or_default()
     }
 
+    fn may_have_more(&self, name: K) -> bool {
+        let (limits, held) = (self.limits, self.held(name));
+        let others_busy = self.busy > usize::from(held >= limits.share);
+        held < match (self.is_alone, others_busy) {
+            (true, _) => limits.alone,
+            (false, true) => limits.rival,
+            (false, false) => limits.share,
+        }
+    }
+
     fn give(&mut self, name: K) {
         self.free -= 1;
-        *self.held.entry(name).or_default() += 1;
+        let held = self.held.entry(name).or_default();
+        *held += 1;
+        self.busy += usize::from(*held == self.limits.share);
     }
 }

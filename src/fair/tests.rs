@@ -126,6 +126,24 @@ fn who_is_alone_may_have_more_until_another_comes() {
     assert!(room.enter(1, || now + IN_COMPANY));
 }
 
+#[test]
+fn two_that_have_their_share_may_have_more_and_leave_the_third_its_own() {
+    let mut room = Room::<_, ()>::new(Limits { rival: 4, ..Limits::of(12, Some(2)) });
+    let now = Instant::now;
+    assert!(room.enter(1, now) && room.enter(1, now) && !room.enter(1, now), "a share is a share");
+    assert!(room.enter(2, now) && !room.enter(1, now), "the other has less than its share");
+    assert!(room.enter(2, now) && room.enter(2, now) && room.enter(1, now));
+    assert!(room.enter(2, now) && !room.enter(2, now), "so much and no more");
+    assert!(room.enter(3, now), "what a third needs is free");
+    for _ in 0..3 {
+        room.leave(2);
+    }
+    assert!(!room.enter(1, now), "the other is busy no longer");
+    room.leave(1);
+    room.leave(1);
+    assert!(room.enter(1, now) && !room.enter(1, now));
+}
+
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]

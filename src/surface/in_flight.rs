@@ -46,8 +46,11 @@ use crate::server::tasks::{Refused, UntilSent};
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Requests at work at a time: enough for a commit to be well filled.
 const AT_WORK: usize = 256;
-/// How many of them are one account's while others are there.
-const PART: usize = 24;
+/// How many of them are one account's while others are there that have less: another's request is in one
+/// commit with them, and waits for what they take.
+const PART: usize = 6;
+/// The same while another has as many: what it waits for is its own.
+const RIVAL: usize = 24;
 /// A request that has not been answered for so long waits for something.
 const WORK: Duration = Duration::from_millis(20);
 /// How long a request waits until it may begin to work.
@@ -213,6 +216,7 @@ impl<E> Counted<E> {
         let at_work = fair::Limits {
             all: AT_WORK,
             share: PART,
+            rival: RIVAL,
             alone: AT_WORK,
             waiting: limits.all,
             line: limits.share,
