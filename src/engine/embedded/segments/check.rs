@@ -116,30 +116,35 @@ impl Unread {
 fn check(disk: &dyn Disk, segment: &Segment, checked: &mut Checked) -> Result<(), OpenError> {
     let number = segment.header.number;
     let name = segment_name(number);
-    let bytes = read_whole(&*disk.open(&name)?, segment.end.into())?;
+    // Without a seal it was read whole when it was looked at; what follows its header may since have moved on.
+    let until = if segment.offsets.is_some() { HEADER_BYTES } else { segment.end };
+    let bytes = read_whole(&*disk.open(&name)?, until.into())?;
     let refuse = |at: u64, why: String| Refusal { file: name.clone(), at, why, at_stake: None };
     let header = frame::header_bytes(&segment.header);
     if let Some(at) = header.iter().zip(&bytes).position(|(wanted, found)| wanted != found) {
         return Err(refuse(at as u64, "the header is damaged".into()).into());
     }
-    let found = scan(&bytes, &segment.header, Some(segment.end), |_| {});
-    if let Tail::Damaged(damage) = found.tail {
-        return Err(refuse(damage.at.into(), damage.fault.to_string()).into());
-    }
-    if segment.offsets.is_none() {
-        let seal = read_seal(disk, number)?;
-        let is_true = seal.is_some_and(|seal| {
-            seal.offsets == found.offsets
-                && seal.checksum == crc32c::crc32c(&bytes)
-                && seal.position == found.position
-        });
-        if !is_true {
-            let why = "the seal is not the segment's".to_owned();
-            return Err(Refusal { file: seal_name(number), at: 0, why, at_stake: None }.into());
+    let events = match &segment.offsets {
+        Some(offsets) => offsets.len(),
+        None => {
+            let found = scan(&bytes, &segment.header, Some(segment.end), |_| {});
+            if let Tail::Damaged(damage) = found.tail {
+                return Err(refuse(damage.at.into(), damage.fault.to_string()).into());
+            }
+            let is_true = read_seal(disk, number)?.is_some_and(|seal| {
+                seal.offsets == found.offsets
+                    && seal.checksum == crc32c::crc32c(&bytes)
+                    && seal.position == found.position
+            });
+            if !is_true {
+                let why = "the seal is not the segment's".to_owned();
+                return Err(Refusal { file: seal_name(number), at: 0, why, at_stake: None }.into());
+            }
+            found.offsets.len()
         }
-    }
+    };
     checked.segments += 1;
-    checked.events += found.offsets.len() as u64;
+    checked.events += events as u64;
     checked.bytes += u64::from(segment.end);
     Ok(())
 }
