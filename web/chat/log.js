@@ -6,7 +6,7 @@
  * whole text. Times are the reader's own.
  */
 
-import { Days } from "../shared/days.js";
+import { Days, Sequence } from "../shared/days.js";
 import { byId, element } from "../shared/element.js";
 import { KeyedList, setNotes, setText } from "../shared/keyed.js";
 import { grow, said, saying } from "../shared/said.js";
@@ -69,23 +69,16 @@ export class Log {
     const { read } = transcript;
     const seen = transcript.entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = transcript.entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
-    let speaker = "";
-    /** @type {string | null} */
-    let before = null;
+    const sequence = new Sequence(days);
     transcript.entries.forEach((entry, at) => {
-      const day = days.above(before, entry.at);
-      before = entry.at;
-      if (day) {
-        speaker = "";
-        items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
-      }
+      const day = sequence.day(entry.at);
+      if (day) items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
       if (entry.kind === "notice") {
-        speaker = "";
+        sequence.interrupt();
         items.push({ key: `notice:${entry.id}`, print: "", make: () => notice(entry) });
         return;
       }
-      const first = speakerOf(entry.author) !== speaker;
-      speaker = speakerOf(entry.author);
+      const first = sequence.isFirst(entry.author);
       const notes = [
         ...(seams[entry.id] ?? []).map(seamWords),
         ...(entry.partial ? ["Stopped"] : []),
@@ -97,8 +90,7 @@ export class Log {
     for (const reply of transcript.replies) {
       const notes = (seams[reply.id] ?? []).map(seamWords);
       if (reply.broken) notes.push("A part is missing; it comes with the whole text");
-      const first = speakerOf(reply.author) !== speaker;
-      speaker = speakerOf(reply.author);
+      const first = sequence.isFirst(reply.author);
       const print = JSON.stringify([first, notes]);
       const update = (/** @type {HTMLElement} */ item) => grow(item.querySelector(".entry__text"), reply.text, COPYING);
       items.push({ key: `reply:${reply.id}`, print, make: () => underWay(reply, first, notes), grow: update });
@@ -243,9 +235,4 @@ function seamWords(seam) {
 /** @param {import("../client/frame.js").Author} author */
 function nameOf(author) {
   return author.name || { bot: "Assistant", agent: "Agent", customer: "You" }[author.type];
-}
-
-/** @param {import("../client/frame.js").Author} author */
-function speakerOf(author) {
-  return `${author.type}:${author.name ?? ""}`;
 }

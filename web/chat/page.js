@@ -4,6 +4,7 @@
 
 import { Parlor, ParlorError, Session } from "../client/parlor-client.js";
 import { byId, element } from "../shared/element.js";
+import { soon } from "../shared/keyed.js";
 import { Offers } from "../shared/offers.js";
 import { Scroll } from "../shared/scroll.js";
 import { Composer } from "./composer.js";
@@ -124,7 +125,8 @@ class Page {
   constructor() {
     /** @type {Chat | null} */
     this.chat = null;
-    this.drawing = false;
+    /** Draws soon. */
+    this.draw = soon(() => this.chat && this.drawNow(this.chat));
     this.wire = new Wire();
     this.scroll = new Scroll();
     this.log = new Log({
@@ -219,17 +221,6 @@ class Page {
       }
       showNotice(refusal(error, () => this.renew()));
     }
-  }
-
-  /** Draws soon, and once for all that changed meanwhile. */
-  draw() {
-    if (this.drawing) return;
-    this.drawing = true;
-    const soon = document.hidden ? (/** @type {() => void} */ run) => setTimeout(run, 100) : requestAnimationFrame;
-    soon(() => {
-      this.drawing = false;
-      if (this.chat) this.drawNow(this.chat);
-    });
   }
 
   /**

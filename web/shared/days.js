@@ -1,5 +1,6 @@
 /**
- * The lines between the days of a conversation, in the reader's own calendar and words.
+ * The lines between the days of a conversation, in the reader's own calendar and words, and where its
+ * speakers change.
  */
 
 const DAY_MS = 86_400_000;
@@ -28,6 +29,43 @@ export class Days {
     if (ago === 0 || ago === 1) return capital(this.near.format(-ago, "day"));
     const sameYear = new Date(at).getFullYear() === today.getFullYear();
     return (sameYear ? this.date : this.dated).format(new Date(at));
+  }
+}
+
+/** Entries that are shown one after the other: where a day begins, and where somebody else speaks. */
+export class Sequence {
+  /** @param {Days} days */
+  constructor(days) {
+    this.days = days;
+    /** @type {string | null} */
+    this.before = null;
+    this.speaker = "";
+  }
+
+  /**
+   * What stands above the next entry. Below it, who speaks is named anew.
+   * @param {string} at
+   */
+  day(at) {
+    const day = this.days.above(this.before, at);
+    this.before = at;
+    if (day) this.interrupt();
+    return day;
+  }
+
+  /** Whoever speaks next is named anew. */
+  interrupt() {
+    this.speaker = "";
+  }
+
+  /**
+   * Whether this is the first of an author's in a row.
+   * @param {Pick<import("../client/frame.js").Author, "type" | "name">} author
+   */
+  isFirst({ type, name }) {
+    const before = this.speaker;
+    this.speaker = `${type}:${name ?? ""}`;
+    return this.speaker !== before;
   }
 }
 

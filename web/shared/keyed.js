@@ -96,3 +96,21 @@ export function setData(node, words) {
   if (words.startsWith(node.data)) node.appendData(words.slice(node.data.length));
   else node.data = words;
 }
+
+/**
+ * Draws soon, and once for all that changed meanwhile.
+ * @param {() => void} draw
+ * @returns {() => void}
+ */
+export function soon(draw) {
+  let waits = false;
+  return () => {
+    if (waits) return;
+    waits = true;
+    const later = document.hidden ? (/** @type {() => void} */ run) => setTimeout(run, 100) : requestAnimationFrame;
+    later(() => {
+      waits = false;
+      draw();
+    });
+  };
+}

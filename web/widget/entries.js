@@ -7,7 +7,7 @@
  * direction turns nothing around.
  */
 
-import { Days } from "../shared/days.js";
+import { Days, Sequence } from "../shared/days.js";
 import { element } from "../shared/element.js";
 import { setNotes, setText } from "../shared/keyed.js";
 import { grow, said, saying } from "../shared/said.js";
@@ -59,30 +59,22 @@ export class Entries {
     const { entries, read } = transcript;
     const seen = entries.findIndex((entry) => entry.id === read.agent);
     const lastMine = entries.findLastIndex((entry) => entry.kind === "message" && entry.author.type === "customer");
-    let speaker = "";
-    /** @type {string | null} */
-    let before = null;
+    const sequence = new Sequence(this.days);
     entries.forEach((entry, at) => {
-      const day = this.days.above(before, entry.at);
-      before = entry.at;
-      if (day) {
-        speaker = "";
-        items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
-      }
+      const day = sequence.day(entry.at);
+      if (day) items.push({ key: `day:${entry.id}`, print: day, make: () => event("day", [day]) });
       if (entry.kind === "notice") {
-        speaker = "";
+        sequence.interrupt();
         items.push({ key: `notice:${entry.id}`, print: "", make: () => event(entry.what, this.notice(entry)) });
         return;
       }
-      const first = speakerOf(entry.author) !== speaker;
-      speaker = speakerOf(entry.author);
+      const first = sequence.isFirst(entry.author);
       const notes = [...(entry.partial ? [words.cutShort] : []), ...(at === lastMine && seen >= at ? [words.seen] : [])];
       const grow = (/** @type {HTMLElement} */ item) => setNotes(item.querySelector(".meta"), notes);
       items.push({ key: `message:${entry.id}`, print: String(first), make: () => this.message(entry, first), grow });
     });
     for (const reply of transcript.replies) {
-      const first = speakerOf(reply.author) !== speaker;
-      speaker = speakerOf(reply.author);
+      const first = sequence.isFirst(reply.author);
       const make = () => {
         const notes = reply.broken ? [element("p", "meta", words.broken)] : [];
         const item = element("li", "entry entry--theirs entry--growing", this.who(reply.author, first), saying("text", reply.author), ...notes);
@@ -222,9 +214,4 @@ function button(words, run) {
   made.type = "button";
   made.onclick = run;
   return made;
-}
-
-/** @param {Author} author */
-function speakerOf(author) {
-  return `${author.type}:${author.name ?? ""}`;
 }

@@ -6,7 +6,7 @@
  */
 
 import { element } from "../shared/element.js";
-import { KeyedList } from "../shared/keyed.js";
+import { KeyedList, soon } from "../shared/keyed.js";
 import { Offers } from "../shared/offers.js";
 import { held } from "../shared/scroll.js";
 import { Alerts } from "./alerts.js";
@@ -47,7 +47,8 @@ export class Panel {
     /** @type {string[]} */
     this.starters = [];
     this.sticking = true;
-    this.drawing = false;
+    /** Draws soon. */
+    this.draw = soon(() => this.drawNow());
     this.troubledAt = 0;
     /** Where the list began when it was last shown. */
     this.begins = "0";
@@ -219,17 +220,6 @@ export class Panel {
   get host() {
     const root = this.root.getRootNode();
     return root instanceof ShadowRoot ? root.host : null;
-  }
-
-  /** Draws soon, and once for all that changed meanwhile. */
-  draw() {
-    if (this.drawing) return;
-    this.drawing = true;
-    const soon = document.hidden ? (/** @type {() => void} */ run) => setTimeout(run, 100) : requestAnimationFrame;
-    soon(() => {
-      this.drawing = false;
-      this.drawNow();
-    });
   }
 
   /** @private */

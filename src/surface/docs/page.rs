@@ -39,6 +39,7 @@ impl Page<'_> {
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · Parlor" }
                     link rel="icon" href="/web/shared/favicon.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="/web/shared/tokens.css";
                     link rel="stylesheet" href="/web/docs/page.css";
                     script src="/web/shared/theme.js" {}
                     script type="module" src="/web/docs/page.js" {}
