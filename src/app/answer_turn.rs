@@ -10,22 +10,21 @@ use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::conclude::conclude;
 use super::gather::Gather;
 use super::live_feed::whereabouts;
 use super::outcome::outcome_of;
 use super::pace::paced;
-use super::read_conversation::contact_name;
 use super::send_message::{author_name, event_id};
 use super::turns::Begun;
-use super::{App, accounts::Tenant, clock};
+use super::{App, clock};
 use crate::bot::{self, Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{Body, Event, FailureReason, MessageInbound, Received, ReplyDiscarded};
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
 use crate::domain::message::{self, Author, Side};
 use crate::domain::seq::Seq;
-use crate::domain::text::PersonName;
-use crate::domain::turn::{Business, End, Outcome, Said, conclusion, names_contact};
+use crate::domain::turn::{Business, End, Outcome, Said};
 use crate::engine::{self, Appended};
 use crate::live::hub::{Beginning, Writer};
 use crate::outside;
@@ -84,7 +83,7 @@ async fn answer(
     };
     let tenant = app.accounts.get(account);
     let tenant = tenant.ok_or_else(|| engine::Error::Storage(format!("no account {account}")))?;
-    let agent = tenant.account.available_agent().map(|agent| agent.name.clone());
+    let business = Business::of(&tenant.account);
 
     let bot = tenant.bot(state.bot).ok_or(FailureReason::NoBot);
     let bot = if begun.refused { Err(FailureReason::TooMany) } else { bot };
@@ -92,12 +91,13 @@ async fn answer(
         Ok(bot) => bot,
         Err(reason) => {
             let (said, end) = (Said::default(), End::Failed(reason));
-            let events = conclude(app, asked, agent, &tenant, said, end).await?;
-            return append(app, state, events).await.map(drop);
+            let ends = conclude(app, account, asked, business, None, said, end).await?;
+            return append(app, state, ends.bodies).await.map(drop);
         }
     };
     let background = background(app, state, asked, turn, bot.wants()).await?;
-    let author = Author::Bot { name: author_name(&bot, tenant.account.brand()) };
+    let name = author_name(&bot, business.brand);
+    let author = Author::Bot { name: name.clone() };
     let reply_id = asked.message_id.reply();
     let reply = Beginning {
         id: reply_id,
@@ -113,12 +113,11 @@ async fn answer(
     let turn = Turn {
         text: asked.text.as_str(),
         previous: Some(asked.language),
-        person_available: agent.is_some(),
+        person_available: business.agent.is_some(),
         background: &background,
     };
     let language = bot.language_for(&turn);
-    let by = Some((author_name(&bot, tenant.account.brand()), version));
-    let mut said = Said { by, language, ..Said::default() };
+    let mut said = Said { by: Some((name, version)), language, ..Said::default() };
     let pause = bot.pace().min(app.pace);
     let steps = bot.answer(&turn, &app.outside.of(account));
     let steps = paced(steps, pause, &writer, begun.streamed, || app.turns.is_waited_for(id));
@@ -131,8 +130,8 @@ async fn answer(
     if said.intent.is_none() && !matches!(*bot, Bot::Faq(_)) {
         said.intent = tenant.intent_of(asked.text.as_str(), asked.language);
     }
-    let events = conclude(app, asked, agent, &tenant, said, end).await?;
-    let appended = append(app, state, events).await?;
+    let ends = conclude(app, account, asked, business, None, said, end).await?;
+    let appended = append(app, state, ends.bodies).await?;
     if !matches!(appended.first().map(|first| first.effect), Some(Effect::Discarded(_))) {
         return Ok(());
     }
@@ -309,26 +308,6 @@ async fn listen(
             }
         }
     }
-}
-
-/// The events that end a turn.
-async fn conclude(
-    app: &App,
-    asked: &MessageInbound,
-    agent: Option<PersonName>,
-    tenant: &Tenant,
-    said: Said,
-    end: End,
-) -> engine::Result<Vec<Body>> {
-    let account = &tenant.account;
-    let (brand, auto_reply) = (account.brand(), account.auto_reply());
-    let business = Business { brand, auto_reply, agent };
-    let contact_name = if names_contact(end, &business) {
-        Some(contact_name(app, account.id, asked.contact_id).await?)
-    } else {
-        None
-    };
-    Ok(conclusion(asked, business, contact_name, said, end).bodies)
 }
 
 /// Appends what ends a turn; while the log is away, again and again with a back-off. Doing it

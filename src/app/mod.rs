@@ -5,6 +5,7 @@ pub mod administration;
 pub mod answer_turn;
 pub mod attachments;
 pub mod clock;
+mod conclude;
 pub mod credentials;
 pub mod demo;
 mod gather;

@@ -22,7 +22,7 @@ use crate::domain::message::{Channel, Said};
 use crate::domain::seq::Seq;
 use crate::domain::text::{MessageText, PersonName, Title};
 use crate::domain::time::Timestamp;
-use crate::domain::turn::Outcome;
+use crate::domain::turn::{Business, Outcome};
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::engine::Recorded;
@@ -299,7 +299,7 @@ async fn send(
     let credit = app.limits.take_credit(&*app.engine, tenant.account.id, credits).await?;
 
     let mut draft = Draft::new(app, tenant, command, thread, idempotency);
-    let taken = match draft.answer_at_once(app).await {
+    let taken = match draft.answer_at_once(app, Business::of(&tenant.account)).await {
         Ok(taken) => taken,
         Err(error) => {
             credit.refund();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::super::conclude::conclude;
 use super::super::outcome::outcome_of;
 use super::super::turns::{Call, Taken, Turns};
-use super::super::{App, accounts::Tenant, clock, failed, read_conversation};
+use super::super::{App, accounts::Tenant, clock, failed};
 use super::{SendMessage, Sent, Thread, To};
 use crate::bot::{Answer, Background, Bot, Turn};
 use crate::domain::attachment;
@@ -18,7 +19,7 @@ use crate::domain::ids::{AccountId, EventId, Id, StreamKey};
 use crate::domain::language::{self, Language};
 use crate::domain::text::PersonName;
 use crate::domain::time::Timestamp;
-use crate::domain::turn::{Business, End, Outcome, Said, conclusion, names_contact};
+use crate::domain::turn::{Business, End, Outcome, Said};
 use crate::domain::variables::Variables;
 use crate::domain::{Error, Result};
 use crate::live::cursor::Cursor;
@@ -34,9 +35,6 @@ pub(super) struct Draft {
     /// The answer is streamed: somebody watches, or older turns must be answered first.
     streamed: bool,
     bot: Option<(Arc<Bot>, BotVersion)>,
-    agent: Option<PersonName>,
-    brand: String,
-    auto_reply: String,
     previous: Option<Language>,
     /// What must stand before the message.
     before: Vec<Body>,
@@ -54,7 +52,6 @@ impl Draft {
         thread: Thread,
         idempotency: Option<Idempotency>,
     ) -> Box<Self> {
-        let account = &tenant.account;
         let mut before = Vec::with_capacity(4);
         let message = clock::mint();
         let pinned = match (&thread.state, &command.to) {
@@ -115,16 +112,13 @@ impl Draft {
         Box::new(Self {
             at: clock::now(),
             key: StreamKey::Contact(thread.contact),
-            account: account.id,
+            account: tenant.account.id,
             contact_name,
             with_bot: thread.state.as_ref().is_none_or(Conversation::is_with_bot),
             streamed: command.streaming
                 || thread.state.as_ref().is_some_and(|state| !state.turns.is_empty())
                 || app.hub.has_readers(thread.conversation),
             bot,
-            agent: account.available_agent().map(|agent| agent.name.clone()),
-            brand: account.brand().to_owned(),
-            auto_reply: if opens { account.auto_reply().to_owned() } else { String::new() },
             previous,
             before,
             asked,
@@ -139,13 +133,18 @@ impl Draft {
 
     /// Adds the answer when it needs no waiting and nobody watches it being made. The share of the
     /// place that is returned must be held until the append is done: no worker may begin before.
-    pub(super) async fn answer_at_once(&mut self, app: &Arc<App>) -> Result<Option<Taken>> {
+    pub(super) async fn answer_at_once(
+        &mut self,
+        app: &Arc<App>,
+        business: Business<'_>,
+    ) -> Result<Option<Taken>> {
         if !self.with_bot {
             self.outcome = Some(Outcome::Queued);
             return Ok(None);
         }
         let Some((bot, version)) = self.bot.clone() else {
-            self.conclude(app, Said::default(), End::Failed(FailureReason::NoBot)).await?;
+            let end = End::Failed(FailureReason::NoBot);
+            self.conclude(app, business, Said::default(), end).await?;
             return Ok(None);
         };
         if self.streamed {
@@ -157,14 +156,14 @@ impl Draft {
         let turn = Turn {
             text: self.asked.text.as_str(),
             previous: self.previous,
-            person_available: self.agent.is_some(),
+            person_available: business.agent.is_some(),
             background: &Background { attachments, ..Background::default() },
         };
         let Some((language, answer)) = bot.answer_at_once(&turn) else { return Ok(None) };
         let (said, end) = match answer {
             Answer::Reply { intent, text, buttons } => {
                 let said = Said {
-                    by: Some((author_name(&bot, &self.brand), version)),
+                    by: Some((author_name(&bot, business.brand), version)),
                     language: Some(language),
                     text: text.to_owned(),
                     intent: intent.map(str::to_owned),
@@ -175,23 +174,21 @@ impl Draft {
             }
             Answer::HandOver => (Said::default(), End::HandedOver),
         };
-        self.conclude(app, said, end).await?;
+        self.conclude(app, business, said, end).await?;
         Ok(Some(taken))
     }
 
     /// Ends the turn before anything of it is kept.
-    async fn conclude(&mut self, app: &App, said: Said, end: End) -> Result<()> {
-        let (brand, auto_reply, agent) = (&self.brand, &self.auto_reply, self.agent.take());
-        let business = Business { brand, auto_reply, agent };
-        let contact_name = match self.contact_name.take() {
-            None if names_contact(end, &business) => {
-                let contact = self.asked.contact_id;
-                let name = read_conversation::contact_name(app, self.account, contact).await;
-                Some(name.map_err(failed)?)
-            }
-            known => known,
-        };
-        let ends = conclusion(&self.asked, business, contact_name, said, end);
+    async fn conclude(
+        &mut self,
+        app: &App,
+        business: Business<'_>,
+        said: Said,
+        end: End,
+    ) -> Result<()> {
+        let known = self.contact_name.take();
+        let ends = conclude(app, self.account, &self.asked, business, known, said, end);
+        let ends = ends.await.map_err(failed)?;
         self.after = ends.bodies;
         self.outcome = Some(ends.outcome);
         Ok(())

@@ -1,6 +1,7 @@
 //! The events that end a turn, from what was said in it and how it ended.
 
 use super::Outcome;
+use crate::domain::account::Account;
 use crate::domain::event::{
     Body, BotVersion, ConversationEscalated, ConversationResolved, ConversationUpdated,
     FailureReason, MessageInbound, MessageOutbound, ReplyFailed, ReplyStopped,
@@ -41,6 +42,14 @@ pub struct Business<'a> {
     pub auto_reply: &'a str,
     /// The person who can take over now.
     pub agent: Option<PersonName>,
+}
+
+impl<'a> Business<'a> {
+    /// As an account is now.
+    pub fn of(account: &'a Account) -> Self {
+        let agent = account.available_agent().map(|agent| agent.name.clone());
+        Self { brand: account.brand(), auto_reply: account.auto_reply(), agent }
+    }
 }
 
 /// What ends a turn.
