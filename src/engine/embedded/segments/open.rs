@@ -160,10 +160,15 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
     // Its header may never have been synced, as long as nothing was built on it; and what was written to
     // it and is not whole may stand whole in the one before, which is sealed only after that. Opening may
     // have been cut short several times.
+    let mut newest_read = None;
     while let Some(header) = headers.last()
         && !files.is_sealed(header.number - 1)
-        && let Some(torn) = without_a_batch(disk, header)?
     {
+        let read = Read::of(disk, header)?;
+        let Some(torn) = read.torn_alone() else {
+            newest_read = Some(read);
+            break;
+        };
         survey.begun.push(header.number);
         survey.torn += torn;
         headers.pop();
@@ -173,7 +178,14 @@ pub(super) fn survey(disk: &dyn Disk) -> Result<Survey, OpenError> {
         check_joint(header, headers[0].log, before)?;
         let segment = match headers.get(at + 1) {
             Some(next) => full(disk, header, next, files.is_sealed(header.number))?,
-            None => last(disk, header, files.is_sealed(header.number), &mut survey)?,
+            None if files.is_sealed(header.number) => {
+                let why = "the segment is gone: the one before it is sealed";
+                return Err(gone(header.number + 1, why).into());
+            }
+            None => {
+                let read = newest_read.take().map_or_else(|| Read::of(disk, header), Ok)?;
+                last(header, read, &mut survey)?
+            }
         };
         before = Some((segment.position, segment.end));
         survey.segments.push(segment);
@@ -233,16 +245,28 @@ fn is_begun(disk: &dyn Disk, number: u32) -> io::Result<bool> {
     Ok(is_cut && rest.iter().all(|byte| *byte == 0))
 }
 
-/// How many bytes of a batch that was cut short a segment holds in which there is no other; none where it
-/// has a whole batch, or damage.
-fn without_a_batch(disk: &dyn Disk, header: &Header) -> io::Result<Option<u32>> {
-    let bytes = read_whole(&*disk.open(&segment_name(header.number))?, u64::from(u32::MAX))?;
-    let found = scan(&bytes, header, None, |_| {});
-    Ok(match (found.last, found.tail) {
-        (None, Tail::Clean) => Some(0),
-        (None, Tail::Torn { bytes }) => Some(bytes),
-        (Some(_), _) | (None, Tail::Damaged(_)) => None,
-    })
+/// A segment that is read to its end, wherever that is.
+struct Read {
+    bytes: Vec<u8>,
+    found: Scan,
+}
+
+impl Read {
+    fn of(disk: &dyn Disk, header: &Header) -> io::Result<Self> {
+        let bytes = read_whole(&*disk.open(&segment_name(header.number))?, u64::from(u32::MAX))?;
+        let found = scan(&bytes, header, None, |_| {});
+        Ok(Self { bytes, found })
+    }
+
+    /// How many bytes of a batch that was cut short stand in it where there is no other; none where it has a
+    /// whole batch, or damage.
+    fn torn_alone(&self) -> Option<u32> {
+        match (&self.found.last, &self.found.tail) {
+            (None, Tail::Clean) => Some(0),
+            (None, Tail::Torn { bytes }) => Some(*bytes),
+            (Some(_), _) | (None, Tail::Damaged(_)) => None,
+        }
+    }
 }
 
 /// Whether a segment goes on where the one before it ends.
@@ -312,26 +336,16 @@ pub(super) fn read_seal(disk: &dyn Disk, number: u32) -> io::Result<Option<Seal>
 }
 
 fn last(
-    disk: &dyn Disk,
     header: &Header,
-    is_sealed: bool,
+    Read { bytes, found }: Read,
     survey: &mut Survey,
 ) -> Result<Segment, OpenError> {
-    let name = segment_name(header.number);
-    if is_sealed {
-        let next = segment_name(header.number + 1);
-        return Err(
-            refusal(next, 0, "the segment is gone: the one before it is sealed", None).into()
-        );
-    }
-    let bytes = read_whole(&*disk.open(&name)?, u64::from(u32::MAX))?;
-    let found = scan(&bytes, header, None, |_| {});
     match found.tail {
         Tail::Clean => {}
         Tail::Torn { bytes } => survey.torn += bytes,
         Tail::Damaged(damage) => {
             let behind = damage.behind.map(|seq| seq.saturating_sub(found.position.seq));
-            return Err(damaged(name, &damage, behind).into());
+            return Err(damaged(segment_name(header.number), &damage, behind).into());
         }
     }
     survey.last = found.last.map(|batch| {
