@@ -154,7 +154,6 @@ pub struct LimitedBody<E> {
 impl<E: Endpoint> Endpoint for LimitedBody<E> {
     type Output = E::Output;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, mut request: Request) -> impl Future<Output = Result<Self::Output>> + Send {
         if (self.limits.except)(&request) {
             return Either::Left(self.inner.call(request));

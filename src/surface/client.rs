@@ -64,7 +64,6 @@ impl<E> Placed<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Placed<E> {
     type Output = Response;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
         request.set_data(Address(address(&request, self.trusted_proxies)));
         request.set_data(self.app.clone());

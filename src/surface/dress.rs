@@ -98,7 +98,6 @@ impl<E> Dressed<E> {
 impl<E: Endpoint> Endpoint for Dressed<E> {
     type Output = Response;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         let asked = request.original_uri().clone();
         let options = request.method() == Method::OPTIONS;

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use mime::Mime;
 use poem::http::{Method, Uri, header};
-use poem::{IntoResponse, Request, Response};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::Type;
@@ -74,6 +74,22 @@ pub(super) fn lead_to_stream(request: &mut Request, streams: impl FnOnce(&str) -
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     if let Ok(uri) = format!("{path}/stream{query}").parse::<Uri>() {
         *request.uri_mut() = uri;
+    }
+}
+
+/// An endpoint whose requests are led to their streams.
+pub(super) struct Led<E> {
+    pub(super) inner: E,
+    /// Whether a path has one.
+    pub(super) streams: fn(&str) -> bool,
+}
+
+impl<E: Endpoint> Endpoint for Led<E> {
+    type Output = E::Output;
+
+    fn call(&self, mut request: Request) -> impl Future<Output = Result<E::Output>> + Send {
+        lead_to_stream(&mut request, self.streams);
+        self.inner.call(request)
     }
 }
 

@@ -229,7 +229,6 @@ impl<E> Counted<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
     type Output = Response;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
         if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
             return Either::Left(self.inner.call(request));

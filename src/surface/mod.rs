@@ -2,6 +2,9 @@
 //! own words. No surface imports another; what they share is how, not what.
 //!
 //! This file is the table of contents of everything the server answers.
+//!
+//! An endpoint around another is no `async fn` where all requests go through it: that would keep the
+//! request beside the call that it goes to, once for each of them.
 
 pub mod aerochat;
 mod allow;
@@ -22,6 +25,7 @@ mod health;
 pub mod in_flight;
 mod json_array;
 mod key;
+mod keyed;
 mod limited;
 pub mod live;
 mod observe;

@@ -88,7 +88,6 @@ impl<E> Observed<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Observed<E> {
     type Output = Response;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         let began = Instant::now();
         let id = id_of(&request);

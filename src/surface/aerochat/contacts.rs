@@ -36,7 +36,7 @@ impl Contacts {
         contact_id: Path<String>,
     ) -> Result<Got, Failure> {
         let id = contact_id.0.parse().map_err(|_| Error::NotFound("contact"))?;
-        let contact = read_conversation::contact(&app, key.tenant().account.id, id).await?;
+        let contact = read_conversation::contact(&app, key.0.tenant().account.id, id).await?;
         Ok(Got::Contact(Json(contact.into())))
     }
 }

@@ -73,10 +73,10 @@ impl Messages {
         body: Json<SendMessageIn>,
     ) -> std::result::Result<SentResponse, Failure> {
         let asked = Asked::try_from(body.0)?;
-        let sent = send(&app, key.tenant(), asked, idempotency_key, false).await?;
+        let sent = send(&app, key.0.tenant(), asked, idempotency_key, false).await?;
         let outcome = match sent.outcome.clone() {
             Some(outcome) => outcome,
-            None => Box::pin(await_outcome(&app, key.tenant().account.id, &sent)).await?,
+            None => Box::pin(await_outcome(&app, key.0.tenant().account.id, &sent)).await?,
         };
         Ok(SentResponse::Sent(Direct(SentOut::new(&sent, outcome))))
     }
@@ -99,14 +99,14 @@ impl Messages {
         address: Data<&Address>,
         body: Json<SendMessageIn>,
     ) -> std::result::Result<Streamed, Failure> {
-        let account = key.tenant().account.id;
+        let account = key.0.tenant().account.id;
         let asked = Asked::try_from(body.0)?;
         let conversation = asked.conversation.as_ref().and_then(|id| id.parse().ok());
         let by = ReadBy { account, token: None, address: address.0.0 };
         let seat = app.readers.seat(&by, conversation)?;
-        let sent = send(&app, key.tenant(), asked, idempotency_key, true).await?;
+        let sent = send(&app, key.0.tenant(), asked, idempotency_key, true).await?;
         let turn = stream_turn(&app, account, sent, seat).await?;
-        let turn = turn.take_until(Box::pin(Seldom::new(key.credential().ended(&app.accounts))));
+        let turn = turn.take_until(Box::pin(Seldom::new(key.0.credential().ended(&app.accounts))));
         Ok(Streamed::Turn(EventStream::new(turn)))
     }
 
@@ -137,7 +137,7 @@ impl Messages {
         }
         let id = conversation_id.0.parse().map_err(|_| Error::NotFound("conversation"))?;
         let skip = (page - 1).saturating_mul(limit);
-        let account = key.tenant().account.id;
+        let account = key.0.tenant().account.id;
         let size = usize::try_from(limit).unwrap_or(100);
         let found = read_conversation::messages(&app, account, id, skip, size).await?;
         let written = Written::new(found, page, limit);

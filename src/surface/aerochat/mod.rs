@@ -15,28 +15,21 @@ mod wire;
 
 use std::sync::Arc;
 
-use futures_util::future::Either;
-use poem::{Endpoint, EndpointExt, Request, Response, Result};
+use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{event_stream, in_flight, limited};
+use super::event_stream;
+use super::keyed::{Account, Keyed};
 use crate::app::App;
-use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
-use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
 
 /// The header that carries the key.
 const KEY_HEADER: &str = "X-AeroChat-API-Key";
-
-/// Who calls: found before anything else is looked at.
-#[derive(Clone)]
-struct Account(Arc<Tenant>, KeyId);
 
 /// Your account's key; keep it on your server.
 #[derive(SecurityScheme)]
@@ -44,18 +37,7 @@ struct Account(Arc<Tenant>, KeyId);
 struct Key(Account);
 
 async fn caller(request: &Request, _: ApiKey) -> Option<Account> {
-    request.data::<Account>().cloned()
-}
-
-impl Key {
-    fn tenant(&self) -> &Tenant {
-        &self.0.0
-    }
-
-    /// As what a stream that it opens ends with.
-    fn credential(&self) -> Credential {
-        Credential::of_key(&self.0.0, self.0.1)
-    }
+    Account::of(request)
 }
 
 /// The chapters of the document.
@@ -90,34 +72,14 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
-    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
-}
-
-/// Finds the caller and counts the call against the account's limit, if it has one.
-struct Metered<E> {
-    app: Arc<App>,
-    api: E,
-}
-
-impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
-    type Output = Response;
-
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
-    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
-        let Self { app, api } = self;
-        event_stream::lead_to_stream(&mut request, |path| path == "/conversations/messages");
-        let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
-        let found = key.and_then(|key| app.accounts.by_key(KeyKind::Aerochat, key));
-        let Some((tenant, key)) = found else {
-            // A stranger's body is not waited for.
-            request.take_body();
-            return Either::Left(api.call(request));
-        };
-        let (account, limit) = (tenant.account.id, tenant.account.settings.aerochat_per_minute);
-        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
-            request.set_data(Account(tenant, key));
-            let limit = limit.map(|limit| (key.to_string(), limit));
-            limited::counted(app, api, request, limit, error::costume)
-        }))
-    }
+    let keyed = Keyed {
+        app: app.clone(),
+        api: Dressed::new(api, error::costume, allow),
+        kind: KeyKind::Aerochat,
+        shown: |request| request.header(KEY_HEADER),
+        limit: |_, settings, key| Some((key.to_string(), settings.aerochat_per_minute?)),
+        stranger: None,
+        costume: error::costume,
+    };
+    event_stream::Led { inner: keyed, streams: |path| path == "/conversations/messages" }
 }

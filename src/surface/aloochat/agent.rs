@@ -79,7 +79,7 @@ impl Agent {
         idempotency: IdempotencyKey,
         form: AgentForm,
     ) -> std::result::Result<Answered, Failure> {
-        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        let (tenant, given) = (token.0.tenant(), idempotency.given_to("aloochat")?);
         let sent = ask(&app, tenant, form, &given, false).await?;
         let account = tenant.account.id;
         if sent.outcome.is_none() {
@@ -117,7 +117,7 @@ impl Agent {
         address: Data<&Address>,
         form: AgentForm,
     ) -> std::result::Result<Streamed, Failure> {
-        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        let (tenant, given) = (token.0.tenant(), idempotency.given_to("aloochat")?);
         // Which conversation is meant stands in the form, which is not read for who has no seat.
         let reader = reader(&app, &token, address.0.0, None)?;
         let sent = ask(&app, tenant, form, &given, true).await?;
@@ -159,7 +159,7 @@ impl Agent {
         };
         let message = message_id.0.parse().map_err(|_| Error::NotFound("message"))?;
         let reader = reader(&app, &token, Address::of(request), Some(place.conversation))?;
-        Ok(Streamed::Stream(resumed(&app, token.tenant(), message, place, reader).await?))
+        Ok(Streamed::Stream(resumed(&app, token.0.tenant(), message, place, reader).await?))
     }
 }
 
@@ -170,11 +170,11 @@ fn reader(
     address: Option<IpAddr>,
     conversation: Option<ConversationId>,
 ) -> Result<Reader> {
-    let by = ReadBy { account: token.tenant().account.id, token: None, address };
+    let by = ReadBy { account: token.0.tenant().account.id, token: None, address };
     let seat = app.readers.seat(&by, conversation)?;
     Ok(Reader {
         _seat: seat,
-        ended: Box::pin(Seldom::new(token.credential().ended(&app.accounts))),
+        ended: Box::pin(Seldom::new(token.0.credential().ended(&app.accounts))),
     })
 }
 

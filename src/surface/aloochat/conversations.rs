@@ -76,7 +76,7 @@ impl Conversations {
         idempotency: IdempotencyKey,
         body: Json<CreateIn>,
     ) -> Answer<Created> {
-        let (tenant, given) = (token.tenant(), idempotency.given_to("aloochat")?);
+        let (tenant, given) = (token.0.tenant(), idempotency.given_to("aloochat")?);
         let asked = Asked::try_from(body.0)?;
         let beginning = || {
             let agent = asked.agent_id.as_deref().map(agent_id).transpose()?;
@@ -103,7 +103,7 @@ impl Conversations {
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Answer<Listed> {
-        let tenant = token.tenant();
+        let tenant = token.0.tenant();
         let limit = size(limit.0)?;
         let malformed = || Error::invalid("cursor", "is not a cursor of this list");
         let before = cursor.0.map(|cursor| cursor.parse().map_err(|_| malformed())).transpose()?;
@@ -130,7 +130,7 @@ impl Conversations {
         /// `conv_…`
         conversation_id: Path<String>,
     ) -> Answer<Got> {
-        let account = &token.tenant().account;
+        let account = &token.0.tenant().account;
         let id = id(&conversation_id.0)?;
         let state = read_conversation::conversation(&app, account.id, id).await?;
         Ok(Got::Conversation(Direct(ConversationOut::new(account, &state))))
@@ -153,7 +153,7 @@ impl Conversations {
         conversation_id: Path<String>,
         body: Json<UpdateIn>,
     ) -> Answer<Got> {
-        let account = &token.tenant().account;
+        let account = &token.0.tenant().account;
         let id = id(&conversation_id.0)?;
         let asked = Asked::try_from(body.0)?;
         let change = Change {
@@ -181,7 +181,7 @@ impl Conversations {
         conversation_id: Path<String>,
     ) -> Answer<Deleted> {
         let id = id(&conversation_id.0)?;
-        manage_conversation::delete(&app, token.tenant().account.id, id).await?;
+        manage_conversation::delete(&app, token.0.tenant().account.id, id).await?;
         Ok(Deleted::Gone)
     }
 
@@ -204,7 +204,7 @@ impl Conversations {
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Answer<History> {
-        let account = token.tenant().account.id;
+        let account = token.0.tenant().account.id;
         let id = id(&conversation_id.0)?;
         let limit = size(limit.0)?;
         let malformed = |_| Error::invalid("cursor", "is not a cursor of this list");

@@ -21,24 +21,19 @@ mod wire;
 
 pub use agent_key::agent_key;
 
-use std::future::ready;
 use std::sync::Arc;
 
-use futures_util::future::Either;
 use poem::http::Method;
-use poem::{Endpoint, EndpointExt, Request, Response, Result};
+use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{in_flight, limited};
+use super::keyed::{Account, Keyed};
 use crate::app::App;
-use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Limits};
-use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
 
 /// The header that carries the token.
@@ -49,28 +44,13 @@ const MANAGE: u32 = 100;
 const CHAT: u32 = 60;
 const STREAM: u32 = 30;
 
-/// Who calls: found before anything else is looked at.
-#[derive(Clone)]
-struct Account(Arc<Tenant>, KeyId);
-
 /// Your account's token; keep it on your server.
 #[derive(SecurityScheme)]
 #[oai(ty = "api_key", key_name = "x-api-token", key_in = "header", checker = "caller")]
 struct Token(Account);
 
 async fn caller(request: &Request, _: ApiKey) -> Option<Account> {
-    request.data::<Account>().cloned()
-}
-
-impl Token {
-    fn tenant(&self) -> &Arc<Tenant> {
-        &self.0.0
-    }
-
-    /// As what a stream that it opens ends with.
-    fn credential(&self) -> Credential {
-        Credential::of_key(&self.0.0, self.0.1)
-    }
+    Account::of(request)
 }
 
 /// The chapters of the document.
@@ -106,36 +86,17 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let allow = Table::of_document(&service.spec());
     // Forms have limits of their own: they may bring audio.
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE).except(form::is_form));
-    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
-}
-
-/// Finds the caller and counts the call, by what is asked for.
-struct Metered<E> {
-    app: Arc<App>,
-    api: E,
-}
-
-impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
-    type Output = Response;
-
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
-    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
-        let Self { app, api } = self;
-        let token = request.header(TOKEN_HEADER);
-        let found = token.and_then(|token| app.accounts.by_key(KeyKind::Aloochat, token));
-        let Some((tenant, key)) = found else {
-            // A stranger's body is not waited for.
-            request.take_body();
-            let problem = "the x-api-token header is missing or not valid";
-            return Either::Left(ready(Ok(error::costume(Error::Unauthorized(problem)))));
-        };
-        let account = tenant.account.id;
-        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
-            let (class, limit) = class(&request, &tenant.account.settings.limits);
-            request.set_data(Account(tenant, key));
-            let limit = (format!("aloochat {class} {key}"), limit);
-            limited::counted(app, api, request, Some(limit), error::costume)
-        }))
+    Keyed {
+        app: app.clone(),
+        api: Dressed::new(api, error::costume, allow),
+        kind: KeyKind::Aloochat,
+        shown: |request| request.header(TOKEN_HEADER),
+        limit: |request, settings, key| {
+            let (class, limit) = class(request, &settings.limits);
+            Some((format!("aloochat {class} {key}"), limit))
+        },
+        stranger: Some("the x-api-token header is missing or not valid"),
+        costume: error::costume,
     }
 }
 

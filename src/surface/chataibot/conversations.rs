@@ -61,7 +61,7 @@ impl Conversations {
         idempotency: IdempotencyKey,
         body: Json<StartIn>,
     ) -> std::result::Result<Begun, Failure> {
-        let tenant = token.tenant();
+        let tenant = token.0.tenant();
         let asked = Start::try_from(body.0)?;
         let idempotency = idempotency.given_to("chataibot")?;
         let bot: Option<BotId> = asked.bot_key.parse().ok();
@@ -120,7 +120,7 @@ impl Conversations {
         idempotency: IdempotencyKey,
         body: Json<SendIn>,
     ) -> std::result::Result<Taken, Failure> {
-        let tenant = token.tenant();
+        let tenant = token.0.tenant();
         let text = MessageText::try_from(body.0)?;
         let idempotency = idempotency.given_to("chataibot")?;
         let id = conversation_id.0.parse().map_err(|_| Error::NotFound("conversation"))?;
@@ -138,7 +138,8 @@ impl Conversations {
 
 /// Where the conversation can be followed from a place on.
 fn live_url(request: &Request, token: &Token, id: ConversationId, after: Cursor) -> String {
-    let (token, _) = live_feed::sign_token(token.tenant(), id, Some(token.id()), LIVE_URL_VALID);
+    let (token, _) =
+        live_feed::sign_token(token.0.tenant(), id, Some(token.0.key()), LIVE_URL_VALID);
     let origin = client::own_origin(request);
     format!("{origin}/live/v1/conversations/{id}/stream?after={after}&token={token}")
 }

@@ -14,24 +14,18 @@ mod wire;
 
 use std::sync::Arc;
 
-use futures_util::future::Either;
-use poem::{Endpoint, EndpointExt, Request, Response, Result};
+use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
 use super::allow::Table;
+use super::client;
 use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::{client, in_flight, limited};
+use super::keyed::{Account, Keyed};
 use crate::app::App;
-use crate::app::accounts::Tenant;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
-use crate::domain::ids::KeyId;
 use crate::server::body::limit_body;
-
-/// Who calls: found before anything else is looked at.
-#[derive(Clone)]
-struct Account(Arc<Tenant>, KeyId);
 
 /// Your account's token; keep it on your server.
 #[derive(SecurityScheme)]
@@ -39,18 +33,7 @@ struct Account(Arc<Tenant>, KeyId);
 struct Token(Account);
 
 async fn caller(request: &Request, _: Bearer) -> Option<Account> {
-    request.data::<Account>().cloned()
-}
-
-impl Token {
-    fn tenant(&self) -> &Tenant {
-        &self.0.0
-    }
-
-    /// The token's id.
-    fn id(&self) -> KeyId {
-        self.0.1
-    }
+    Account::of(request)
 }
 
 /// The chapters of the document.
@@ -82,33 +65,13 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
     let service = service();
     let allow = Table::of_document(&service.spec());
     let api = service.with(limit_body(MAX_JSON_BYTES, BODY_DEADLINE));
-    Metered { app: app.clone(), api: Dressed::new(api, error::costume, allow) }
-}
-
-/// Finds the caller and counts the call against the account's limit, if it has one.
-struct Metered<E> {
-    app: Arc<App>,
-    api: E,
-}
-
-impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
-    type Output = Response;
-
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
-    fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
-        let Self { app, api } = self;
-        let token = client::bearer(&request);
-        let found = token.and_then(|token| app.accounts.by_key(KeyKind::Chataibot, token));
-        let Some((tenant, key)) = found else {
-            // A stranger's body is not waited for.
-            request.take_body();
-            return Either::Left(api.call(request));
-        };
-        let (account, limit) = (tenant.account.id, tenant.account.settings.limits.chataibot);
-        Either::Right(in_flight::admitted(request, account, error::costume, move |mut request| {
-            request.set_data(Account(tenant, key));
-            let limit = limit.map(|limit| (format!("chataibot {key}"), limit));
-            limited::counted(app, api, request, limit, error::costume)
-        }))
+    Keyed {
+        app: app.clone(),
+        api: Dressed::new(api, error::costume, allow),
+        kind: KeyKind::Chataibot,
+        shown: client::bearer,
+        limit: |_, settings, key| Some((format!("chataibot {key}"), settings.limits.chataibot?)),
+        stranger: None,
+        costume: error::costume,
     }
 }

@@ -24,7 +24,6 @@ pub(super) struct Metered<E> {
 impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
     type Output = Response;
 
-    // Not an `async fn`: that would keep the request beside the call that it goes to.
     fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
         let Some(site) = visitor::find(&self.app, &request) else {
             // A stranger's body is not waited for.
