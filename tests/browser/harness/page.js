@@ -80,7 +80,7 @@ export class Tab {
   /**
    * Makes ready to do something in the very moment in which a reply shows text and is not finished:
    * in the page (`click`, `press`, `reload`) or out here (`run`). Answers what to wait on; that
-   * answers the text so far.
+   * answers the text so far, and after a reload once the new page is there.
    */
   async inMidReply({ run, ...act }) {
     const caught = new Promise((resolve, reject) => {
@@ -99,6 +99,11 @@ export class Tab {
       const observer = new MutationObserver(look);
       observer.observe(document.getElementById("entries"), { subtree: true, childList: true, characterData: true });
     }, act);
-    return () => caught;
+    const reloaded = act.reload && this.page.waitForEvent("domcontentloaded");
+    return async () => {
+      const text = await caught;
+      await reloaded;
+      return text;
+    };
   }
 }
