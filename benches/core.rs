@@ -19,7 +19,7 @@ use parlor::domain::text::{MessageText, PersonName};
 use parlor::domain::time::Timestamp;
 use parlor::domain::variables;
 use parlor::live::cursor::{Cursor, InReply, Prefix};
-use parlor::projection::{States, project};
+use parlor::projection::{SCHEMA, States};
 use uuid::Uuid;
 
 const QUESTION: &str = "what are your opening hours?";
@@ -122,7 +122,7 @@ fn begun() -> (Memory, u64) {
     ];
     let mut seq = 1;
     for body in beginnings {
-        let Ok(_) = project(Seq::new(seq), &event(seq.into(), body), &mut memory);
+        let Ok(_) = SCHEMA.project(0, Seq::new(seq), &event(seq.into(), body), &mut memory);
         seq += 1;
     }
     (memory, seq)
@@ -133,8 +133,9 @@ fn folds(c: &mut Criterion) {
         let (mut memory, mut seq) = begun();
         let (asked, answered) = (question(1_000), answer(1_000));
         b.iter(|| {
-            let Ok(first) = project(Seq::new(seq), black_box(&asked), &mut memory);
-            let Ok(second) = project(Seq::new(seq + 1), black_box(&answered), &mut memory);
+            let Ok(first) = SCHEMA.project(0, Seq::new(seq), black_box(&asked), &mut memory);
+            let Ok(second) =
+                SCHEMA.project(0, Seq::new(seq + 1), black_box(&answered), &mut memory);
             seq += 2;
             (first, second)
         });

@@ -2,19 +2,19 @@
 //!
 //! Pure: the states a batch needs are asked for by [`Cache::needs`] and put in before folding.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::cql::{Commit, ConversationRows, Done, Listed};
+use super::cql::{Commit, ConversationRows};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Effect, Why};
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{self, turns_due};
+use crate::projection::{self, Cells, Change, Schema};
 
 type ConversationKey = (AccountId, ConversationId);
 type ContactKey = (AccountId, ContactId);
@@ -25,6 +25,16 @@ pub(super) struct Cache {
     contacts: LruCache<ContactKey, Option<Contact>>,
     /// With the position of the last message they count.
     totals: LruCache<AccountId, (Totals, Seq)>,
+    schema: &'static Schema,
+}
+
+/// A row of a queue: where it stands, and the table's number.
+pub(super) type Open = (Seq, u8);
+
+/// Which row of a queue a change speaks of, if it is of one.
+pub(super) fn opened(change: &Change) -> Option<Open> {
+    let place = change.key.seq(change.table.partition.len()).filter(|_| change.table.queue);
+    place.map(|place| (place, change.table.number))
 }
 
 /// What must be put into the cache before a batch is folded.
@@ -64,8 +74,9 @@ fn not_loaded() -> Error {
 
 impl Cache {
     /// With room for so many states of each kind: at least twice what a batch can touch.
-    pub(super) fn holding(states: NonZeroUsize) -> Self {
+    pub(super) fn holding(states: NonZeroUsize, schema: &'static Schema) -> Self {
         Self {
+            schema,
             conversations: LruCache::new(states),
             contacts: LruCache::new(states),
             totals: LruCache::new(states),
@@ -125,7 +136,7 @@ impl Cache {
     }
 
     /// Folds a batch whose needs are met. `stood` has the places of replayed events that a former
-    /// owner applied; `shown` the turns that the store shows as due.
+    /// owner applied; `shown` the rows of queues that the store has.
     ///
     /// # Errors
     /// When a state was not put in.
@@ -134,16 +145,16 @@ impl Cache {
         partition: u32,
         batch: &[Recorded],
         stood: &HashSet<usize>,
-        shown: &BTreeSet<Seq>,
+        shown: &BTreeSet<Open>,
     ) -> Result<Folded> {
         let mut effects = Vec::with_capacity(batch.len());
         let mut events: BTreeMap<ConversationKey, Vec<Recorded>> = BTreeMap::new();
         let (mut contacts, mut accounts) = (HashSet::new(), HashSet::new());
-        let mut due: HashMap<Seq, turns_due::Row> = HashMap::new();
+        let mut rows: BTreeMap<(u8, Cells), Change> = BTreeMap::new();
         let mut commit = Commit { partition, ..Commit::default() };
         for (place, entry) in batch.iter().enumerate() {
             let Recorded { seq, event } = entry;
-            let (effect, changes) = projection::project(*seq, event, self)?;
+            let (effect, changes) = self.schema.project(partition, *seq, event, self)?;
             if let Some(id) = event.body.conversation()
                 && effect != Effect::Discarded(Why::AlreadyApplied)
                 && effect != Effect::Discarded(Why::Unknown)
@@ -156,20 +167,19 @@ impl Cache {
             if let Some(id) = event.body.contact() {
                 contacts.insert((event.account, id));
             }
-            commit.pages.extend(changes.page);
-            for change in changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => drop(due.insert(row.seq, row)),
-                    // Opened and closed in one commit: nobody has seen it open, unless a former
-                    // owner died between the two.
-                    turns_due::Change::Done(turn) => {
-                        if due.remove(&turn).is_none() || shown.contains(&turn) {
-                            commit.done.push(Done { turn, at: *seq });
-                        }
-                    }
+            for change in changes.rows {
+                let key = (change.table.number, change.key.clone());
+                // Put and taken away in one commit: nobody has seen it, unless a former owner died between
+                // the two.
+                let brief = opened(&change).filter(|_| change.row.is_none());
+                if let Some(open) = brief
+                    && rows.remove(&key).is_some()
+                    && !shown.contains(&open)
+                {
+                    continue;
                 }
+                rows.insert(key, change);
             }
-            commit.listed.extend(changes.listed.map(|change| Listed { change, at: *seq }));
             commit.kept.extend(changes.claim);
             let counted = changes.total.or_else(|| {
                 stood.contains(&place).then(|| projection::totals::project(event)).flatten()
@@ -188,7 +198,7 @@ impl Cache {
             let stood = of_contact || stood.contains(&place);
             effects.push(if stood { Effect::Applied } else { effect });
         }
-        commit.due = due.into_values().collect();
+        commit.rows = rows.into_values().collect();
         for (key, events) in events {
             if let Some(Some(state)) = self.conversations.peek(&key) {
                 commit.conversations.push(ConversationRows { state: state.clone(), events });

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::cql::{Checkpoint, Commit, Cql, Landmark};
-use super::fold::{Cache, Needs};
+use super::fold::{Cache, Needs, Open, opened};
 use super::patience::Patience;
 use super::record::place_of;
 use super::touched::Touched;
@@ -24,10 +24,11 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Recorded, Result};
 use crate::projection::totals::Totals;
+use crate::projection::{Cells, Range, Rows as _, Way};
 
 /// Reads at once while a batch's states are fetched.
 const READS: usize = 32;
-/// Turns that are due, read at once.
+/// Rows of a queue, read at once.
 const PAGE: usize = 512;
 
 /// How often it is noted which event stands where.
@@ -45,8 +46,8 @@ pub(super) struct PartitionViews {
     pub(super) touched: Option<Arc<Touched>>,
     /// Up to where the views are.
     position: Seq,
-    /// The turns that are due: they bound where those are looked for.
-    due: BTreeSet<Seq>,
+    /// The rows of queues: they bound where those are looked for.
+    open: BTreeSet<Open>,
     stored: Seq,
     /// The last event, and when one was noted.
     last: Option<Landmark>,
@@ -65,15 +66,16 @@ impl PartitionViews {
         patience: Patience,
         states: NonZeroUsize,
     ) -> Result<Self> {
+        let schema = cql.schema;
         let mut views = Self {
             cql,
             partition,
             patience,
-            cache: Cache::holding(states),
+            cache: Cache::holding(states, schema),
             claims_since: Timestamp::default(),
             touched: None,
             position: Seq::START,
-            due: BTreeSet::new(),
+            open: BTreeSet::new(),
             stored: Seq::START,
             last: None,
             landmark_at: None,
@@ -83,20 +85,32 @@ impl PartitionViews {
         let checkpoint = views.patience.persist(partition, checkpoint).await?;
         views.position = checkpoint.unwrap_or_default().seq;
         views.stored = views.position;
-        views.load_due().await?;
+        views.load_open().await?;
         Ok(views)
     }
 
-    async fn load_due(&mut self) -> Result<()> {
+    async fn load_open(&mut self) -> Result<()> {
         let (cql, partition) = (self.cql.clone(), self.partition);
-        let mut after = Seq::START;
-        loop {
-            let read = || cql.turns_due(partition, after, PAGE).boxed();
-            let page = self.patience.persist(partition, read).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.seq;
-            self.due.extend(page.iter().map(|row| row.seq));
+        for table in cql.tables().filter(|table| table.queue) {
+            let number = i32::try_from(partition).unwrap_or(i32::MAX);
+            let partition_cells = Cells::default().and(number);
+            let mut after = Cells::default().and(Seq::START);
+            loop {
+                let range = Range {
+                    partition: partition_cells.clone(),
+                    after: Some(after.clone()),
+                    way: Way::Up,
+                    limit: PAGE,
+                };
+                let read = || cql.range(table, range.clone()).boxed();
+                let page = self.patience.persist(partition, read).await?;
+                let Some(last) = page.last() else { break };
+                after = last.order.clone();
+                let seqs = page.iter().filter_map(|found| found.order.seq(0));
+                self.open.extend(seqs.map(|seq| (seq, table.number)));
+            }
         }
+        Ok(())
     }
 
     /// Up to where the views are.
@@ -144,13 +158,13 @@ impl PartitionViews {
             let read = || stood(&cql, batch, &replayed).boxed();
             self.patience.persist(partition, read).await?
         };
-        let mut folded = self.cache.fold(partition, batch, &stood, &self.due)?;
+        let mut folded = self.cache.fold(partition, batch, &stood, &self.open)?;
         let since = self.claims_since;
         folded.commit.kept.retain(|claim| claim.at >= since);
         let commit = &folded.commit;
         self.patience.persist(partition, || cql.write_before(commit).boxed()).await?;
         self.patience.persist(partition, || cql.write(commit).boxed()).await?;
-        self.note_due(&folded.commit);
+        self.note_open(&folded.commit);
         Ok(folded.effects)
     }
 
@@ -181,11 +195,14 @@ impl PartitionViews {
         });
     }
 
-    fn note_due(&mut self, commit: &Commit) {
-        for done in &commit.done {
-            self.due.remove(&done.turn);
+    fn note_open(&mut self, commit: &Commit) {
+        for change in &commit.rows {
+            match opened(change) {
+                Some(open) if change.row.is_some() => drop(self.open.insert(open)),
+                Some(open) => drop(self.open.remove(&open)),
+                None => {}
+            }
         }
-        self.due.extend(commit.due.iter().map(|row| row.seq));
     }
 
     /// Whether the checkpoint says where the views are.
@@ -225,8 +242,8 @@ impl PartitionViews {
     }
 
     fn reached(&self) -> Checkpoint {
-        let before = |seq: &Seq| Seq::new(seq.get().saturating_sub(1));
-        let due_after = self.due.first().map_or(self.position, before);
+        let before = |(seq, _): &Open| Seq::new(seq.get().saturating_sub(1));
+        let due_after = self.open.first().map_or(self.position, before);
         Checkpoint { seq: self.position, due_after }
     }
 }

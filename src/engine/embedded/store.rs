@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
 use super::directory::{self, Hold};
@@ -20,6 +20,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use crate::engine::{Error, Result, Topic};
 use crate::projection::totals::Totals;
+use crate::projection::{self, Schema};
 
 /// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
 /// make for more flushes and compactions.
@@ -32,7 +33,8 @@ const MEMTABLE_BYTES: u64 = 64 << 20;
 /// | 1, which is not said | rows of the timeline are keys alone |
 /// | 2 | they say what is a message |
 /// | 3 | what was seen of the log is told apart from the checkpoint |
-const LAYOUT: u8 = 3;
+/// | 4 | tables are as `projection` describes them; the list of conversations is kept by days |
+const LAYOUT: u8 = 4;
 /// The keyspace that holds all views.
 pub(super) const KEYSPACE: &str = "views";
 
@@ -42,13 +44,13 @@ pub(super) struct Store {
     pub(super) conversations: Table,
     pub(super) contacts: Table,
     pub(super) timeline: Table,
-    pub(super) pages: Table,
-    pub(super) turns_due: Table,
     pub(super) claims: Table,
     pub(super) claims_by_time: Table,
     pub(super) totals: Table,
-    pub(super) conversations_by_time: Table,
     meta: Table,
+    rows: Keyspace,
+    /// What is kept beside what is special.
+    pub(super) schema: &'static Schema,
     /// What the writer has of states and has not put into the tables yet.
     pub(super) fresh: Fresh,
     // After the database, so that the directory is let go after it.
@@ -61,7 +63,7 @@ impl Store {
     /// # Errors
     /// [`Error::Storage`] when they are damaged or of another layout; [`Error::Locked`] while somebody has them open;
     /// [`Error::Unusable`] when the system does not let us.
-    pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+    pub(super) fn open(folder: &Path, cache_bytes: u64, schema: &'static Schema) -> Result<Self> {
         let db = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(MAX_JOURNAL_BYTES)
@@ -79,19 +81,28 @@ impl Store {
             conversations: table(keys::CONVERSATIONS),
             contacts: table(keys::CONTACTS),
             timeline: table(keys::TIMELINE),
-            pages: table(keys::PAGES),
-            turns_due: table(keys::TURNS_DUE),
             claims: table(keys::CLAIMS),
             claims_by_time: table(keys::CLAIMS_BY_TIME),
             totals: table(keys::TOTALS),
-            conversations_by_time: table(keys::CONVERSATIONS_BY_TIME),
             meta: table(keys::META),
+            schema,
             fresh: Fresh::default(),
+            rows,
             db,
             _hold: None,
         };
         store.see_layout()?;
         Ok(store)
+    }
+
+    /// Where all rows are.
+    pub(super) fn rows(&self) -> &Keyspace {
+        &self.rows
+    }
+
+    /// The rows of a table.
+    pub(super) fn view(&self, table: &projection::Table) -> Table {
+        Table::new(&self.rows, table.number)
     }
 
     /// Says of which layout new views are, and refuses others.
@@ -113,16 +124,21 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(super) fn open_or_make(dir: &Path, cache_bytes: u64, hold: &Arc<Hold>) -> Result<Self> {
+    pub(super) fn open_or_make(
+        dir: &Path,
+        cache_bytes: u64,
+        schema: &'static Schema,
+        hold: &Arc<Hold>,
+    ) -> Result<Self> {
         let folder = current::folder(dir)?;
-        let store = match Self::open(&folder, cache_bytes) {
+        let store = match Self::open(&folder, cache_bytes, schema) {
             Err(Error::Storage(error)) => {
                 tracing::warn!(
                     %error, dir = %folder.display(),
                     "the views cannot be read and are made anew from the log"
                 );
                 directory::remove_folder(&folder).map_err(storage)?;
-                Self::open(&folder, cache_bytes)?
+                Self::open(&folder, cache_bytes, schema)?
             }
             opened => opened?,
         };

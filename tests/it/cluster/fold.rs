@@ -10,7 +10,7 @@ use parlor::domain::event::Body;
 use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
 use parlor::engine::{Engine, Recorded, Topic};
-use parlor::projection::{self, States, totals::Totals};
+use parlor::projection::{SCHEMA, States, totals::Totals, turns_due};
 
 /// Events read at once.
 const PAGE: usize = 1_000;
@@ -69,7 +69,7 @@ impl Folded {
 
     fn fold(&mut self, entry: &Recorded) {
         let Recorded { seq, event } = entry;
-        let Ok((_, changes)) = projection::project(*seq, event, self);
+        let Ok((_, changes)) = SCHEMA.project(0, *seq, event, self);
         self.events += 1;
         if let Body::MessageInbound(data) = &event.body {
             *self.inbound.entry(data.text.as_str().to_owned()).or_default() += 1;
@@ -117,7 +117,7 @@ impl Folded {
             assert_eq!(found, *totals, "the totals of {account} are what the fold counted");
         }
         for partition in 0..engine.partitions(Topic::Events) {
-            let due = engine.turns_due(partition, Seq::START, PAGE).await.expect("readable");
+            let due = turns_due::owed(engine, partition, Seq::START, PAGE).await.expect("readable");
             for row in due {
                 let state = self.conversations.get(&(row.account, row.conversation));
                 let state = state.and_then(Option::as_ref).expect("a conversation");

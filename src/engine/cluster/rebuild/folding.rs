@@ -5,7 +5,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::super::cql::{Stored, Table, of_listed, of_turn};
+use super::super::cql::{Kept, Stored, key_of};
 use super::judge::Judge;
 use super::scratch::{Scratch, Spill};
 use crate::domain::contact::Contact;
@@ -13,7 +13,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{self, conversation_days, conversations, turns_due};
+use crate::projection::{self, Schema};
 
 /// States of each kind in memory.
 const NEAR: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
@@ -27,6 +27,7 @@ pub(super) struct Folding {
     contacts: Spill<Key, Contact>,
     /// By account and partition.
     totals: Spill<[u8; 20], Totals>,
+    schema: &'static Schema,
 }
 
 impl projection::States for Folding {
@@ -46,8 +47,9 @@ impl projection::States for Folding {
 }
 
 impl Folding {
-    pub(super) fn new(scratch: &Scratch) -> Result<Self> {
+    pub(super) fn new(scratch: &Scratch, schema: &'static Schema) -> Result<Self> {
         Ok(Self {
+            schema,
             conversations: Spill::new(scratch.keyspace("conversations")?, NEAR),
             contacts: Spill::new(scratch.keyspace("contacts")?, NEAR),
             totals: Spill::new(scratch.keyspace("totals")?, NEAR),
@@ -65,60 +67,44 @@ impl Folding {
         judges: &mut [Judge],
     ) -> Result<()> {
         let Recorded { seq, event } = entry;
-        let (_, changes) = projection::project(*seq, event, self)?;
+        let (_, changes) = self.schema.project(partition, *seq, event, self)?;
         let mut rows = Vec::with_capacity(4);
         if let Some(id) = event.body.conversation() {
             let state = self.conversations.state(key(event.account, id))?;
             if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
-                rows.push((Table::Conversations, Stored::of_conversation(state)?));
+                rows.push((Kept::Conversations, Stored::of_conversation(state)?));
             }
             if changes.timeline {
-                rows.push((Table::Timeline, Stored::of_event(id, entry)?));
+                rows.push((Kept::Timeline, Stored::of_event(id, entry)?));
             }
         }
         if let Some(id) = event.body.contact() {
             let state = self.contacts.state(key(event.account, id))?;
             if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
-                rows.push((Table::Contacts, Stored::of_contact(state)?));
+                rows.push((Kept::Contacts, Stored::of_contact(state)?));
             }
         }
-        rows.extend(changes.page.map(|row| (Table::Pages, Stored::of_page(&row))));
         if let Some(change) = changes.total {
             let totals = self.totals.state(of_partition(event.account, partition))?;
             let totals = totals.get_or_insert_default();
             totals.add(change);
             let row = Stored::of_total(partition, event.account, *totals, *seq);
-            rows.push((Table::Totals, row));
+            rows.push((Kept::Totals, row));
         }
-        let day = changes.listed.as_ref().and_then(conversation_days::project);
         for judge in judges {
             judge.comes_to(partition, *seq);
-            for (table, row) in &rows {
-                judge.stands(partition, *table, row)?;
+            for (kept, row) in &rows {
+                judge.stands(partition, *kept, row)?;
             }
-            for change in &changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => {
-                        let row = Stored::of_turn(partition, row)?;
-                        judge.opens(partition, Table::TurnsDue, &row)?;
+            for change in &changes.rows {
+                let kept = Kept::Rows(change.table);
+                match Stored::of_change(change) {
+                    Some(row) if change.table.place().is_none() => {
+                        judge.includes(partition, kept, &row, *seq)?;
                     }
-                    turns_due::Change::Done(turn) => {
-                        let key = of_turn(partition, *turn);
-                        judge.closes(partition, Table::TurnsDue, key, *seq)?;
-                    }
+                    Some(row) => judge.stands(partition, kept, &row)?,
+                    None => judge.goes(partition, kept, key_of(change), *seq)?,
                 }
-            }
-            match &changes.listed {
-                Some(conversations::Change::Began(row)) => {
-                    judge.opens(partition, Table::Listed, &Stored::of_listed(row, *seq))?;
-                }
-                Some(conversations::Change::Deleted(row)) => {
-                    judge.closes(partition, Table::Listed, of_listed(row), *seq)?;
-                }
-                None => {}
-            }
-            if let Some(day) = &day {
-                judge.includes(partition, Table::Days, &Stored::of_day(day), *seq)?;
             }
         }
         Ok(())

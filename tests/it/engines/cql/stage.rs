@@ -10,11 +10,9 @@ use parlor::domain::event::Event;
 use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
 use parlor::engine::Recorded;
-use parlor::engine::cluster::cql::{
-    Commit, ConversationRows, Cql, Done, Listed, Settings, migrate,
-};
+use parlor::engine::cluster::cql::{Commit, ConversationRows, Cql, Settings, migrate};
 use parlor::projection::totals::Totals;
-use parlor::projection::{States, project, turns_due};
+use parlor::projection::{SCHEMA, States, turns_due};
 use tokio::sync::OnceCell;
 
 use crate::harness::services::Services;
@@ -22,7 +20,16 @@ use crate::harness::services::Services;
 /// How to reach `keyspace` at `host`.
 pub fn settings(host: &str, keyspace: &str) -> Settings {
     let (hosts, keyspace) = (vec![host.to_owned()], keyspace.to_owned());
-    Settings { hosts, user: None, password: None, tls: false, ca: None, keyspace, replication: 1 }
+    Settings {
+        hosts,
+        user: None,
+        password: None,
+        tls: false,
+        ca: None,
+        keyspace,
+        replication: 1,
+        schema: &SCHEMA,
+    }
 }
 
 /// A keyspace's name that nobody else has.
@@ -69,13 +76,14 @@ impl Partition {
     /// Appends events and folds them.
     pub fn commit(&mut self, events: Vec<Event>) -> Commit {
         let mut commit = Commit { partition: self.number, ..Commit::default() };
+        let mut rows = BTreeMap::new();
         let mut timelines = BTreeMap::<_, Vec<Recorded>>::new();
         let (mut conversations, mut contacts, mut counted) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for event in events {
             self.end = self.end.next();
             let seq = self.end;
-            let Ok((_, changes)) = project(seq, &event, self);
+            let Ok((_, changes)) = SCHEMA.project(self.number, seq, &event, self);
             let account = event.account;
             conversations.extend(event.body.conversation().map(|id| (account, id)));
             contacts.extend(event.body.contact().map(|id| (account, id)));
@@ -83,20 +91,16 @@ impl Partition {
                 let entry = Recorded { seq, event: Arc::new(event) };
                 timelines.entry((account, id)).or_default().push(entry);
             }
-            commit.pages.extend(changes.page);
-            commit.listed.extend(changes.listed.map(|change| Listed { change, at: seq }));
-            commit.kept.extend(changes.claim);
-            for change in changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => commit.due.push(row),
-                    turns_due::Change::Done(turn) => commit.done.push(Done { turn, at: seq }),
-                }
+            for change in changes.rows {
+                rows.insert((change.table.name, change.key.clone()), change);
             }
+            commit.kept.extend(changes.claim);
             if let Some(change) = changes.total {
                 self.totals.entry(account).or_default().add(change);
                 counted.insert(account);
             }
         }
+        commit.rows = rows.into_values().collect();
         for key in conversations {
             let Some(state) = self.conversations[&key].clone() else { continue };
             let events = timelines.remove(&key).unwrap_or_default();
@@ -114,6 +118,13 @@ impl Partition {
         write(cql, &commit).await;
         commit
     }
+}
+
+/// The turns that a commit opens.
+pub fn due(commit: &Commit) -> Vec<turns_due::Row> {
+    let of_turns = commit.rows.iter().filter(|change| change.table == &turns_due::TABLE);
+    let rows = of_turns.filter_map(|change| change.row.as_ref());
+    rows.map(|row| serde_json::from_str(row.text(1).expect("a turn")).expect("JSON")).collect()
 }
 
 pub async fn write(cql: &Cql, commit: &Commit) {
