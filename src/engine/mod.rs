@@ -21,7 +21,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::projection::{Damaged, Rows, claims, totals::Totals};
+use crate::projection::{Damaged, Folded, Key, Rows, claims, totals::Totals};
 
 pub use crate::projection::SCHEMA;
 
@@ -135,6 +135,9 @@ impl From<Damaged> for Error {
 /// what is special. Every query names the account first.
 #[async_trait]
 pub trait Views: Rows<Error = Error> {
+    /// The state of an aggregate's key, whichever the schema has.
+    async fn state(&self, key: Key) -> Result<Option<Folded>>;
+
     /// A conversation of this account.
     async fn conversation(
         &self,

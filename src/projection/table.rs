@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::cells::Cell;
-use crate::domain::ids::{AccountId, ConversationId, Id as _};
+use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 
 /// A table. Permanent: columns may be added, and nothing else of one that was released changes.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub struct Column {
 pub enum Kind {
     Account,
     Conversation,
+    Contact,
     /// An `int`.
     Small,
     /// A `bigint`.
@@ -69,7 +70,7 @@ impl Kind {
     /// What CQL calls it.
     pub const fn cql(self) -> &'static str {
         match self {
-            Self::Account | Self::Conversation => "uuid",
+            Self::Account | Self::Conversation | Self::Contact => "uuid",
             Self::Small => "int",
             Self::Number => "bigint",
             Self::Text => "text",
@@ -79,7 +80,7 @@ impl Kind {
     /// What is taken to stand where a store has nothing.
     pub const fn nothing(self) -> Cell {
         match self {
-            Self::Account | Self::Conversation => Cell::Id(Uuid::nil()),
+            Self::Account | Self::Conversation | Self::Contact => Cell::Id(Uuid::nil()),
             Self::Small => Cell::Small(0),
             Self::Number => Cell::Number(0),
             Self::Text => Cell::Text(String::new()),
@@ -93,6 +94,7 @@ impl Kind {
             (Self::Conversation, Cell::Id(id)) => {
                 write!(text, "{}", ConversationId::from_uuid(*id))
             }
+            (Self::Contact, Cell::Id(id)) => write!(text, "{}", ContactId::from_uuid(*id)),
             (_, Cell::Id(id)) => write!(text, "{id}"),
             (_, Cell::Small(number)) => write!(text, "{number}"),
             (_, Cell::Number(number)) => write!(text, "{number}"),

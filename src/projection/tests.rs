@@ -7,40 +7,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::conversation::tests::story::{Story, message};
 use crate::domain::event::Idempotency;
-use crate::domain::ids::Id as _;
+use crate::domain::ids::{AccountId, ConversationId, Id as _};
 
 const PARTITION: u32 = 7;
 
 /// Views in memory, filled as an engine fills them.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Memory {
-    conversations: HashMap<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: HashMap<(AccountId, ContactId), Option<Contact>>,
+    states: HashMap<Key, Option<Folded>>,
     timeline: BTreeMap<(ConversationId, Seq), &'static str>,
     /// By the table's name and the key.
     tables: BTreeMap<(&'static str, Cells), Cells>,
     claims: BTreeMap<String, claims::Row>,
     totals: HashMap<AccountId, totals::Totals>,
-}
-
-impl States for Memory {
-    type Error = std::convert::Infallible;
-
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Self::Error> {
-        Ok(self.conversations.entry((account, id)).or_default())
-    }
-
-    fn contact(
-        &mut self,
-        account: AccountId,
-        id: ContactId,
-    ) -> Result<&mut Option<Contact>, Self::Error> {
-        Ok(self.contacts.entry((account, id)).or_default())
-    }
 }
 
 /// The port, as every engine has it.
@@ -83,8 +62,13 @@ impl Memory {
         futures_util::FutureExt::now_or_never(query).expect("at once").expect("whole")
     }
 
+    fn conversations(&self) -> impl Iterator<Item = &Conversation> {
+        self.states.values().flatten().filter_map(Folded::get)
+    }
+
     fn apply(&mut self, seq: Seq, event: &Event) -> Effect {
-        let (effect, changes) = SCHEMA.project(PARTITION, seq, event, self).expect("infallible");
+        let (effect, changes) =
+            SCHEMA.project(PARTITION, seq, event, &mut self.states).expect("infallible");
         if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
             self.timeline.insert((id, seq), event.body.name());
         }
@@ -184,7 +168,7 @@ proptest! {
         let mut rows = Memory::default();
         for (seq, event) in (1..).zip(&events) {
             rows.apply(Seq::new(seq), event);
-            let mut owed: Vec<_> = rows.conversations.values().flatten().flat_map(|state| {
+            let mut owed: Vec<_> = rows.conversations().flat_map(|state| {
                 state.turns.iter().map(|turn| turns_due::Row {
                     seq: turn.seq,
                     account: state.account,
@@ -205,7 +189,7 @@ proptest! {
         for (seq, event) in (1..).zip(&events) {
             rows.apply(Seq::new(seq), event);
             for s in [Story::numbered(1), Story::numbered(2)] {
-                let states = rows.conversations.values().flatten();
+                let states = rows.conversations();
                 let there = states.filter(|state| state.account == s.account && !state.deleted);
                 let expected: Vec<_> = there.map(conversations::Row::of).collect();
                 let listed = Memory::ask(conversations::list(&rows, s.account, None, 10));

@@ -20,7 +20,7 @@ use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::engine::{Appended, Engine, Error, EventLog, Health, Recorded, Result, Topic, Views};
 use parlor::live::hub::Hub;
-use parlor::projection::{Cells, Found, Range, Rows, Table, claims, totals::Totals};
+use parlor::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
 
 use crate::harness::wait::within;
 
@@ -70,6 +70,10 @@ impl Rows for Blinking {
 
 #[async_trait]
 impl Views for Blinking {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.inner.state(key).await
+    }
+
     async fn conversation(
         &self,
         account: AccountId,

@@ -8,21 +8,17 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 
 use super::cql::{Commit, ConversationRows};
-use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Effect, Why};
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
+use crate::projection::aggregate::CONVERSATION;
 use crate::projection::totals::Totals;
-use crate::projection::{self, Cells, Change, Schema};
-
-type ConversationKey = (AccountId, ConversationId);
-type ContactKey = (AccountId, ContactId);
+use crate::projection::{self, Cells, Change, Folded, Key, Schema};
 
 /// The states of one partition that are in memory; those of its owner alone.
 pub(super) struct Cache {
-    conversations: LruCache<ConversationKey, Option<Conversation>>,
-    contacts: LruCache<ContactKey, Option<Contact>>,
+    states: LruCache<Key, Option<Folded>>,
     /// With the position of the last message they count.
     totals: LruCache<AccountId, (Totals, Seq)>,
     schema: &'static Schema,
@@ -40,13 +36,12 @@ pub(super) fn opened(change: &Change) -> Option<Open> {
 /// What must be put into the cache before a batch is folded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    pub(super) conversations: Vec<ConversationKey>,
-    pub(super) contacts: Vec<ContactKey>,
+    pub(super) states: Vec<Key>,
     pub(super) totals: Vec<AccountId>,
 }
 
 /// A batch after folding.
-pub(super) struct Folded {
+pub(super) struct Batch {
     pub(super) commit: Commit,
     /// One for each event.
     pub(super) effects: Vec<Effect>,
@@ -55,16 +50,8 @@ pub(super) struct Folded {
 impl projection::States for Cache {
     type Error = Error;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>> {
-        self.conversations.get_mut(&(account, id)).ok_or_else(not_loaded)
-    }
-
-    fn contact(&mut self, account: AccountId, id: ContactId) -> Result<&mut Option<Contact>> {
-        self.contacts.get_mut(&(account, id)).ok_or_else(not_loaded)
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>> {
+        self.states.get_mut(&key).ok_or_else(not_loaded)
     }
 }
 
@@ -75,10 +62,10 @@ fn not_loaded() -> Error {
 impl Cache {
     /// With room for so many states of each kind: at least twice what a batch can touch.
     pub(super) fn holding(states: NonZeroUsize, schema: &'static Schema) -> Self {
+        let kinds = NonZeroUsize::new(schema.aggregates.len());
         Self {
             schema,
-            conversations: LruCache::new(states),
-            contacts: LruCache::new(states),
+            states: LruCache::new(kinds.map_or(states, |kinds| states.saturating_mul(kinds))),
             totals: LruCache::new(states),
         }
     }
@@ -86,19 +73,11 @@ impl Cache {
     /// What of a batch is not in memory yet; what is, stays there while the batch is folded.
     pub(super) fn needs(&mut self, batch: &[Recorded]) -> Needs {
         let mut needs = Needs::default();
-        let (mut conversations, mut contacts) = (HashSet::new(), HashSet::new());
-        let mut accounts = HashSet::new();
+        let (mut keys, mut accounts) = (HashSet::new(), HashSet::new());
         for Recorded { event, .. } in batch {
-            if let Some(id) = event.body.conversation() {
-                let key = (event.account, id);
-                if conversations.insert(key) && self.conversations.get(&key).is_none() {
-                    needs.conversations.push(key);
-                }
-            }
-            if let Some(id) = event.body.contact() {
-                let key = (event.account, id);
-                if contacts.insert(key) && self.contacts.get(&key).is_none() {
-                    needs.contacts.push(key);
+            for key in self.schema.keys(event) {
+                if keys.insert(key) && self.states.get(&key).is_none() {
+                    needs.states.push(key);
                 }
             }
             if projection::is_message(event)
@@ -111,12 +90,8 @@ impl Cache {
         needs
     }
 
-    pub(super) fn put_conversation(&mut self, key: ConversationKey, state: Option<Conversation>) {
-        self.conversations.put(key, state);
-    }
-
-    pub(super) fn put_contact(&mut self, key: ContactKey, state: Option<Contact>) {
-        self.contacts.put(key, state);
+    pub(super) fn put_state(&mut self, key: Key, state: Option<Folded>) {
+        self.states.put(key, state);
     }
 
     pub(super) fn put_totals(&mut self, account: AccountId, totals: Option<(Totals, Seq)>) {
@@ -128,8 +103,8 @@ impl Cache {
     pub(super) fn replayed(&mut self, batch: &[Recorded]) -> Vec<usize> {
         let ahead = |entry: &Recorded| {
             let id = entry.event.body.conversation()?;
-            let state = self.conversations.get(&(entry.event.account, id))?.as_ref()?;
-            Some(entry.seq <= state.last_seq)
+            let key = Key::conversation(entry.event.account, id);
+            Some(entry.seq <= self.states.get(&key)?.as_ref()?.last_seq())
         };
         let mut ahead = ahead;
         (0..batch.len()).filter(|place| ahead(&batch[*place]) == Some(true)).collect()
@@ -146,10 +121,10 @@ impl Cache {
         batch: &[Recorded],
         stood: &HashSet<usize>,
         shown: &BTreeSet<Open>,
-    ) -> Result<Folded> {
+    ) -> Result<Batch> {
         let mut effects = Vec::with_capacity(batch.len());
-        let mut events: BTreeMap<ConversationKey, Vec<Recorded>> = BTreeMap::new();
-        let (mut contacts, mut accounts) = (HashSet::new(), HashSet::new());
+        let mut events: BTreeMap<Key, Vec<Recorded>> = BTreeMap::new();
+        let (mut others, mut accounts) = (HashSet::new(), HashSet::new());
         let mut rows: BTreeMap<(u8, Cells), Change> = BTreeMap::new();
         let mut commit = Commit { partition, ..Commit::default() };
         for (place, entry) in batch.iter().enumerate() {
@@ -159,14 +134,13 @@ impl Cache {
                 && effect != Effect::Discarded(Why::AlreadyApplied)
                 && effect != Effect::Discarded(Why::Unknown)
             {
-                let rows = events.entry((event.account, id)).or_default();
+                let rows = events.entry(Key::conversation(event.account, id)).or_default();
                 if changes.timeline {
                     rows.push(entry.clone());
                 }
             }
-            if let Some(id) = event.body.contact() {
-                contacts.insert((event.account, id));
-            }
+            let conversation = CONVERSATION.number;
+            others.extend(self.schema.keys(event).filter(|key| key.aggregate != conversation));
             for change in changes.rows {
                 let key = (change.table.number, change.key.clone());
                 // Put and taken away in one commit: nobody has seen it, unless a former owner died between
@@ -200,17 +174,19 @@ impl Cache {
         }
         commit.rows = rows.into_values().collect();
         for (key, events) in events {
-            if let Some(Some(state)) = self.conversations.peek(&key) {
+            if let Some(Some(state)) = self.states.peek(&key)
+                && let Some(state) = state.get::<Conversation>()
+            {
                 commit.conversations.push(ConversationRows { state: state.clone(), events });
             }
         }
-        let contacts = contacts.iter().filter_map(|key| self.contacts.peek(key)?.clone());
-        commit.contacts = contacts.collect();
+        let state = |key: &Key| self.schema.written(key, self.states.peek(key)?.as_ref()?);
+        commit.states = others.iter().filter_map(state).collect();
         let totals = accounts.iter().filter_map(|account| {
             self.totals.peek(account).map(|(totals, seq)| (*account, *totals, *seq))
         });
         commit.totals = totals.collect();
-        Ok(Folded { commit, effects })
+        Ok(Batch { commit, effects })
     }
 }
 

@@ -17,19 +17,21 @@ use super::fold::{Cache, Needs, Open, opened};
 use super::patience::Patience;
 use super::record::place_of;
 use super::touched::Touched;
-use crate::domain::contact::Contact;
-use crate::domain::conversation::{Conversation, Effect};
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::conversation::Effect;
+use crate::domain::ids::{AccountId, Id as _};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{Cells, Range, Rows as _, Way};
+use crate::projection::{Cells, Folded, Key, Range, Rows as _, Way};
 
 /// Reads at once while a batch's states are fetched.
 const READS: usize = 32;
 /// Rows of a queue, read at once.
 const PAGE: usize = 512;
+
+/// Beside the numbers of aggregates.
+const OF_TOTALS: u8 = 0;
 
 /// How often it is noted which event stands where.
 const LANDMARK_EVERY: Duration = Duration::from_secs(10);
@@ -172,22 +174,16 @@ impl PartitionViews {
     fn leave_out_new(&mut self, needs: &mut Needs) {
         let Some(touched) = &self.touched else { return };
         let cache = &mut self.cache;
-        needs.conversations.retain(|(account, id)| {
-            let known = touched.touch(1, &[&account.bytes(), &id.bytes()]);
+        needs.states.retain(|key| {
+            let known = touched.touch(key.aggregate, &[&key.bytes()]);
             if !known {
-                cache.put_conversation((*account, *id), None);
-            }
-            known
-        });
-        needs.contacts.retain(|(account, id)| {
-            let known = touched.touch(2, &[&account.bytes(), &id.bytes()]);
-            if !known {
-                cache.put_contact((*account, *id), None);
+                cache.put_state(*key, None);
             }
             known
         });
         needs.totals.retain(|account| {
-            let known = touched.touch(3, &[&account.bytes(), &self.partition.to_be_bytes()]);
+            let known =
+                touched.touch(OF_TOTALS, &[&account.bytes(), &self.partition.to_be_bytes()]);
             if !known {
                 cache.put_totals(*account, None);
             }
@@ -248,23 +244,16 @@ impl PartitionViews {
     }
 }
 
-type ConversationKey = (AccountId, ConversationId);
-type ContactKey = (AccountId, ContactId);
-
 /// States as they were stored.
 struct Loaded {
-    conversations: Vec<(ConversationKey, Option<Conversation>)>,
-    contacts: Vec<(ContactKey, Option<Contact>)>,
+    states: Vec<(Key, Option<Folded>)>,
     totals: Vec<(AccountId, Option<(Totals, Seq)>)>,
 }
 
 impl Loaded {
     fn put_into(self, cache: &mut Cache) {
-        for (key, state) in self.conversations {
-            cache.put_conversation(key, state);
-        }
-        for (key, state) in self.contacts {
-            cache.put_contact(key, state);
+        for (key, state) in self.states {
+            cache.put_state(key, state);
         }
         for (account, totals) in self.totals {
             cache.put_totals(account, totals);
@@ -273,24 +262,15 @@ impl Loaded {
 }
 
 async fn load(cql: &Cql, partition: u32, needs: &Needs) -> Result<Loaded> {
-    let conversations = needs
-        .conversations
-        .iter()
-        .copied()
-        .map(|key| async move { Ok((key, cql.conversation(key.0, key.1).await?)) });
-    let contacts = needs
-        .contacts
-        .iter()
-        .copied()
-        .map(|key| async move { Ok((key, cql.contact(key.0, key.1).await?)) });
+    let states = needs.states.iter().copied();
+    let states = states.map(|key| async move { Ok((key, cql.state(key).await?)) });
     let totals = needs
         .totals
         .iter()
         .copied()
         .map(|account| async move { Ok((account, cql.total_of(account, partition).await?)) });
-    let (conversations, contacts, totals) =
-        tokio::join!(all(conversations), all(contacts), all(totals));
-    Ok(Loaded { conversations: conversations?, contacts: contacts?, totals: totals? })
+    let (states, totals) = tokio::join!(all(states), all(totals));
+    Ok(Loaded { states: states?, totals: totals? })
 }
 
 /// Which of the replayed events a former owner applied.

@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
-use crate::projection::{Cells, Found, Range, Rows, Table, claims, totals::Totals};
+use crate::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
 
 /// How long a caller waits for the nodes to agree on its limit.
 const QUOTA_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,6 +50,10 @@ impl Rows for Cluster {
 
 #[async_trait]
 impl Views for Cluster {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.core.cql.state(key).await
+    }
+
     async fn conversation(
         &self,
         account: AccountId,

@@ -37,7 +37,9 @@ pub(super) fn read_key(kinds: impl Iterator<Item = Kind>, mut bytes: &[u8]) -> O
         let cell = match kind {
             Kind::Small => Cell::Small(i32::from_be_bytes(take(&mut bytes)?) ^ i32::MIN),
             Kind::Number => Cell::Number(i64::from_be_bytes(take(&mut bytes)?) ^ i64::MIN),
-            Kind::Account | Kind::Conversation => Cell::Id(Uuid::from_bytes(take(&mut bytes)?)),
+            Kind::Account | Kind::Conversation | Kind::Contact => {
+                Cell::Id(Uuid::from_bytes(take(&mut bytes)?))
+            }
             Kind::Text => Cell::Text(String::from_utf8(take_text(&mut bytes)?).ok()?),
         };
         cells = cells.and(cell);
@@ -83,7 +85,9 @@ pub(super) fn read_row(kinds: impl Iterator<Item = Kind>, mut bytes: &[u8]) -> O
         let cell = match kind {
             Kind::Small => Cell::Small(i32::from_be_bytes(take(&mut bytes)?)),
             Kind::Number => Cell::Number(i64::from_be_bytes(take(&mut bytes)?)),
-            Kind::Account | Kind::Conversation => Cell::Id(Uuid::from_bytes(take(&mut bytes)?)),
+            Kind::Account | Kind::Conversation | Kind::Contact => {
+                Cell::Id(Uuid::from_bytes(take(&mut bytes)?))
+            }
             Kind::Text => {
                 let length = usize::try_from(u64::from_be_bytes(take(&mut bytes)?)).ok()?;
                 let (text, rest) = bytes.split_at_checked(length)?;

@@ -55,9 +55,11 @@ impl Which {
 }
 
 fn views(store: &Store) -> Vec<Side<'_>> {
+    let states = store.schema.aggregates.iter().map(|aggregate| {
+        let rows = Cow::Owned(store.of_aggregate(aggregate));
+        Side { name: aggregate.name, rows, is_state: true, expires: false }
+    });
     let special = [
-        ("timeline.state", &store.conversations, true),
-        ("contacts", &store.contacts, true),
         ("timeline", &store.timeline, false),
         ("claims", &store.claims, false),
         ("claims_by_time", &store.claims_by_time, false),
@@ -71,7 +73,7 @@ fn views(store: &Store) -> Vec<Side<'_>> {
         let (name, rows) = (table.name, Cow::Owned(store.view(table)));
         Side { name, rows, is_state: false, expires: false }
     });
-    special.chain(tables).collect()
+    states.chain(special).chain(tables).collect()
 }
 
 /// The first row that is not the same in `live`, as it was at a moment, and in `expected`; claims that have

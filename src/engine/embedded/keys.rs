@@ -4,16 +4,14 @@
 //! All numbers are big-endian, so that keys sort as their values do. Every view has a first byte of its
 //! own; its key begins with the account.
 
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::Topic;
 
-/// The first byte of the keys of what is special; those of the tables are in the tables
-/// ([`crate::projection::Table::number`]).
+/// The first byte of the keys of what is special; those of tables and states are in
+/// `projection` ([`crate::projection::Table::number`], [`crate::projection::Aggregate::number`]).
 pub(super) const META: u8 = 0;
-pub(super) const CONVERSATIONS: u8 = 1;
-pub(super) const CONTACTS: u8 = 2;
 pub(super) const TIMELINE: u8 = 3;
 pub(super) const CLAIMS: u8 = 6;
 pub(super) const CLAIMS_BY_TIME: u8 = 7;
@@ -44,11 +42,6 @@ pub(super) fn read_position(key: &[u8]) -> Option<Seq> {
 
 /// `account · conversation`.
 pub(super) fn conversation(account: AccountId, id: ConversationId) -> [u8; 32] {
-    pair(account, id.bytes())
-}
-
-/// `account · contact`.
-pub(super) fn contact(account: AccountId, id: ContactId) -> [u8; 32] {
     pair(account, id.bytes())
 }
 

@@ -15,12 +15,10 @@ use super::fresh::Fresh;
 use super::segments::Position;
 use super::table::Table;
 use super::{current, keys};
-use crate::domain::contact::Contact;
-use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::ids::{AccountId, Id as _};
 use crate::engine::{Error, Result, Topic};
 use crate::projection::totals::Totals;
-use crate::projection::{self, Schema};
+use crate::projection::{self, Aggregate, Folded, Key, Schema, State};
 
 /// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
 /// make for more flushes and compactions.
@@ -41,8 +39,6 @@ pub(super) const KEYSPACE: &str = "views";
 /// All views of a data directory.
 pub(super) struct Store {
     pub(super) db: Database,
-    pub(super) conversations: Table,
-    pub(super) contacts: Table,
     pub(super) timeline: Table,
     pub(super) claims: Table,
     pub(super) claims_by_time: Table,
@@ -78,8 +74,6 @@ impl Store {
         let rows = db.keyspace(KEYSPACE, options).map_err(storage)?;
         let table = |first| Table::new(&rows, first);
         let store = Self {
-            conversations: table(keys::CONVERSATIONS),
-            contacts: table(keys::CONTACTS),
             timeline: table(keys::TIMELINE),
             claims: table(keys::CLAIMS),
             claims_by_time: table(keys::CLAIMS_BY_TIME),
@@ -197,22 +191,33 @@ impl Store {
         self.db.persist(PersistMode::SyncAll).map_err(storage)
     }
 
-    pub(super) fn conversation(
-        &self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<Option<Conversation>> {
-        // It is in the table before it is taken from among the fresh ones.
-        match self.fresh.conversation(account, id) {
-            None => self.conversations.row(keys::conversation(account, id)),
-            fresh => Ok(fresh),
-        }
+    /// All states of an aggregate.
+    pub(super) fn of_aggregate(&self, aggregate: &Aggregate) -> Table {
+        Table::new(&self.rows, aggregate.number)
     }
 
-    pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        match self.fresh.contact(account, id) {
-            None => self.contacts.row(keys::contact(account, id)),
-            fresh => Ok(fresh),
+    /// The states of a key's aggregate.
+    pub(super) fn states(&self, key: &Key) -> Table {
+        Table::new(&self.rows, key.aggregate)
+    }
+
+    /// A state, to be folded on.
+    pub(super) fn folded(&self, key: &Key) -> Result<Option<Folded>> {
+        // It is in the table before it is taken from among the fresh ones.
+        if let Some(fresh) = self.fresh.states.get(key) {
+            return Ok(Some(fresh.clone()));
+        }
+        let Some(aggregate) = self.schema.aggregate(key) else { return Ok(None) };
+        let stored = self.states(key).get(key.bytes())?;
+        let damaged = |error| Error::Storage(format!("a row is damaged: {error}"));
+        stored.map(|json| (aggregate.read)(&json).map_err(damaged)).transpose()
+    }
+
+    /// A state, to be looked at.
+    pub(super) fn state<S: State>(&self, key: &Key) -> Result<Option<S>> {
+        match self.fresh.states.get(key) {
+            Some(fresh) => Ok(fresh.get::<S>().cloned()),
+            None => self.states(key).row(key.bytes()),
         }
     }
 

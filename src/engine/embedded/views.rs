@@ -12,7 +12,7 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Recorded, Result, Views};
 use crate::projection::pages::{self, BLOCK};
-use crate::projection::{claims, totals::Totals};
+use crate::projection::{Folded, Key, claims, totals::Totals};
 
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
@@ -25,16 +25,20 @@ fn place(row: &Stored) -> Result<Seq> {
 
 #[async_trait]
 impl Views for Embedded {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.store()?.folded(&key)
+    }
+
     async fn conversation(
         &self,
         account: AccountId,
         id: ConversationId,
     ) -> Result<Option<Conversation>> {
-        self.store()?.conversation(account, id)
+        self.store()?.state(&Key::conversation(account, id))
     }
 
     async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        self.store()?.contact(account, id)
+        self.store()?.state(&Key::contact(account, id))
     }
 
     async fn timeline(

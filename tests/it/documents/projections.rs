@@ -4,24 +4,18 @@
 //! conversation can be in, and what changes is what the header says; the files that read a view are
 //! those that call its queries. Some tables more are the engine's own.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use parlor::domain::contact::Contact;
-use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
-use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
-use parlor::projection::{SCHEMA, States};
+use parlor::projection::{Folded, Key, SCHEMA};
 
 use super::events::examples;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// Where the folds' own states stand; of the contacts there is nothing else.
-const STATES: [(&str, &str); 2] = [("timeline", "conversation.rs"), ("contacts", "contact.rs")];
 /// Modules of `src/projection/` that are no views.
-const NO_VIEWS: [&str; 5] = ["mod", "tests", "table", "cells", "rows"];
+const NO_VIEWS: [&str; 6] = ["mod", "tests", "table", "cells", "rows", "aggregate"];
 /// Tables that are no views, and what their headers say feeds them.
 const OF_THE_ENGINE: [(&str, &str); 4] = [
     ("checkpoints", "every event"),
@@ -32,31 +26,13 @@ const OF_THE_ENGINE: [(&str, &str); 4] = [
 /// Read by who owns a partition, or a bucket: the only keys that do not begin with the account.
 const FOR_ALL_ACCOUNTS: [&str; 5] = ["turns_due", "checkpoints", "landmarks", "indexed", "quotas"];
 
-#[derive(Debug, Clone, Default)]
-struct Memory {
-    conversations: BTreeMap<ConversationId, Option<Conversation>>,
-    contacts: BTreeMap<ContactId, Option<Contact>>,
-}
-
-impl States for Memory {
-    type Error = Infallible;
-
-    fn conversation(
-        &mut self,
-        _: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Infallible> {
-        Ok(self.conversations.entry(id).or_default())
-    }
-
-    fn contact(&mut self, _: AccountId, id: ContactId) -> Result<&mut Option<Contact>, Infallible> {
-        Ok(self.contacts.entry(id).or_default())
-    }
-}
+type Memory = HashMap<Key, Option<Folded>>;
 
 /// A state without the position it stands at, which moves with events that change nothing else.
-fn placeless<T: serde::Serialize>(state: Option<&Option<T>>) -> serde_json::Value {
-    let mut value = serde_json::to_value(state).expect("JSON");
+fn placeless(state: Option<&Option<Folded>>) -> serde_json::Value {
+    let state = state.and_then(Option::as_ref).map(|state| state.json().expect("JSON"));
+    let json = state.as_deref().unwrap_or("null");
+    let mut value: serde_json::Value = serde_json::from_str(json).expect("JSON");
     if let Some(fields) = value.as_object_mut() {
         fields.remove("last_seq");
     }
@@ -69,17 +45,17 @@ fn changed(memory: &mut Memory, seq: Seq, event: &Event) -> Vec<&'static str> {
     let Ok((_, changes)) = SCHEMA.project(0, seq, event, memory);
     let mut views = Vec::new();
     let mut note = |view, changed: bool| views.extend(changed.then_some(view));
-    let differs =
-        |id| placeless(before.conversations.get(&id)) != placeless(memory.conversations.get(&id));
-    let stands = event.body.conversation().is_some_and(differs);
-    note("timeline", changes.timeline || stands);
+    for key in SCHEMA.keys(event) {
+        let stands = placeless(before.get(&key)) != placeless(memory.get(&key));
+        let table = SCHEMA.aggregate(&key).and_then(|aggregate| aggregate.table);
+        note(table.map_or("timeline", |table| table.name), stands);
+    }
+    note("timeline", changes.timeline);
     note("claims", changes.claim.is_some());
     note("totals", changes.total.is_some());
     for table in SCHEMA.tables() {
         note(table.name, changes.rows.iter().any(|change| change.table == table));
     }
-    let differs = |id| placeless(before.contacts.get(&id)) != placeless(memory.contacts.get(&id));
-    note("contacts", event.body.contact().is_some_and(differs));
     views
 }
 
@@ -158,10 +134,6 @@ fn each_view_has_one_file_and_one_module() {
         modules.insert(name.trim_end_matches(".rs").to_owned());
     }
     modules.retain(|name| !NO_VIEWS.contains(&name.as_str()));
-    for (view, fold) in STATES {
-        assert!(Path::new(ROOT).join("src/domain").join(fold).exists(), "the fold behind {view}");
-        modules.insert(view.to_owned());
-    }
     let mut described: BTreeSet<_> = files.keys().cloned().collect();
     for (table, _) in OF_THE_ENGINE {
         assert!(described.remove(table), "projections/{table}.cql");
@@ -174,7 +146,7 @@ fn each_view_has_one_file_and_one_module() {
 #[test]
 fn each_file_is_what_its_table_says() {
     let files = files();
-    for table in SCHEMA.tables() {
+    for table in SCHEMA.all_tables() {
         let text = &files[table.name];
         let (header, create) = (table.header(), table.create());
         assert!(text.starts_with(&header), "projections/{}.cql begins so:\n{header}", table.name);
@@ -191,7 +163,7 @@ fn each_other_file_is_what_migrating_makes() {
     let made: BTreeMap<_, _> =
         made.map(|(name, text)| (name.to_string(), text.to_string())).collect();
     let mut others = files();
-    others.retain(|name, _| !SCHEMA.tables().any(|table| table.name == name));
+    others.retain(|name, _| !SCHEMA.all_tables().any(|table| table.name == name));
     assert_eq!(made, others);
 }
 
@@ -252,7 +224,7 @@ fn each_header_names_what_reads_its_view() {
         assert_eq!(said, callers(calls), "projections/{view}.cql: {why}");
     }
     let held = QUERIES.map(|(view, _)| view);
-    let tables = SCHEMA.tables().map(|table| table.name);
+    let tables = SCHEMA.all_tables().map(|table| table.name);
     assert!(tables.into_iter().all(|table| held.contains(&table)), "say how each is read");
 }
 

@@ -73,7 +73,8 @@ macro_rules! contract {
                 toy:
                     a_row_stands_until_it_is_taken_away,
                     rows_are_paged_both_ways_from_anywhere,
-                    rows_are_there_after_closing;
+                    rows_are_there_after_closing,
+                    an_aggregate_is_folded_and_kept;
                 accounts:
                     nothing_of_one_account_is_found_by_another,
                     one_id_in_two_accounts_is_two_conversations;

@@ -1,16 +1,22 @@
-//! A table that exists in tests only: an engine keeps it as it keeps any other, from what it says of
-//! itself.
+//! A table and an aggregate that exist in tests only: an engine keeps them as it keeps any other, from
+//! what they say of themselves.
 //!
 //! Every engine under test has it beside the views, so it is rebuilt, compared and tampered with wherever
 //! they are.
 
 use std::sync::LazyLock;
 
-use parlor::domain::event::Body;
+use parlor::domain::conversation::{Effect, Why};
+use parlor::domain::event::{Body, Event};
 use parlor::domain::ids::Id as _;
+use parlor::domain::seq::Seq;
 use parlor::engine::SCHEMA;
 use parlor::projection::table::{Kind, column};
-use parlor::projection::{Cells, Changes, Found, Met, Range, Schema, Table, View, Way, cells};
+use parlor::projection::{
+    Aggregate, Cells, Changes, Folded, Found, Key, Met, Range, Schema, State, Table, View, Way,
+    cells, is_message,
+};
+use serde::{Deserialize, Serialize};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -30,12 +36,66 @@ pub static UNANSWERED: Table = Table {
     forgets: None,
 };
 
-/// The views, and the toy.
+/// What a conversation has heard: whether it began, and how many events came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Heard {
+    events: u32,
+    messages: u32,
+    last_seq: Seq,
+}
+
+impl State for Heard {
+    fn begun(seq: Seq, event: &Event) -> Option<Self> {
+        let is_begin = matches!(event.body, Body::ConversationStarted(_));
+        is_begin.then_some(Self { events: 1, messages: 0, last_seq: seq })
+    }
+
+    fn apply(&mut self, seq: Seq, event: &Event) -> Effect {
+        if seq <= self.last_seq {
+            return Effect::Discarded(Why::AlreadyApplied);
+        }
+        self.last_seq = seq;
+        self.events += 1;
+        self.messages += u32::from(is_message(event));
+        Effect::Applied
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+}
+
+/// Where what was heard stands.
+static HEARD: Table = Table {
+    name: "heard",
+    number: 201,
+    question: "how many events came of a conversation, applied or not?",
+    read_by: &["tests"],
+    fed_by: &["all that name a conversation"],
+    partition: &[column("account", Kind::Account), column("conversation", Kind::Conversation)],
+    order: &[],
+    row: &[column("state", Kind::Text)],
+    newest_first: false,
+    queue: false,
+    forgets: None,
+};
+
+static TOY: Aggregate = Aggregate {
+    number: HEARD.number,
+    name: HEARD.name,
+    table: Some(&HEARD),
+    of: |body| body.conversation().map(|id| id.uuid()),
+    begin: Folded::begin::<Heard>,
+    read: Folded::read::<Heard>,
+};
+
+/// The views, and the toys.
 pub fn schema() -> &'static Schema {
     static WITH_TOY: LazyLock<Schema> = LazyLock::new(|| {
         let toy = View { table: &UNANSWERED, project };
         let views: Vec<_> = SCHEMA.views.iter().copied().chain([toy]).collect();
-        Schema { views: views.leak() }
+        let aggregates: Vec<_> = SCHEMA.aggregates.iter().copied().chain([TOY]).collect();
+        Schema { views: views.leak(), aggregates: aggregates.leak() }
     });
     &WITH_TOY
 }
@@ -169,4 +229,34 @@ pub async fn rows_are_there_after_closing<P: Place>() {
     assert!(!before.is_empty());
     let bench = bench.close_and_reopen().await;
     assert_eq!(range(&bench, &thread, None, Way::Up, 1_000).await, before);
+}
+
+pub async fn an_aggregate_is_folded_and_kept<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let thread = Thread::begun(&*bench.engine).await;
+    asked(&bench, &thread, 6).await;
+    // What the fold of the conversation discards is heard all the same.
+    let (message, _) = thread.inbound("hello");
+    bench.engine.append(vec![thread.reply(message, "to nothing")]).await.expect("appended");
+    let mut expected: Option<Heard> = None;
+    for entry in bench.log(&thread).await {
+        if entry.event.body.conversation() != Some(thread.id) {
+            continue;
+        }
+        match &mut expected {
+            Some(heard) => drop(heard.apply(entry.seq, &entry.event)),
+            none => *none = Heard::begun(entry.seq, &entry.event),
+        }
+    }
+    let key = Key { aggregate: TOY.number, account: thread.account, id: thread.id.uuid() };
+    let state = async |bench: &Bench<P>| {
+        let state = bench.engine.state(key).await.expect("readable");
+        state.and_then(|state| state.get::<Heard>().cloned())
+    };
+    assert!(expected.as_ref().is_some_and(|heard| heard.messages > 6), "{expected:?}");
+    assert_eq!(state(&bench).await, expected);
+    let other = Key { account: Thread::new().account, ..key };
+    assert_eq!(bench.engine.state(other).await.expect("readable"), None, "of another account");
+    let bench = bench.close_and_reopen().await;
+    assert_eq!(state(&bench).await, expected);
 }

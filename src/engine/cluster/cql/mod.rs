@@ -30,7 +30,7 @@ pub use link::check_build;
 pub use quotas::Quota;
 pub use reads::{Checkpoint, Landmark};
 pub use rows::{Commit, ConversationRows};
-pub use scan::{Kept, Stored, key_of};
+pub use scan::{Kept, Stored, kept, key_of};
 pub use schema::{SPECIAL, migrate};
 
 use crate::engine::{Error, Result};

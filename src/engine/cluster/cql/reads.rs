@@ -18,6 +18,7 @@ use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::pages::{self, BLOCK};
 use crate::projection::totals::Totals;
+use crate::projection::{Damaged, Folded, Key, Rows as _, cells};
 
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -64,9 +65,22 @@ impl Cql {
     }
 
     pub async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        let key = (account.uuid(), id.uuid());
-        let row = self.fetch_one::<(String,)>(&self.statements.contact, key).await?;
-        row.map(|(state,)| parse("contacts", &state)).transpose()
+        let state = self.state(Key::contact(account, id)).await?;
+        Ok(state.and_then(|state| state.get().cloned()))
+    }
+
+    /// The state of a key, whatever its aggregate.
+    pub(in super::super) async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        let Some(aggregate) = self.schema.aggregate(&key) else { return Ok(None) };
+        let Some(table) = aggregate.table else {
+            let id = ConversationId::from_uuid(key.id);
+            return Ok(self.conversation(key.account, id).await?.map(Folded::of));
+        };
+        let Some(row) = self.get(table, cells::id(key.account).and(key.id)).await? else {
+            return Ok(None);
+        };
+        let state = row.text(0).and_then(|json| (aggregate.read)(json.as_bytes()).ok());
+        Ok(Some(state.ok_or(Damaged(table.name))?))
     }
 
     /// Up to `limit` events of a conversation after `after`, oldest first.

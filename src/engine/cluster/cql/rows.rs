@@ -1,6 +1,5 @@
 //! What a commit of a partition writes.
 
-use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
@@ -13,7 +12,8 @@ use crate::projection::{Change, claims};
 pub struct Commit {
     pub partition: u32,
     pub conversations: Vec<ConversationRows>,
-    pub contacts: Vec<Contact>,
+    /// States that stand in tables of their own.
+    pub states: Vec<Change>,
     /// Of each row the newest, in the order of tables and keys.
     pub rows: Vec<Change>,
     /// Claims whose messages are in the log.

@@ -16,13 +16,12 @@ use super::rows::unsigned;
 use super::statements::Statement;
 use super::tables::cell;
 use super::{Commit, ConversationRows, Cql, json};
-use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::{Recorded, Result};
 use crate::projection::table::Column;
-use crate::projection::{Cell, Change, Table, totals::Totals};
+use crate::projection::{Cell, Change, Schema, Table, totals::Totals};
 
 /// Something kept that can be looked through: what is special, or a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +29,8 @@ pub enum Kept {
     /// The states in `timeline`.
     Conversations,
     Timeline,
-    Contacts,
+    /// States in a table of their own.
+    States(&'static Table),
     Totals,
     Rows(&'static Table),
 }
@@ -40,9 +40,8 @@ impl Kept {
         match self {
             Self::Conversations => "timeline.state",
             Self::Timeline => "timeline",
-            Self::Contacts => "contacts",
             Self::Totals => "totals",
-            Self::Rows(table) => table.name,
+            Self::States(table) | Self::Rows(table) => table.name,
         }
     }
 }
@@ -65,6 +64,13 @@ impl Display for Kept {
     }
 }
 
+/// All that is kept of a schema.
+pub fn kept(schema: &'static Schema) -> impl Iterator<Item = Kept> + Clone + use<> {
+    let special = [Kept::Conversations, Kept::Timeline, Kept::Totals];
+    let states = schema.state_tables().map(Kept::States);
+    special.into_iter().chain(states).chain(schema.tables().map(Kept::Rows))
+}
+
 /// A row as text: `ac_…/cv_…/1099511627777` and what stands there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stored {
@@ -77,8 +83,7 @@ pub struct Stored {
 impl Cql {
     /// All that can be looked through.
     pub fn kept(&self) -> impl Iterator<Item = Kept> + Clone + use<> {
-        let special = [Kept::Conversations, Kept::Timeline, Kept::Contacts, Kept::Totals];
-        special.into_iter().chain(self.tables().map(Kept::Rows))
+        kept(self.schema)
     }
 
     /// Every row of it, in the order of the store: by partition, then by key.
@@ -117,13 +122,6 @@ impl Cql {
                 })
                 .await
             }
-            Kept::Contacts => {
-                self.stored(&all.scan_contacts, from, |row: (Uuid, Uuid, Option<String>)| {
-                    let (account, id, state) = row;
-                    Ok(Some(fold(of_contact(account, id), state.unwrap_or_default())))
-                })
-                .await
-            }
             Kept::Totals => {
                 type Row = (Uuid, i32, Option<i64>, Option<i64>, Option<i64>);
                 self.stored(&all.scan_totals, from, |row: Row| {
@@ -132,6 +130,14 @@ impl Cql {
                     let (inbound, outbound) = (number(inbound)?, number(outbound)?);
                     let (account, seq) = (AccountId::from_uuid(account), Seq::new(number(seq)?));
                     Ok(Some(total(account, partition, Totals { inbound, outbound }, seq)))
+                })
+                .await
+            }
+            Kept::States(table) => {
+                let statement = self.statement(table, Use::Scan)?;
+                self.stored(statement, from, |row: Row| {
+                    let found = as_found(table, row);
+                    Ok(Some(fold(found.key, found.value)))
                 })
                 .await
             }
@@ -174,9 +180,13 @@ impl Stored {
         Ok(happened(of, entry.seq, event.body.name(), &json(event)?))
     }
 
-    pub fn of_contact(state: &Contact) -> Result<Self> {
-        let key = of_contact(state.account.uuid(), state.id.uuid());
-        Ok(Self { key, value: json(state)?, seq: state.last_seq })
+    /// A state in a table of its own.
+    pub fn of_state(change: &Change) -> Self {
+        let value = change
+            .row
+            .as_ref()
+            .map_or_else(String::new, |row| told(change.table.row.iter(), row, ' '));
+        Self { key: key_of(change), value, seq: change.at }
     }
 
     /// What an account has used in a partition, as of its last message there.
@@ -205,9 +215,8 @@ impl Commit {
                 rows.push((Kept::Timeline, Stored::of_event(state.id, entry)?));
             }
         }
-        for state in &self.contacts {
-            rows.push((Kept::Contacts, Stored::of_contact(state)?));
-        }
+        let states = self.states.iter();
+        rows.extend(states.map(|change| (Kept::States(change.table), Stored::of_state(change))));
         for (account, totals, seq) in &self.totals {
             rows.push((Kept::Totals, total(*account, self.partition, *totals, *seq)));
         }
@@ -282,8 +291,4 @@ fn total(account: AccountId, partition: impl Display, totals: Totals, seq: Seq) 
 
 fn of_conversation(account: Uuid, id: Uuid) -> String {
     format!("{}/{}", AccountId::from_uuid(account), ConversationId::from_uuid(id))
-}
-
-fn of_contact(account: Uuid, id: Uuid) -> String {
-    format!("{}/{}", AccountId::from_uuid(account), ContactId::from_uuid(id))
 }

@@ -82,7 +82,6 @@ macro_rules! statements {
 statements! {
     Read conversation =
         "SELECT state FROM ks.timeline WHERE account = ? AND conversation = ? LIMIT 1";
-    Read contact = "SELECT state FROM ks.contacts WHERE account = ? AND contact = ?";
     Read timeline =
         "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq > ? LIMIT ?";
     Read timeline_before =
@@ -102,15 +101,12 @@ statements! {
 
     Read scan_conversations = "SELECT DISTINCT account, conversation, state FROM ks.timeline";
     Read scan_timeline = "SELECT account, conversation, seq, type, event FROM ks.timeline";
-    Read scan_contacts = "SELECT account, contact, state FROM ks.contacts";
     Read scan_totals = "SELECT account, log_partition, inbound, outbound, seq FROM ks.totals";
 
     Write store_event =
         "INSERT INTO ks.timeline (account, conversation, seq, type, event) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
     Write store_state =
         "UPDATE ks.timeline USING TIMESTAMP ? SET state = ? WHERE account = ? AND conversation = ?";
-    Write store_contact =
-        "INSERT INTO ks.contacts (account, contact, state) VALUES (?, ?, ?) USING TIMESTAMP ?";
     Write store_kept =
         "UPDATE ks.claims USING TIMESTAMP ? SET claim = ?, kept = ? WHERE account = ? AND key_sha256 = ?";
     Write store_total =
@@ -171,7 +167,7 @@ fn of_tables(schema: &Schema) -> (Vec<(u8, Use)>, Vec<Phrase>) {
             ((table.number, what), Phrase { name, kind, text })
         })
     };
-    schema.tables().flat_map(of).unzip()
+    schema.all_tables().flat_map(of).unzip()
 }
 
 async fn prepare(

@@ -114,7 +114,9 @@ fn cells(columns: &[Column], values: &mut impl Iterator<Item = Option<CqlValue>>
 /// What stands in a column of this kind.
 pub(super) fn cell(kind: Kind, value: CqlValue) -> Option<Cell> {
     match (kind, value) {
-        (Kind::Account | Kind::Conversation, CqlValue::Uuid(id)) => Some(Cell::Id(id)),
+        (Kind::Account | Kind::Conversation | Kind::Contact, CqlValue::Uuid(id)) => {
+            Some(Cell::Id(id))
+        }
         (Kind::Small, CqlValue::Int(number)) => Some(Cell::Small(number)),
         (Kind::Number, CqlValue::BigInt(number)) => Some(Cell::Number(number)),
         (Kind::Text, CqlValue::Text(text)) => Some(Cell::Text(text)),

@@ -40,7 +40,7 @@ impl Cql {
         finish(all).await
     }
 
-    /// Writes conversations, contacts and totals.
+    /// Writes conversations, other states and totals.
     ///
     /// # Errors
     /// Some of it may be written; writing all of it again is right.
@@ -50,10 +50,8 @@ impl Cql {
         for rows in &commit.conversations {
             all.push(Box::pin(self.write_conversation(rows)));
         }
-        for contact in &commit.contacts {
-            let key = (contact.account.uuid(), contact.id.uuid());
-            let values = (key.0, key.1, json(contact)?, place(contact.last_seq)?);
-            all.push(Box::pin(self.run(&self.statements.store_contact, values)));
+        for change in &commit.states {
+            all.push(Box::pin(self.change(change)));
         }
         for (account, totals, seq) in &commit.totals {
             let (inbound, outbound) = (bigint(totals.inbound)?, bigint(totals.outbound)?);

@@ -6,14 +6,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
-use crate::projection::{SCHEMA, conversations, turns_due};
+use crate::projection::{SCHEMA, cells, conversations, turns_due};
 
 /// What is stored, as the store would have it: the newest place wins.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Store {
-    conversations: BTreeMap<ConversationKey, Conversation>,
-    timeline: BTreeMap<(ConversationKey, Seq), Event>,
-    contacts: BTreeMap<ContactKey, Contact>,
+    conversations: BTreeMap<Key, Conversation>,
+    timeline: BTreeMap<(Key, Seq), Event>,
     /// With the place of the last that was written; none where it was taken away.
     rows: BTreeMap<(u8, Cells), (Seq, Option<Cells>)>,
     totals: BTreeMap<AccountId, (Totals, Seq)>,
@@ -21,11 +20,13 @@ struct Store {
 
 impl Store {
     fn write_before(&mut self, commit: &Commit) {
-        for change in &commit.rows {
-            let key = (change.table.number, change.key.clone());
-            if self.rows.get(&key).is_none_or(|(known, _)| *known < change.at) {
-                self.rows.insert(key, (change.at, change.row.clone()));
-            }
+        commit.rows.iter().for_each(|change| self.put(change));
+    }
+
+    fn put(&mut self, change: &Change) {
+        let key = (change.table.number, change.key.clone());
+        if self.rows.get(&key).is_none_or(|(known, _)| *known < change.at) {
+            self.rows.insert(key, (change.at, change.row.clone()));
         }
     }
 
@@ -47,7 +48,7 @@ impl Store {
             if !room() {
                 continue;
             }
-            let key = (rows.state.account, rows.state.id);
+            let key = Key::conversation(rows.state.account, rows.state.id);
             for entry in &rows.events {
                 self.timeline.insert((key, entry.seq), (*entry.event).clone());
             }
@@ -56,34 +57,38 @@ impl Store {
                 self.conversations.insert(key, rows.state.clone());
             }
         }
-        for state in &commit.contacts {
-            let key = (state.account, state.id);
-            if room() && self.contacts.get(&key).is_none_or(|known| known.last_seq < state.last_seq)
-            {
-                self.contacts.insert(key, state.clone());
+        for change in &commit.states {
+            if room() {
+                self.put(change);
             }
         }
     }
 
+    fn state(&self, key: &Key) -> Option<Folded> {
+        let aggregate = SCHEMA.aggregate(key).unwrap();
+        let Some(table) = aggregate.table else {
+            return self.conversations.get(key).cloned().map(Folded::of);
+        };
+        let (_, row) = self.rows.get(&(table.number, cells::id(key.account).and(key.id)))?;
+        Some((aggregate.read)(row.as_ref()?.text(0)?.as_bytes()).unwrap())
+    }
+
     fn load(&self, cache: &mut Cache, batch: &[Recorded]) {
         let needs = cache.needs(batch);
-        for key in needs.conversations {
-            cache.put_conversation(key, self.conversations.get(&key).cloned());
-        }
-        for key in needs.contacts {
-            cache.put_contact(key, self.contacts.get(&key).cloned());
+        for key in needs.states {
+            cache.put_state(key, self.state(&key));
         }
         for account in needs.totals {
             cache.put_totals(account, self.totals.get(&account).copied());
         }
     }
 
-    fn fold(&self, cache: &mut Cache, batch: &[Recorded]) -> Folded {
+    fn fold(&self, cache: &mut Cache, batch: &[Recorded]) -> Batch {
         self.load(cache, batch);
         let stood = cache.replayed(batch).into_iter().filter(|place| {
             let Recorded { seq, event } = &batch[*place];
             let id = event.body.conversation().unwrap();
-            self.timeline.contains_key(&((event.account, id), *seq))
+            self.timeline.contains_key(&(Key::conversation(event.account, id), *seq))
         });
         let stood = stood.collect();
         let queues = |((number, key), _): (&(u8, Cells), _)| {
@@ -173,7 +178,6 @@ proptest! {
         }
         prop_assert_eq!(&store.conversations, &expected.conversations);
         prop_assert_eq!(&store.timeline, &expected.timeline);
-        prop_assert_eq!(&store.contacts, &expected.contacts);
         prop_assert_eq!(&store.there(), &expected.there());
         prop_assert_eq!(&store.totals, &expected.totals);
         let there = store.conversations.values().filter(|state| !state.deleted);

@@ -7,24 +7,20 @@ use std::num::NonZeroUsize;
 
 use super::super::cql::{Kept, Stored, key_of};
 use super::judge::Judge;
-use super::scratch::{Scratch, Spill};
-use crate::domain::contact::Contact;
+use super::scratch::{Scratch, Spill, storage};
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, Id as _};
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{self, Schema};
+use crate::projection::{self, Folded, Key, Schema};
 
 /// States of each kind in memory.
 const NEAR: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 
-/// Account, and conversation or contact.
-type Key = [u8; 32];
-
 /// The states of all partitions.
 pub(super) struct Folding {
-    conversations: Spill<Key, Conversation>,
-    contacts: Spill<Key, Contact>,
+    /// By aggregate, account and id.
+    states: Spill<[u8; 33], Folded>,
     /// By account and partition.
     totals: Spill<[u8; 20], Totals>,
     schema: &'static Schema,
@@ -33,16 +29,8 @@ pub(super) struct Folding {
 impl projection::States for Folding {
     type Error = Error;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>> {
-        self.conversations.state(key(account, id))
-    }
-
-    fn contact(&mut self, account: AccountId, id: ContactId) -> Result<&mut Option<Contact>> {
-        self.contacts.state(key(account, id))
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>> {
+        self.states.state(whole(&key))
     }
 }
 
@@ -50,8 +38,17 @@ impl Folding {
     pub(super) fn new(scratch: &Scratch, schema: &'static Schema) -> Result<Self> {
         Ok(Self {
             schema,
-            conversations: Spill::new(scratch.keyspace("conversations")?, NEAR),
-            contacts: Spill::new(scratch.keyspace("contacts")?, NEAR),
+            states: Spill::with(
+                scratch.keyspace("states")?,
+                NEAR,
+                |state| state.json().map(String::into_bytes),
+                Box::new(move |key: &[u8; 33], json| {
+                    let mut all = schema.aggregates.iter();
+                    let aggregate = all.find(|aggregate| aggregate.number == key[0]);
+                    let aggregate = aggregate.ok_or_else(|| storage("a state of nothing"))?;
+                    (aggregate.read)(json).map_err(storage)
+                }),
+            ),
             totals: Spill::new(scratch.keyspace("totals")?, NEAR),
         })
     }
@@ -69,20 +66,17 @@ impl Folding {
         let Recorded { seq, event } = entry;
         let (_, changes) = self.schema.project(partition, *seq, event, self)?;
         let mut rows = Vec::with_capacity(4);
-        if let Some(id) = event.body.conversation() {
-            let state = self.conversations.state(key(event.account, id))?;
-            if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
+        for key in self.schema.keys(event) {
+            let state = self.states.state(whole(&key))?.as_ref();
+            let Some(state) = state.filter(|state| state.last_seq() == *seq) else { continue };
+            if let Some(state) = state.get::<Conversation>() {
                 rows.push((Kept::Conversations, Stored::of_conversation(state)?));
-            }
-            if changes.timeline {
-                rows.push((Kept::Timeline, Stored::of_event(id, entry)?));
+            } else if let Some(change) = self.schema.written(&key, state) {
+                rows.push((Kept::States(change.table), Stored::of_state(&change)));
             }
         }
-        if let Some(id) = event.body.contact() {
-            let state = self.contacts.state(key(event.account, id))?;
-            if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
-                rows.push((Kept::Contacts, Stored::of_contact(state)?));
-            }
+        if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
+            rows.push((Kept::Timeline, Stored::of_event(id, entry)?));
         }
         if let Some(change) = changes.total {
             let totals = self.totals.state(of_partition(event.account, partition))?;
@@ -111,11 +105,11 @@ impl Folding {
     }
 }
 
-fn key(account: AccountId, id: impl Id) -> Key {
-    let mut key = Key::default();
-    key[..16].copy_from_slice(&account.bytes());
-    key[16..].copy_from_slice(&id.bytes());
-    key
+/// The number of the aggregate, then the key.
+fn whole(key: &Key) -> [u8; 33] {
+    let mut bytes = [key.aggregate; 33];
+    bytes[1..].copy_from_slice(&key.bytes());
+    bytes
 }
 
 fn of_partition(account: AccountId, partition: u32) -> [u8; 20] {

@@ -1,18 +1,15 @@
 //! A keyspace in the shared store, and a partition's log that is folded into commits.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use parlor::domain::contact::Contact;
-use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
-use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::ids::AccountId;
 use parlor::domain::seq::Seq;
 use parlor::engine::Recorded;
 use parlor::engine::cluster::cql::{Commit, ConversationRows, Cql, Settings, migrate};
 use parlor::projection::totals::Totals;
-use parlor::projection::{SCHEMA, States, turns_due};
+use parlor::projection::{Folded, Key, SCHEMA, turns_due};
 use tokio::sync::OnceCell;
 
 use crate::harness::services::Services;
@@ -56,8 +53,7 @@ pub async fn open() -> Cql {
 pub struct Partition {
     pub number: u32,
     pub end: Seq,
-    conversations: BTreeMap<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: BTreeMap<(AccountId, ContactId), Option<Contact>>,
+    states: HashMap<Key, Option<Folded>>,
     totals: BTreeMap<AccountId, Totals>,
 }
 
@@ -67,8 +63,7 @@ impl Partition {
         Self {
             number: rand::random::<u32>() >> 1,
             end: Seq::new(1 << 40),
-            conversations: BTreeMap::new(),
-            contacts: BTreeMap::new(),
+            states: HashMap::new(),
             totals: BTreeMap::new(),
         }
     }
@@ -83,10 +78,10 @@ impl Partition {
         for event in events {
             self.end = self.end.next();
             let seq = self.end;
-            let Ok((_, changes)) = SCHEMA.project(self.number, seq, &event, self);
+            let Ok((_, changes)) = SCHEMA.project(self.number, seq, &event, &mut self.states);
             let account = event.account;
             conversations.extend(event.body.conversation().map(|id| (account, id)));
-            contacts.extend(event.body.contact().map(|id| (account, id)));
+            contacts.extend(event.body.contact().map(|id| Key::contact(account, id)));
             if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
                 let entry = Recorded { seq, event: Arc::new(event) };
                 timelines.entry((account, id)).or_default().push(entry);
@@ -102,11 +97,13 @@ impl Partition {
         }
         commit.rows = rows.into_values().collect();
         for key in conversations {
-            let Some(state) = self.conversations[&key].clone() else { continue };
+            let state = self.states[&Key::conversation(key.0, key.1)].as_ref();
+            let Some(state) = state.and_then(|state| state.get().cloned()) else { continue };
             let events = timelines.remove(&key).unwrap_or_default();
             commit.conversations.push(ConversationRows { state, events });
         }
-        commit.contacts.extend(contacts.iter().filter_map(|key| self.contacts[key].clone()));
+        let state = |key: &Key| SCHEMA.written(key, self.states[key].as_ref()?);
+        commit.states.extend(contacts.iter().filter_map(state));
         let total = |account: &AccountId| (*account, self.totals[account], self.end);
         commit.totals.extend(counted.iter().map(total));
         commit
@@ -130,24 +127,4 @@ pub fn due(commit: &Commit) -> Vec<turns_due::Row> {
 pub async fn write(cql: &Cql, commit: &Commit) {
     cql.write_before(commit).await.expect("written");
     cql.write(commit).await.expect("written");
-}
-
-impl States for Partition {
-    type Error = Infallible;
-
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Infallible> {
-        Ok(self.conversations.entry((account, id)).or_default())
-    }
-
-    fn contact(
-        &mut self,
-        account: AccountId,
-        id: ContactId,
-    ) -> Result<&mut Option<Contact>, Infallible> {
-        Ok(self.contacts.entry((account, id)).or_default())
-    }
 }

@@ -12,6 +12,7 @@ use super::*;
 use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
+use crate::engine::cluster::cql::kept;
 use crate::engine::cluster::fold::{Cache, opened};
 use crate::projection::{SCHEMA, turns_due};
 
@@ -37,8 +38,7 @@ impl Partition {
         for entry in &log {
             let batch = std::slice::from_ref(entry);
             let needs = cache.needs(batch);
-            needs.conversations.into_iter().for_each(|key| cache.put_conversation(key, None));
-            needs.contacts.into_iter().for_each(|key| cache.put_contact(key, None));
+            needs.states.into_iter().for_each(|key| cache.put_state(key, None));
             needs.totals.into_iter().for_each(|account| cache.put_totals(account, None));
             let commit = cache.fold(number, batch, &HashSet::new(), &due).unwrap().commit;
             due.extend(commit.rows.iter().filter(|change| change.row.is_some()).filter_map(opened));
@@ -122,14 +122,9 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-fn kept() -> impl Iterator<Item = Kept> {
-    let special = [Kept::Conversations, Kept::Timeline, Kept::Contacts, Kept::Totals];
-    special.into_iter().chain(SCHEMA.tables().map(Kept::Rows))
-}
-
 fn judged(partitions: &[(Partition, usize)], rows: &Rows) -> Option<Difference> {
     let scratch = Scratch::make().unwrap();
-    let found = Found::new(scratch.keyspace("found").unwrap(), kept());
+    let found = Found::new(scratch.keyspace("found").unwrap(), kept(&SCHEMA));
     for ((kept, _), row) in rows {
         found.put(*kept, row).unwrap();
     }
