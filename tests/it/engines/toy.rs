@@ -206,6 +206,7 @@ pub async fn rows_are_paged_both_ways_from_anywhere<P: Place>() {
                 let Some(last) = page.last() else { break };
                 after = Some(last.order.clone());
                 found.extend(page);
+                assert!(found.len() <= all.len(), "{way:?}: a row comes twice");
             }
             assert_eq!(found, all, "{way:?}, {limit} at a time");
         }
