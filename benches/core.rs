@@ -4,14 +4,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use parlor::bot::faq::{self, Faq};
-use parlor::domain::contact::Contact;
-use parlor::domain::conversation::Conversation;
 use parlor::domain::event::{
     Body, ContactCreated, ConversationStarted, Event, MessageInbound, MessageOutbound, Received,
 };
-use parlor::domain::ids::{
-    AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey,
-};
+use parlor::domain::ids::{ContactId, EventId, Id, MessageId, StreamKey};
 use parlor::domain::language::{self, Language};
 use parlor::domain::message::{Author, Channel};
 use parlor::domain::seq::Seq;
@@ -19,7 +15,8 @@ use parlor::domain::text::{MessageText, PersonName};
 use parlor::domain::time::Timestamp;
 use parlor::domain::variables;
 use parlor::live::cursor::{Cursor, InReply, Prefix};
-use parlor::projection::{States, project};
+use parlor::projection::aggregate::CONVERSATION;
+use parlor::projection::{Folded, Key, SCHEMA, States};
 use uuid::Uuid;
 
 const QUESTION: &str = "what are your opening hours?";
@@ -28,23 +25,16 @@ const ANSWER: &str = "We're open 9am-5pm on weekdays. We're closed on weekends."
 /// A conversation of one contact, in memory.
 #[derive(Default)]
 struct Memory {
-    conversation: Option<Conversation>,
-    contact: Option<Contact>,
+    conversation: Option<Folded>,
+    contact: Option<Folded>,
 }
 
 impl States for Memory {
     type Error = std::convert::Infallible;
 
-    fn conversation(
-        &mut self,
-        _: AccountId,
-        _: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Self::Error> {
-        Ok(&mut self.conversation)
-    }
-
-    fn contact(&mut self, _: AccountId, _: ContactId) -> Result<&mut Option<Contact>, Self::Error> {
-        Ok(&mut self.contact)
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>, Self::Error> {
+        let is_conversation = key.aggregate == CONVERSATION.number;
+        Ok(if is_conversation { &mut self.conversation } else { &mut self.contact })
     }
 }
 
@@ -122,7 +112,7 @@ fn begun() -> (Memory, u64) {
     ];
     let mut seq = 1;
     for body in beginnings {
-        let Ok(_) = project(Seq::new(seq), &event(seq.into(), body), &mut memory);
+        let Ok(_) = SCHEMA.project(0, Seq::new(seq), &event(seq.into(), body), &mut memory);
         seq += 1;
     }
     (memory, seq)
@@ -133,8 +123,9 @@ fn folds(c: &mut Criterion) {
         let (mut memory, mut seq) = begun();
         let (asked, answered) = (question(1_000), answer(1_000));
         b.iter(|| {
-            let Ok(first) = project(Seq::new(seq), black_box(&asked), &mut memory);
-            let Ok(second) = project(Seq::new(seq + 1), black_box(&answered), &mut memory);
+            let Ok(first) = SCHEMA.project(0, Seq::new(seq), black_box(&asked), &mut memory);
+            let Ok(second) =
+                SCHEMA.project(0, Seq::new(seq + 1), black_box(&answered), &mut memory);
             seq += 2;
             (first, second)
         });
@@ -149,7 +140,7 @@ fn folds(c: &mut Criterion) {
     });
     c.bench_function("write a conversation's state as JSON", |b| {
         let (memory, _) = begun();
-        b.iter(|| serde_json::to_vec(black_box(&memory.conversation)));
+        b.iter(|| black_box(&memory.conversation).as_ref().map(Folded::json));
     });
 }
 

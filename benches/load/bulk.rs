@@ -18,7 +18,7 @@ use std::{
 use parlor::{
     domain::{event::Event, seq::Seq},
     engine::{
-        Engine, EventLog, Observer, Recorded, Topic,
+        Engine, EventLog, Observer, Recorded, SCHEMA, Topic,
         embedded::{Embedded, Options},
     },
 };
@@ -35,7 +35,12 @@ const WAITING: usize = 128;
 /// # Errors
 /// If the engine refuses.
 pub(crate) async fn event_bytes(directory: &Path) -> io::Result<u64> {
-    let options = Options { dir: directory.to_owned(), cache_bytes: 64 << 20, reserve_bytes: 0 };
+    let options = Options {
+        dir: directory.to_owned(),
+        cache_bytes: 64 << 20,
+        reserve_bytes: 0,
+        schema: &SCHEMA,
+    };
     let engine = Embedded::open(&options, Arc::new(Nobody)).map_err(io::Error::other)?;
     let (mut after, mut bytes) = (Seq::START, 0);
     loop {
@@ -56,8 +61,12 @@ pub(crate) async fn event_bytes(directory: &Path) -> io::Result<u64> {
 /// # Errors
 /// If the engine refuses, or holds no event to copy.
 pub(crate) async fn fill(directory: &Path, events: u64, most: Duration) -> io::Result<u64> {
-    let options =
-        Options { dir: directory.to_owned(), cache_bytes: 64 << 20, reserve_bytes: 256 << 20 };
+    let options = Options {
+        dir: directory.to_owned(),
+        cache_bytes: 64 << 20,
+        reserve_bytes: 256 << 20,
+        schema: &SCHEMA,
+    };
     let engine = Embedded::open(&options, Arc::new(Nobody)).map_err(io::Error::other)?;
     let engine = Arc::new(engine);
     let real = engine.read(Topic::Events, 0, Seq::START, 1_000).await.map_err(io::Error::other)?;

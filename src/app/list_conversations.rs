@@ -12,7 +12,7 @@ use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ConversationId, Id as _};
 use crate::domain::time::Timestamp;
-use crate::projection::conversations::Row;
+use crate::projection::conversations::{self, Row};
 
 /// States read at once.
 const READS: usize = 16;
@@ -79,7 +79,7 @@ pub async fn list(
     limit: usize,
 ) -> Result<Page> {
     let before = before.map(|cursor| (cursor.began, cursor.conversation));
-    let rows = app.engine.conversations(account, before, limit.saturating_add(1));
+    let rows = conversations::list(&*app.engine, account, before, limit.saturating_add(1));
     let mut rows = rows.await.map_err(failed)?;
     let more = rows.len() > limit;
     rows.truncate(limit);

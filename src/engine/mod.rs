@@ -21,7 +21,9 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::projection::{claims, conversations, totals::Totals, turns_due};
+use crate::projection::{Damaged, Folded, Key, Rows, claims, totals::Totals};
+
+pub use crate::projection::SCHEMA;
 
 /// Why an engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -123,9 +125,19 @@ pub trait EventLog: Send + Sync {
     async fn end(&self, topic: Topic, partition: u32) -> Result<Seq>;
 }
 
-/// The tables that answer queries. Every query names the account first.
+impl From<Damaged> for Error {
+    fn from(damaged: Damaged) -> Self {
+        Self::Storage(damaged.to_string())
+    }
+}
+
+/// What answers queries: the tables of the schema, whose queries stand with them in `projection`, and
+/// what is special. Every query names the account first.
 #[async_trait]
-pub trait Views: Send + Sync {
+pub trait Views: Rows<Error = Error> {
+    /// The state of an aggregate's key, whichever the schema has.
+    async fn state(&self, key: Key) -> Result<Option<Folded>>;
+
     /// A conversation of this account.
     async fn conversation(
         &self,
@@ -165,27 +177,8 @@ pub trait Views: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Recorded>>;
 
-    /// Up to `limit` conversations of an account that are not deleted, newest first: those that began
-    /// before `before`, where it says one. Of those of one moment the order is always the same, and
-    /// `before` has its place in it. Costs no more deep in the list than at its start. A row may be
-    /// found a moment before its conversation, and a moment after.
-    async fn conversations(
-        &self,
-        account: AccountId,
-        before: Option<(Timestamp, ConversationId)>,
-        limit: usize,
-    ) -> Result<Vec<conversations::Row>>;
-
     /// What an idempotency key was used for; rows older than [`claims::KEPT`] may be gone.
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>>;
-
-    /// Up to `limit` turns that are owed in a partition after `after`, in order.
-    async fn turns_due(
-        &self,
-        partition: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<turns_due::Row>>;
 
     /// What an account has used, over all partitions.
     async fn totals(&self, account: AccountId) -> Result<Totals>;

@@ -19,6 +19,7 @@ use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine;
 use crate::engine::relay::Relay;
+use crate::projection::turns_due;
 
 /// How often turns that are overdue are looked for, and when they are.
 const EVERY: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ async fn take_over(app: &Arc<App>, due_before: Timestamp) -> engine::Result<Look
     for partition in app.engine.owned() {
         let mut after = Seq::START;
         loop {
-            let page = app.engine.turns_due(partition, after, PAGE).await?;
+            let page = turns_due::owed(&*app.engine, partition, after, PAGE).await?;
             for row in &page {
                 after = row.seq;
                 let heard = |relay: &Arc<dyn Relay>| relay.heard_within(row.conversation, DEADLINE);

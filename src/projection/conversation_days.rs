@@ -1,20 +1,33 @@
 //! `conversation_days`: the days on which conversations of an account began.
 //!
-//! Who keeps the conversations of each day together finds here which days there are, and never looks
-//! at a day without any. One engine needs it.
+//! Who reads the list of conversations finds here which days there are, and never looks at a day
+//! without any.
 
-use super::conversations::{Change, Row as Conversation};
+use super::cells::{Cells, Damaged, id};
+use super::rows::{Range, Rows, Way};
+use super::table::{Kind, Table, column};
+use super::{Changes, Met};
+use crate::domain::event::Body;
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// A day on which a conversation began. It stays when the conversation goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
-    pub account: AccountId,
-    pub day: i32,
-}
+/// A day stays when its last conversation goes: to take it away would need to know that of all
+/// partitions of the log.
+pub static TABLE: Table = Table {
+    name: "conversation_days",
+    number: 10,
+    question: "on which days did conversations of an account begin, newest first?",
+    read_by: &["projection/conversations"],
+    fed_by: &["conversation.started"],
+    partition: &[column("account", Kind::Account)],
+    order: &[column("day", Kind::Small)],
+    row: &[],
+    newest_first: true,
+    queue: false,
+    forgets: None,
+};
 
 /// The day of a time: days since 1970-01-01, UTC.
 pub fn day_of(at: Timestamp) -> i32 {
@@ -23,13 +36,26 @@ pub fn day_of(at: Timestamp) -> i32 {
 }
 
 /// A row for a conversation that begins.
-pub fn project(change: &Change) -> Option<Row> {
-    match change {
-        Change::Began(Conversation { account, at, .. }) => {
-            Some(Row { account: *account, day: day_of(*at) })
-        }
-        Change::Deleted(_) => None,
+pub fn project(met: &Met<'_>, changes: &mut Changes) {
+    let Some(state) = met.conversation else { return };
+    if let Body::ConversationStarted(_) = met.event.body {
+        let key = id(state.account).and(day_of(state.created_at));
+        changes.put(&TABLE, key, Cells::default(), met.seq);
     }
+}
+
+/// Up to `limit` days up to `newest`, the newest first.
+pub async fn upto<R: Rows + ?Sized>(
+    rows: &R,
+    account: AccountId,
+    newest: i32,
+    limit: usize,
+) -> Result<Vec<i32>, R::Error> {
+    let after = newest.checked_add(1).map(|day| Cells::default().and(day));
+    let range = Range { partition: id(account), after, way: Way::Down, limit };
+    let found = rows.range(&TABLE, range).await?;
+    let days = found.iter().map(|found| found.order.small(0).ok_or(Damaged(TABLE.name)));
+    Ok(days.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -1,82 +1,91 @@
 //! The rows of every view are a function of the log.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::conversation::tests::story::{Story, message};
 use crate::domain::event::Idempotency;
-use crate::domain::ids::Id as _;
-use crate::domain::time::Timestamp;
+use crate::domain::ids::{AccountId, ConversationId, Id as _};
+
+const PARTITION: u32 = 7;
 
 /// Views in memory, filled as an engine fills them.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Rows {
-    conversations: HashMap<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: HashMap<(AccountId, ContactId), Option<Contact>>,
+struct Memory {
+    states: HashMap<Key, Option<Folded>>,
     timeline: BTreeMap<(ConversationId, Seq), &'static str>,
-    pages: BTreeMap<(ConversationId, u64), Seq>,
-    turns_due: BTreeMap<Seq, turns_due::Row>,
+    /// By the table's name and the key.
+    tables: BTreeMap<(&'static str, Cells), Cells>,
     claims: BTreeMap<String, claims::Row>,
     totals: HashMap<AccountId, totals::Totals>,
-    listed: BTreeSet<(AccountId, Timestamp, ConversationId)>,
-    days: BTreeSet<conversation_days::Row>,
 }
 
-impl States for Rows {
-    type Error = std::convert::Infallible;
+/// The port, as every engine has it.
+#[async_trait::async_trait]
+impl Rows for Memory {
+    type Error = Damaged;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Self::Error> {
-        Ok(self.conversations.entry((account, id)).or_default())
+    async fn get(&self, table: &'static Table, key: Cells) -> Result<Option<Cells>, Damaged> {
+        Ok(self.tables.get(&(table.name, key)).cloned())
     }
 
-    fn contact(
-        &mut self,
-        account: AccountId,
-        id: ContactId,
-    ) -> Result<&mut Option<Contact>, Self::Error> {
-        Ok(self.contacts.entry((account, id)).or_default())
+    async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>, Damaged> {
+        let Range { partition, after, way, limit } = range;
+        let all = self
+            .tables
+            .iter()
+            .filter(|((name, key), _)| *name == table.name && key.starts_with(&partition));
+        let mut all: Vec<_> = all
+            .map(|((_, key), row)| {
+                let order = key[partition.len()..].iter().cloned().collect();
+                Found { order, row: row.clone() }
+            })
+            .collect();
+        if way == Way::Down {
+            all.reverse();
+        }
+        let is_after = |found: &Found| {
+            after.as_ref().is_none_or(|after| match way {
+                Way::Up => found.order > *after,
+                Way::Down => found.order < *after,
+            })
+        };
+        Ok(all.into_iter().filter(is_after).take(limit).collect())
     }
 }
 
-impl Rows {
+impl Memory {
+    /// What a query over these rows finds.
+    fn ask<T>(query: impl Future<Output = Result<T, Damaged>>) -> T {
+        futures_util::FutureExt::now_or_never(query).expect("at once").expect("whole")
+    }
+
+    fn conversations(&self) -> impl Iterator<Item = &Conversation> {
+        self.states.values().flatten().filter_map(Folded::get)
+    }
+
     fn apply(&mut self, seq: Seq, event: &Event) -> Effect {
-        let (effect, changes) = project(seq, event, self).expect("infallible");
+        let (effect, changes) =
+            SCHEMA.project(PARTITION, seq, event, &mut self.states).expect("infallible");
         if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
             self.timeline.insert((id, seq), event.body.name());
         }
-        if let Some(row) = changes.page {
-            self.pages.insert((row.conversation, row.block), row.seq);
-        }
-        for change in changes.turns {
-            match change {
-                turns_due::Change::Due(row) => {
-                    assert_eq!(self.turns_due.insert(row.seq, row), None, "added twice");
+        for Change { table, key, row, at } in changes.rows {
+            assert_eq!(at, seq, "a change is of its event");
+            let key = (table.name, key);
+            let replaces = table == &conversation_days::TABLE;
+            match row {
+                Some(row) => {
+                    let before = self.tables.insert(key, row);
+                    assert!(before.is_none() || replaces, "{}: added twice", table.name);
                 }
-                turns_due::Change::Done(seq) => {
-                    assert!(self.turns_due.remove(&seq).is_some(), "removed what is not there");
-                }
+                None => assert!(self.tables.remove(&key).is_some(), "removed what is not there"),
             }
         }
         if let Some(row) = changes.claim {
             self.claims.insert(row.key.clone(), row);
-        }
-        self.days.extend(changes.listed.as_ref().and_then(conversation_days::project));
-        match changes.listed {
-            Some(conversations::Change::Began(row)) => {
-                let key = (row.account, row.at, row.conversation);
-                assert!(self.listed.insert(key), "listed twice");
-            }
-            Some(conversations::Change::Deleted(row)) => {
-                let key = (row.account, row.at, row.conversation);
-                assert!(self.listed.remove(&key), "removed what is not there");
-            }
-            None => {}
         }
         if let Some(change) = changes.total {
             self.totals.entry(change.account).or_default().add(change);
@@ -145,8 +154,8 @@ proptest! {
 
     #[test]
     fn a_replay_gives_the_same_rows(events in log(), from in 0..120usize) {
-        let rows = Rows::of(&events);
-        prop_assert_eq!(&Rows::of(&events), &rows);
+        let rows = Memory::of(&events);
+        prop_assert_eq!(&Memory::of(&events), &rows);
         let mut again = rows.clone();
         for (seq, event) in (1..).zip(&events).skip(from) {
             again.apply(Seq::new(seq), event);
@@ -156,10 +165,10 @@ proptest! {
 
     #[test]
     fn the_turns_that_are_due_are_those_that_are_owed(events in log()) {
-        let mut rows = Rows::default();
+        let mut rows = Memory::default();
         for (seq, event) in (1..).zip(&events) {
             rows.apply(Seq::new(seq), event);
-            let mut owed: Vec<_> = rows.conversations.values().flatten().flat_map(|state| {
+            let mut owed: Vec<_> = rows.conversations().flat_map(|state| {
                 state.turns.iter().map(|turn| turns_due::Row {
                     seq: turn.seq,
                     account: state.account,
@@ -169,30 +178,29 @@ proptest! {
                 })
             }).collect();
             owed.sort_by_key(|row| row.seq);
-            prop_assert_eq!(rows.turns_due.values().copied().collect::<Vec<_>>(), owed);
+            let due = Memory::ask(turns_due::owed(&rows, PARTITION, Seq::START, 1_000));
+            prop_assert_eq!(due, owed);
         }
     }
 
     #[test]
     fn the_conversations_that_are_listed_are_those_that_are_not_deleted(events in log()) {
-        let mut rows = Rows::default();
+        let mut rows = Memory::default();
         for (seq, event) in (1..).zip(&events) {
             rows.apply(Seq::new(seq), event);
-            let there = rows.conversations.values().flatten().filter(|state| !state.deleted);
-            let expected: BTreeSet<_> =
-                there.map(|state| (state.account, state.created_at, state.id)).collect();
-            prop_assert_eq!(&rows.listed, &expected);
+            for s in [Story::numbered(1), Story::numbered(2)] {
+                let states = rows.conversations();
+                let there = states.filter(|state| state.account == s.account && !state.deleted);
+                let expected: Vec<_> = there.map(conversations::Row::of).collect();
+                let listed = Memory::ask(conversations::list(&rows, s.account, None, 10));
+                prop_assert_eq!(listed, expected, "one at most, each account has one");
+            }
         }
-        let days = rows.conversations.values().flatten().map(|state| conversation_days::Row {
-            account: state.account,
-            day: conversation_days::day_of(state.created_at),
-        });
-        prop_assert_eq!(rows.days, days.collect::<BTreeSet<_>>());
     }
 
     #[test]
     fn the_timeline_holds_what_was_applied_and_totals_count_it(events in log()) {
-        let mut rows = Rows::default();
+        let mut rows = Memory::default();
         let mut counted = HashMap::<AccountId, (u64, u64)>::new();
         for (seq, event) in (1..).zip(&events) {
             let effect = rows.apply(Seq::new(seq), event);
@@ -222,11 +230,12 @@ proptest! {
             events.push(s.reply(number, "hello", false));
             messages.push(Seq::new(events.len() as u64));
         }
-        let expected: BTreeMap<_, _> = (0..)
-            .zip(messages.chunks(50))
-            .map(|(block, messages)| ((s.id, block), messages[0]))
-            .collect();
-        prop_assert_eq!(Rows::of(&events).pages, expected);
+        let rows = Memory::of(&events);
+        let begin = |block| Memory::ask(pages::begin(&rows, s.account, s.id, block));
+        let blocks = messages.chunks(50).map(|messages| messages[0]);
+        for (block, expected) in (0..).zip(blocks.map(Some).chain([None])) {
+            prop_assert_eq!(begin(block), expected);
+        }
     }
 }
 
@@ -234,7 +243,7 @@ proptest! {
 fn a_message_sent_with_a_key_claims_it() {
     let s = Story::numbered(1);
     let sent = with_claim(s.inbound(1), "key");
-    let rows = Rows::of(&[s.created(), s.started(), sent.clone(), s.inbound(2)]);
+    let rows = Memory::of(&[s.created(), s.started(), sent.clone(), s.inbound(2)]);
     let expected = claims::Row {
         account: s.account,
         key: "key".into(),
@@ -251,7 +260,7 @@ fn a_message_sent_with_a_key_claims_it() {
 fn so_does_an_empty_conversation_that_is_begun_with_one() {
     let s = Story::numbered(1);
     let begun = with_claim(s.started(), "key");
-    let rows = Rows::of(&[s.created(), begun.clone()]);
+    let rows = Memory::of(&[s.created(), begun.clone()]);
     let kept: Vec<_> = rows.claims.into_values().collect();
     assert_eq!((kept.len(), kept[0].conversation, kept[0].at), (1, s.id, begun.at));
     assert_eq!(kept[0].message_id.uuid(), s.id.uuid(), "another's claim has another id");
@@ -261,14 +270,31 @@ fn so_does_an_empty_conversation_that_is_begun_with_one() {
 fn what_the_fold_discards_changes_no_view() {
     let s = Story::numbered(1);
     let known = [s.created(), s.started(), s.inbound(1), s.assigned("Sarah")];
-    let mut rows = Rows::of(&known);
+    let mut rows = Memory::of(&known);
     let before = rows.clone();
     let effect = rows.apply(Seq::new(5), &s.reply(1, "too late", false));
     assert!(matches!(effect, Effect::Discarded(_)));
-    assert_eq!((rows.timeline, rows.pages), (before.timeline, before.pages));
-    assert_eq!((rows.turns_due, rows.totals), (before.turns_due, before.totals));
+    assert_eq!((rows.timeline, rows.tables), (before.timeline, before.tables));
+    assert_eq!(rows.totals, before.totals);
     let unknown = with_claim(Story::numbered(2).inbound(1), "key");
-    let mut rows = Rows::default();
+    let mut rows = Memory::default();
     assert!(matches!(rows.apply(Seq::new(1), &unknown), Effect::Discarded(_)));
     assert!(rows.claims.is_empty() && rows.timeline.is_empty() && rows.totals.is_empty());
+}
+
+#[test]
+fn tables_are_told_apart_and_fit_into_their_cells() {
+    let tables: Vec<_> = SCHEMA.tables().collect();
+    for (place, table) in tables.iter().enumerate() {
+        let others = &tables[place + 1..];
+        let is_free = |other: &&Table| other.name != table.name && other.number != table.number;
+        assert!(others.iter().all(is_free), "{}: a name and a number of its own", table.name);
+        let (key, row) = (table.key().count(), table.row.len());
+        assert!(key <= cells::MOST && row <= cells::MOST, "{}: too many columns", table.name);
+        assert!(!table.partition.is_empty() && !table.question.is_empty());
+        if table.queue {
+            let names: Vec<_> = table.key().map(|column| column.name).collect();
+            assert_eq!(names, ["log_partition", "seq"], "{}: a queue's key", table.name);
+        }
+    }
 }

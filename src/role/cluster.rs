@@ -12,6 +12,7 @@ mod with {
     use crate::app::Watchers;
     use crate::config::Config;
     use crate::engine::Engine;
+    use crate::engine::SCHEMA;
     use crate::engine::cluster::search::Access;
     use crate::engine::cluster::{self, Cluster, Place, Settings, cql, kafka};
     use crate::role::Failure;
@@ -36,6 +37,7 @@ mod with {
                 ca: config.cql_ca.clone(),
                 keyspace: config.keyspace.clone(),
                 replication: config.replication,
+                schema: &SCHEMA,
             },
             search: config.search.clone().map(|url| Place {
                 url,

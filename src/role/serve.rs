@@ -17,7 +17,7 @@ use crate::app::readers::Caps;
 use crate::app::{App, Equipment, Watchers, demo};
 use crate::config::{Address, Config, EngineKind};
 use crate::engine::embedded::{Embedded, Options};
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, SCHEMA};
 use crate::files::{self, Files};
 use crate::live::hub::Hub;
 use crate::outside::Outside;
@@ -93,6 +93,7 @@ async fn open_embedded(
         dir: config.data_dir.clone(),
         cache_bytes: config.cache_mib << 20,
         reserve_bytes: config.disk_reserve_mib << 20,
+        schema: &SCHEMA,
     };
     // Opening reads a part of the log, which takes a moment and blocks.
     let open = move || Embedded::open_telling(&options, watchers, &|far| tell(far));

@@ -6,9 +6,9 @@ use super::administer::{self, Outcome};
 use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
-use crate::engine;
 use crate::engine::embedded::segments::Checked;
 use crate::engine::embedded::{self, Repaired, directory};
+use crate::engine::{self, SCHEMA};
 
 /// Fills the views from the log; where a server has them, while it serves them.
 ///
@@ -25,7 +25,7 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
         (EngineKind::Embedded, None) => {
             let dir = existing(&config.data_dir)?;
             let own = async || {
-                let events = embedded::rebuild(dir)?;
+                let events = embedded::rebuild(dir, &SCHEMA)?;
                 Ok(Outcome::ViewsRebuilt { events, difference: None })
             };
             administer::rebuild(dir, own).await
@@ -43,7 +43,7 @@ pub async fn verify(config: &Config) -> Result<(), Failure> {
         return cluster::verify(config).await;
     }
     let dir = existing(&config.data_dir)?;
-    let (events, difference) = match embedded::verify(dir) {
+    let (events, difference) = match embedded::verify(dir, &SCHEMA) {
         Err(engine::Error::Locked(_)) => return verify_beside(dir),
         verified => verified?,
     };
@@ -81,7 +81,7 @@ pub fn repair(config: &Config, accept_loss: bool) -> Result<(), Failure> {
         return Err(problem.into());
     }
     let dir = existing(&config.data_dir)?;
-    let repaired = embedded::repair(dir)?;
+    let repaired = embedded::repair(dir, &SCHEMA)?;
     if repaired.is_empty() {
         return print(format_args!("the log of {} is whole; nothing was changed", dir.display()));
     }

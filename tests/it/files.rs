@@ -10,6 +10,7 @@ use parlor::domain::Error;
 use parlor::domain::attachment::Attachment;
 use parlor::domain::event::Body as EventBody;
 use parlor::domain::seq::Seq;
+use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::files::{Files, Limits};
 use parlor::live::hub::Hub;
@@ -42,8 +43,12 @@ impl Bench {
         let dir = tempfile::tempdir().expect("a directory");
         let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
         let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
-        let options =
-            Options { dir: dir.path().join("data"), cache_bytes: 8 << 20, reserve_bytes: 0 };
+        let options = Options {
+            dir: dir.path().join("data"),
+            cache_bytes: 8 << 20,
+            reserve_bytes: 0,
+            schema: &SCHEMA,
+        };
         let engine = Arc::new(Embedded::open(&options, watchers).expect("it opens"));
         let limits = Limits { file_bytes: 1 << 20, reserve_bytes: 0 };
         let files = Files::in_directory(dir.path().join("files"), limits).expect("they open");

@@ -16,10 +16,11 @@ use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::message::Channel;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
+use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::engine::{Appended, Engine, Error, EventLog, Health, Recorded, Result, Topic, Views};
 use parlor::live::hub::Hub;
-use parlor::projection::{claims, conversations, totals::Totals, turns_due};
+use parlor::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
 
 use crate::harness::wait::within;
 
@@ -55,7 +56,24 @@ impl EventLog for Blinking {
 }
 
 #[async_trait]
+impl Rows for Blinking {
+    type Error = Error;
+
+    async fn get(&self, table: &'static Table, key: Cells) -> Result<Option<Cells>> {
+        self.inner.get(table, key).await
+    }
+
+    async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>> {
+        self.inner.range(table, range).await
+    }
+}
+
+#[async_trait]
 impl Views for Blinking {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.inner.state(key).await
+    }
+
     async fn conversation(
         &self,
         account: AccountId,
@@ -101,26 +119,8 @@ impl Views for Blinking {
         self.inner.messages(account, conversation, skip, limit).await
     }
 
-    async fn conversations(
-        &self,
-        account: AccountId,
-        before: Option<(Timestamp, ConversationId)>,
-        limit: usize,
-    ) -> Result<Vec<conversations::Row>> {
-        self.inner.conversations(account, before, limit).await
-    }
-
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
         self.inner.claim(account, key).await
-    }
-
-    async fn turns_due(
-        &self,
-        partition: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<turns_due::Row>> {
-        self.inner.turns_due(partition, after, limit).await
     }
 
     async fn totals(&self, account: AccountId) -> Result<Totals> {
@@ -160,8 +160,12 @@ impl Shop {
         let dir = tempfile::tempdir().expect("a directory");
         let (accounts, hub) = (Arc::new(Accounts::default()), Arc::new(Hub::default()));
         let watchers = Arc::new(Watchers { accounts: accounts.clone(), hub: hub.clone() });
-        let options =
-            Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
+        let options = Options {
+            dir: dir.path().to_owned(),
+            cache_bytes: 8 << 20,
+            reserve_bytes: 0,
+            schema: &SCHEMA,
+        };
         let inner = Embedded::open(&options, watchers).expect("it opens");
         let engine = Arc::new(Blinking { inner, away: AtomicBool::new(false) });
         let app = App::open(engine.clone(), accounts, hub, Equipment::default());

@@ -2,41 +2,46 @@
 //!
 //! Pure: the states a batch needs are asked for by [`Cache::needs`] and put in before folding.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::cql::{Commit, ConversationRows, Done, Listed};
-use crate::domain::contact::Contact;
+use super::cql::{Commit, ConversationRows};
 use crate::domain::conversation::{Conversation, Effect, Why};
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
+use crate::projection::aggregate::CONVERSATION;
 use crate::projection::totals::Totals;
-use crate::projection::{self, turns_due};
-
-type ConversationKey = (AccountId, ConversationId);
-type ContactKey = (AccountId, ContactId);
+use crate::projection::{self, Cells, Change, Folded, Key, Schema};
 
 /// The states of one partition that are in memory; those of its owner alone.
 pub(super) struct Cache {
-    conversations: LruCache<ConversationKey, Option<Conversation>>,
-    contacts: LruCache<ContactKey, Option<Contact>>,
+    states: LruCache<Key, Option<Folded>>,
     /// With the position of the last message they count.
     totals: LruCache<AccountId, (Totals, Seq)>,
+    schema: &'static Schema,
+}
+
+/// A row of a queue: where it stands, and the table's number.
+pub(super) type Open = (Seq, u8);
+
+/// Which row of a queue a change speaks of, if it is of one.
+pub(super) fn opened(change: &Change) -> Option<Open> {
+    let place = change.key.seq(change.table.partition.len()).filter(|_| change.table.queue);
+    place.map(|place| (place, change.table.number))
 }
 
 /// What must be put into the cache before a batch is folded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    pub(super) conversations: Vec<ConversationKey>,
-    pub(super) contacts: Vec<ContactKey>,
+    pub(super) states: Vec<Key>,
     pub(super) totals: Vec<AccountId>,
 }
 
 /// A batch after folding.
-pub(super) struct Folded {
+pub(super) struct Batch {
     pub(super) commit: Commit,
     /// One for each event.
     pub(super) effects: Vec<Effect>,
@@ -45,16 +50,8 @@ pub(super) struct Folded {
 impl projection::States for Cache {
     type Error = Error;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>> {
-        self.conversations.get_mut(&(account, id)).ok_or_else(not_loaded)
-    }
-
-    fn contact(&mut self, account: AccountId, id: ContactId) -> Result<&mut Option<Contact>> {
-        self.contacts.get_mut(&(account, id)).ok_or_else(not_loaded)
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>> {
+        self.states.get_mut(&key).ok_or_else(not_loaded)
     }
 }
 
@@ -64,10 +61,11 @@ fn not_loaded() -> Error {
 
 impl Cache {
     /// With room for so many states of each kind: at least twice what a batch can touch.
-    pub(super) fn holding(states: NonZeroUsize) -> Self {
+    pub(super) fn holding(states: NonZeroUsize, schema: &'static Schema) -> Self {
+        let kinds = NonZeroUsize::new(schema.aggregates.len());
         Self {
-            conversations: LruCache::new(states),
-            contacts: LruCache::new(states),
+            schema,
+            states: LruCache::new(kinds.map_or(states, |kinds| states.saturating_mul(kinds))),
             totals: LruCache::new(states),
         }
     }
@@ -75,19 +73,11 @@ impl Cache {
     /// What of a batch is not in memory yet; what is, stays there while the batch is folded.
     pub(super) fn needs(&mut self, batch: &[Recorded]) -> Needs {
         let mut needs = Needs::default();
-        let (mut conversations, mut contacts) = (HashSet::new(), HashSet::new());
-        let mut accounts = HashSet::new();
+        let (mut keys, mut accounts) = (HashSet::new(), HashSet::new());
         for Recorded { event, .. } in batch {
-            if let Some(id) = event.body.conversation() {
-                let key = (event.account, id);
-                if conversations.insert(key) && self.conversations.get(&key).is_none() {
-                    needs.conversations.push(key);
-                }
-            }
-            if let Some(id) = event.body.contact() {
-                let key = (event.account, id);
-                if contacts.insert(key) && self.contacts.get(&key).is_none() {
-                    needs.contacts.push(key);
+            for key in self.schema.keys(event) {
+                if keys.insert(key) && self.states.get(&key).is_none() {
+                    needs.states.push(key);
                 }
             }
             if projection::is_message(event)
@@ -100,12 +90,8 @@ impl Cache {
         needs
     }
 
-    pub(super) fn put_conversation(&mut self, key: ConversationKey, state: Option<Conversation>) {
-        self.conversations.put(key, state);
-    }
-
-    pub(super) fn put_contact(&mut self, key: ContactKey, state: Option<Contact>) {
-        self.contacts.put(key, state);
+    pub(super) fn put_state(&mut self, key: Key, state: Option<Folded>) {
+        self.states.put(key, state);
     }
 
     pub(super) fn put_totals(&mut self, account: AccountId, totals: Option<(Totals, Seq)>) {
@@ -117,15 +103,15 @@ impl Cache {
     pub(super) fn replayed(&mut self, batch: &[Recorded]) -> Vec<usize> {
         let ahead = |entry: &Recorded| {
             let id = entry.event.body.conversation()?;
-            let state = self.conversations.get(&(entry.event.account, id))?.as_ref()?;
-            Some(entry.seq <= state.last_seq)
+            let key = Key::conversation(entry.event.account, id);
+            Some(entry.seq <= self.states.get(&key)?.as_ref()?.last_seq())
         };
         let mut ahead = ahead;
         (0..batch.len()).filter(|place| ahead(&batch[*place]) == Some(true)).collect()
     }
 
     /// Folds a batch whose needs are met. `stood` has the places of replayed events that a former
-    /// owner applied; `shown` the turns that the store shows as due.
+    /// owner applied; `shown` the rows of queues that the store has.
     ///
     /// # Errors
     /// When a state was not put in.
@@ -134,42 +120,40 @@ impl Cache {
         partition: u32,
         batch: &[Recorded],
         stood: &HashSet<usize>,
-        shown: &BTreeSet<Seq>,
-    ) -> Result<Folded> {
+        shown: &BTreeSet<Open>,
+    ) -> Result<Batch> {
         let mut effects = Vec::with_capacity(batch.len());
-        let mut events: BTreeMap<ConversationKey, Vec<Recorded>> = BTreeMap::new();
-        let (mut contacts, mut accounts) = (HashSet::new(), HashSet::new());
-        let mut due: HashMap<Seq, turns_due::Row> = HashMap::new();
+        let mut events: BTreeMap<Key, Vec<Recorded>> = BTreeMap::new();
+        let (mut others, mut accounts) = (HashSet::new(), HashSet::new());
+        let mut rows: BTreeMap<(u8, Cells), Change> = BTreeMap::new();
         let mut commit = Commit { partition, ..Commit::default() };
         for (place, entry) in batch.iter().enumerate() {
             let Recorded { seq, event } = entry;
-            let (effect, changes) = projection::project(*seq, event, self)?;
+            let (effect, changes) = self.schema.project(partition, *seq, event, self)?;
             if let Some(id) = event.body.conversation()
                 && effect != Effect::Discarded(Why::AlreadyApplied)
                 && effect != Effect::Discarded(Why::Unknown)
             {
-                let rows = events.entry((event.account, id)).or_default();
+                let rows = events.entry(Key::conversation(event.account, id)).or_default();
                 if changes.timeline {
                     rows.push(entry.clone());
                 }
             }
-            if let Some(id) = event.body.contact() {
-                contacts.insert((event.account, id));
-            }
-            commit.pages.extend(changes.page);
-            for change in changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => drop(due.insert(row.seq, row)),
-                    // Opened and closed in one commit: nobody has seen it open, unless a former
-                    // owner died between the two.
-                    turns_due::Change::Done(turn) => {
-                        if due.remove(&turn).is_none() || shown.contains(&turn) {
-                            commit.done.push(Done { turn, at: *seq });
-                        }
-                    }
+            let conversation = CONVERSATION.number;
+            others.extend(self.schema.keys(event).filter(|key| key.aggregate != conversation));
+            for change in changes.rows {
+                let key = (change.table.number, change.key.clone());
+                // Put and taken away in one commit: nobody has seen it, unless a former owner died between
+                // the two.
+                let brief = opened(&change).filter(|_| change.row.is_none());
+                if let Some(open) = brief
+                    && rows.remove(&key).is_some()
+                    && !shown.contains(&open)
+                {
+                    continue;
                 }
+                rows.insert(key, change);
             }
-            commit.listed.extend(changes.listed.map(|change| Listed { change, at: *seq }));
             commit.kept.extend(changes.claim);
             let counted = changes.total.or_else(|| {
                 stood.contains(&place).then(|| projection::totals::project(event)).flatten()
@@ -188,19 +172,21 @@ impl Cache {
             let stood = of_contact || stood.contains(&place);
             effects.push(if stood { Effect::Applied } else { effect });
         }
-        commit.due = due.into_values().collect();
+        commit.rows = rows.into_values().collect();
         for (key, events) in events {
-            if let Some(Some(state)) = self.conversations.peek(&key) {
+            if let Some(Some(state)) = self.states.peek(&key)
+                && let Some(state) = state.get::<Conversation>()
+            {
                 commit.conversations.push(ConversationRows { state: state.clone(), events });
             }
         }
-        let contacts = contacts.iter().filter_map(|key| self.contacts.peek(key)?.clone());
-        commit.contacts = contacts.collect();
+        let state = |key: &Key| self.schema.written(key, self.states.peek(key)?.as_ref()?);
+        commit.states = others.iter().filter_map(state).collect();
         let totals = accounts.iter().filter_map(|account| {
             self.totals.peek(account).map(|(totals, seq)| (*account, *totals, *seq))
         });
         commit.totals = totals.collect();
-        Ok(Folded { commit, effects })
+        Ok(Batch { commit, effects })
     }
 }
 

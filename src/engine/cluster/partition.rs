@@ -13,22 +13,25 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::cql::{Checkpoint, Commit, Cql, Landmark};
-use super::fold::{Cache, Needs};
+use super::fold::{Cache, Needs, Open, opened};
 use super::patience::Patience;
 use super::record::place_of;
 use super::touched::Touched;
-use crate::domain::contact::Contact;
-use crate::domain::conversation::{Conversation, Effect};
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::conversation::Effect;
+use crate::domain::ids::{AccountId, Id as _};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Recorded, Result};
 use crate::projection::totals::Totals;
+use crate::projection::{Cells, Folded, Key, Range, Rows as _, Way};
 
 /// Reads at once while a batch's states are fetched.
 const READS: usize = 32;
-/// Turns that are due, read at once.
+/// Rows of a queue, read at once.
 const PAGE: usize = 512;
+
+/// Beside the numbers of aggregates.
+const OF_TOTALS: u8 = 0;
 
 /// How often it is noted which event stands where.
 const LANDMARK_EVERY: Duration = Duration::from_secs(10);
@@ -45,8 +48,8 @@ pub(super) struct PartitionViews {
     pub(super) touched: Option<Arc<Touched>>,
     /// Up to where the views are.
     position: Seq,
-    /// The turns that are due: they bound where those are looked for.
-    due: BTreeSet<Seq>,
+    /// The rows of queues: they bound where those are looked for.
+    open: BTreeSet<Open>,
     stored: Seq,
     /// The last event, and when one was noted.
     last: Option<Landmark>,
@@ -65,15 +68,16 @@ impl PartitionViews {
         patience: Patience,
         states: NonZeroUsize,
     ) -> Result<Self> {
+        let schema = cql.schema;
         let mut views = Self {
             cql,
             partition,
             patience,
-            cache: Cache::holding(states),
+            cache: Cache::holding(states, schema),
             claims_since: Timestamp::default(),
             touched: None,
             position: Seq::START,
-            due: BTreeSet::new(),
+            open: BTreeSet::new(),
             stored: Seq::START,
             last: None,
             landmark_at: None,
@@ -83,20 +87,32 @@ impl PartitionViews {
         let checkpoint = views.patience.persist(partition, checkpoint).await?;
         views.position = checkpoint.unwrap_or_default().seq;
         views.stored = views.position;
-        views.load_due().await?;
+        views.load_open().await?;
         Ok(views)
     }
 
-    async fn load_due(&mut self) -> Result<()> {
+    async fn load_open(&mut self) -> Result<()> {
         let (cql, partition) = (self.cql.clone(), self.partition);
-        let mut after = Seq::START;
-        loop {
-            let read = || cql.turns_due(partition, after, PAGE).boxed();
-            let page = self.patience.persist(partition, read).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.seq;
-            self.due.extend(page.iter().map(|row| row.seq));
+        for table in cql.tables().filter(|table| table.queue) {
+            let number = i32::try_from(partition).unwrap_or(i32::MAX);
+            let partition_cells = Cells::default().and(number);
+            let mut after = Cells::default().and(Seq::START);
+            loop {
+                let range = Range {
+                    partition: partition_cells.clone(),
+                    after: Some(after.clone()),
+                    way: Way::Up,
+                    limit: PAGE,
+                };
+                let read = || cql.range(table, range.clone()).boxed();
+                let page = self.patience.persist(partition, read).await?;
+                let Some(last) = page.last() else { break };
+                after = last.order.clone();
+                let seqs = page.iter().filter_map(|found| found.order.seq(0));
+                self.open.extend(seqs.map(|seq| (seq, table.number)));
+            }
         }
+        Ok(())
     }
 
     /// Up to where the views are.
@@ -144,13 +160,13 @@ impl PartitionViews {
             let read = || stood(&cql, batch, &replayed).boxed();
             self.patience.persist(partition, read).await?
         };
-        let mut folded = self.cache.fold(partition, batch, &stood, &self.due)?;
+        let mut folded = self.cache.fold(partition, batch, &stood, &self.open)?;
         let since = self.claims_since;
         folded.commit.kept.retain(|claim| claim.at >= since);
         let commit = &folded.commit;
         self.patience.persist(partition, || cql.write_before(commit).boxed()).await?;
         self.patience.persist(partition, || cql.write(commit).boxed()).await?;
-        self.note_due(&folded.commit);
+        self.note_open(&folded.commit);
         Ok(folded.effects)
     }
 
@@ -158,22 +174,16 @@ impl PartitionViews {
     fn leave_out_new(&mut self, needs: &mut Needs) {
         let Some(touched) = &self.touched else { return };
         let cache = &mut self.cache;
-        needs.conversations.retain(|(account, id)| {
-            let known = touched.touch(1, &[&account.bytes(), &id.bytes()]);
+        needs.states.retain(|key| {
+            let known = touched.touch(key.aggregate, &[&key.bytes()]);
             if !known {
-                cache.put_conversation((*account, *id), None);
-            }
-            known
-        });
-        needs.contacts.retain(|(account, id)| {
-            let known = touched.touch(2, &[&account.bytes(), &id.bytes()]);
-            if !known {
-                cache.put_contact((*account, *id), None);
+                cache.put_state(*key, None);
             }
             known
         });
         needs.totals.retain(|account| {
-            let known = touched.touch(3, &[&account.bytes(), &self.partition.to_be_bytes()]);
+            let known =
+                touched.touch(OF_TOTALS, &[&account.bytes(), &self.partition.to_be_bytes()]);
             if !known {
                 cache.put_totals(*account, None);
             }
@@ -181,11 +191,14 @@ impl PartitionViews {
         });
     }
 
-    fn note_due(&mut self, commit: &Commit) {
-        for done in &commit.done {
-            self.due.remove(&done.turn);
+    fn note_open(&mut self, commit: &Commit) {
+        for change in &commit.rows {
+            match opened(change) {
+                Some(open) if change.row.is_some() => drop(self.open.insert(open)),
+                Some(open) => drop(self.open.remove(&open)),
+                None => {}
+            }
         }
-        self.due.extend(commit.due.iter().map(|row| row.seq));
     }
 
     /// Whether the checkpoint says where the views are.
@@ -225,29 +238,22 @@ impl PartitionViews {
     }
 
     fn reached(&self) -> Checkpoint {
-        let before = |seq: &Seq| Seq::new(seq.get().saturating_sub(1));
-        let due_after = self.due.first().map_or(self.position, before);
+        let before = |(seq, _): &Open| Seq::new(seq.get().saturating_sub(1));
+        let due_after = self.open.first().map_or(self.position, before);
         Checkpoint { seq: self.position, due_after }
     }
 }
 
-type ConversationKey = (AccountId, ConversationId);
-type ContactKey = (AccountId, ContactId);
-
 /// States as they were stored.
 struct Loaded {
-    conversations: Vec<(ConversationKey, Option<Conversation>)>,
-    contacts: Vec<(ContactKey, Option<Contact>)>,
+    states: Vec<(Key, Option<Folded>)>,
     totals: Vec<(AccountId, Option<(Totals, Seq)>)>,
 }
 
 impl Loaded {
     fn put_into(self, cache: &mut Cache) {
-        for (key, state) in self.conversations {
-            cache.put_conversation(key, state);
-        }
-        for (key, state) in self.contacts {
-            cache.put_contact(key, state);
+        for (key, state) in self.states {
+            cache.put_state(key, state);
         }
         for (account, totals) in self.totals {
             cache.put_totals(account, totals);
@@ -256,24 +262,15 @@ impl Loaded {
 }
 
 async fn load(cql: &Cql, partition: u32, needs: &Needs) -> Result<Loaded> {
-    let conversations = needs
-        .conversations
-        .iter()
-        .copied()
-        .map(|key| async move { Ok((key, cql.conversation(key.0, key.1).await?)) });
-    let contacts = needs
-        .contacts
-        .iter()
-        .copied()
-        .map(|key| async move { Ok((key, cql.contact(key.0, key.1).await?)) });
+    let states = needs.states.iter().copied();
+    let states = states.map(|key| async move { Ok((key, cql.state(key).await?)) });
     let totals = needs
         .totals
         .iter()
         .copied()
         .map(|account| async move { Ok((account, cql.total_of(account, partition).await?)) });
-    let (conversations, contacts, totals) =
-        tokio::join!(all(conversations), all(contacts), all(totals));
-    Ok(Loaded { conversations: conversations?, contacts: contacts?, totals: totals? })
+    let (states, totals) = tokio::join!(all(states), all(totals));
+    Ok(Loaded { states: states?, totals: totals? })
 }
 
 /// Which of the replayed events a former owner applied.

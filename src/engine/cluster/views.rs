@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
-use crate::projection::{claims, conversations, totals::Totals, turns_due};
+use crate::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
 
 /// How long a caller waits for the nodes to agree on its limit.
 const QUOTA_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,7 +36,24 @@ impl Quotas for SharedQuotas {
 }
 
 #[async_trait]
+impl Rows for Cluster {
+    type Error = Error;
+
+    async fn get(&self, table: &'static Table, key: Cells) -> Result<Option<Cells>> {
+        self.core.cql.get(table, key).await
+    }
+
+    async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>> {
+        self.core.cql.range(table, range).await
+    }
+}
+
+#[async_trait]
 impl Views for Cluster {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.core.cql.state(key).await
+    }
+
     async fn conversation(
         &self,
         account: AccountId,
@@ -79,30 +96,12 @@ impl Views for Cluster {
         self.core.cql.messages(account, conversation, skip, limit).await
     }
 
-    async fn conversations(
-        &self,
-        account: AccountId,
-        before: Option<(Timestamp, ConversationId)>,
-        limit: usize,
-    ) -> Result<Vec<conversations::Row>> {
-        self.core.cql.conversations(account, before, limit).await
-    }
-
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
         let now = (self.core.clock)();
         let found = self.core.cql.claim(account, key).await?;
         // Of a claim that was never confirmed, the message will not come any more.
         let found = found.filter(|claim| claim.kept || now.since(claim.row.at) < ABANDONED);
         Ok(found.map(|claim| claim.row))
-    }
-
-    async fn turns_due(
-        &self,
-        partition: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<turns_due::Row>> {
-        self.core.cql.turns_due(partition, after, limit).await
     }
 
     async fn totals(&self, account: AccountId) -> Result<Totals> {

@@ -118,7 +118,7 @@ impl Rebuild {
     ) -> Result<(Store, u64, Option<Difference>)> {
         let shared = &self.shared;
         let hold = shared.hold().ok_or_else(given_up)?;
-        let second = Store::open(folder, shared.cache_bytes)?.with(&hold);
+        let second = Store::open(folder, shared.cache_bytes, shared.schema)?.with(&hold);
         // Whoever opens broken views anew waits until nobody reads the old ones.
         let goes_on = || is_wanted() && !shared.is_broken() && shared.store().is_some();
         let rest = Rest::of(REST);

@@ -1,5 +1,7 @@
 //! Two stores of views, row by row.
 
+use std::borrow::Cow;
+
 use data_encoding::HEXLOWER;
 use fjall::Snapshot;
 
@@ -33,29 +35,45 @@ pub(super) enum Which {
     All,
 }
 
+/// A view to compare.
+struct Side<'a> {
+    name: &'static str,
+    rows: Cow<'a, Table>,
+    is_state: bool,
+    /// Rows that are missing may have expired.
+    expires: bool,
+}
+
 impl Which {
-    fn has(self, view: &str) -> bool {
-        let is_state = matches!(view, "conversations" | "contacts" | "totals");
+    fn has(self, side: &Side<'_>) -> bool {
         match self {
-            Self::States => is_state,
-            Self::Rows => !is_state,
+            Self::States => side.is_state,
+            Self::Rows => !side.is_state,
             Self::All => true,
         }
     }
 }
 
-fn views(store: &Store) -> [(&'static str, &Table); 9] {
-    [
-        ("conversations", &store.conversations),
-        ("contacts", &store.contacts),
-        ("timeline", &store.timeline),
-        ("pages", &store.pages),
-        ("turns_due", &store.turns_due),
-        ("claims", &store.claims),
-        ("claims_by_time", &store.claims_by_time),
-        ("totals", &store.totals),
-        ("conversations_by_time", &store.conversations_by_time),
-    ]
+fn views(store: &Store) -> Vec<Side<'_>> {
+    let states = store.schema.aggregates.iter().map(|aggregate| {
+        let rows = Cow::Owned(store.of_aggregate(aggregate));
+        Side { name: aggregate.name, rows, is_state: true, expires: false }
+    });
+    let special = [
+        ("timeline", &store.timeline, false),
+        ("claims", &store.claims, false),
+        ("claims_by_time", &store.claims_by_time, false),
+        ("totals", &store.totals, true),
+    ];
+    let special = special.into_iter().map(|(name, rows, is_state)| {
+        let (rows, expires) = (Cow::Borrowed(rows), name.starts_with("claims"));
+        Side { name, rows, is_state, expires }
+    });
+    let tables = store.schema.tables().map(|table| {
+        let (name, rows) = (table.name, Cow::Owned(store.view(table)));
+        Side { name, rows, is_state: false, expires: false }
+    });
+    states.chain(special).chain(tables).collect()
 }
 
 /// The first row that is not the same in `live`, as it was at a moment, and in `expected`; claims that have
@@ -72,9 +90,9 @@ pub(super) fn first_difference(
     let now = expected.db.snapshot();
     let mut rows = 0_u64;
     let both = views(live).into_iter().zip(views(expected));
-    for ((name, found), (_, wanted)) in both.filter(|((name, _), _)| which.has(name)) {
-        let expires = name.starts_with("claims");
-        let (mut found, mut wanted) = (found.all_at(moment), wanted.all_at(&now));
+    for (live, expected) in both.filter(|(live, _)| which.has(live)) {
+        let Side { name, expires, .. } = live;
+        let (mut found, mut wanted) = (live.rows.all_at(moment), expected.rows.all_at(&now));
         let mut left = found.next().transpose()?;
         let mut right = wanted.next().transpose()?;
         loop {

@@ -4,22 +4,18 @@
 //! All numbers are big-endian, so that keys sort as their values do. Every view has a first byte of its
 //! own; its key begins with the account.
 
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::Topic;
 
-/// The first byte of each view's keys.
+/// The first byte of the keys of what is special; those of tables and states are in
+/// `projection` ([`crate::projection::Table::number`], [`crate::projection::Aggregate::number`]).
 pub(super) const META: u8 = 0;
-pub(super) const CONVERSATIONS: u8 = 1;
-pub(super) const CONTACTS: u8 = 2;
 pub(super) const TIMELINE: u8 = 3;
-pub(super) const PAGES: u8 = 4;
-pub(super) const TURNS_DUE: u8 = 5;
 pub(super) const CLAIMS: u8 = 6;
 pub(super) const CLAIMS_BY_TIME: u8 = 7;
 pub(super) const TOTALS: u8 = 8;
-pub(super) const CONVERSATIONS_BY_TIME: u8 = 9;
 
 /// What a row of the timeline holds where the event is a message; else nothing.
 pub(super) const MESSAGE: [u8; 1] = *b"m";
@@ -38,11 +34,6 @@ pub(super) fn seen(topic: Topic) -> &'static str {
     }
 }
 
-/// `seq`: a place in a log, or a turn that is due.
-pub(super) fn position(seq: Seq) -> [u8; 8] {
-    seq.get().to_be_bytes()
-}
-
 /// Reads back the last eight bytes of a key that ends in a position.
 pub(super) fn read_position(key: &[u8]) -> Option<Seq> {
     let tail = key.get(key.len().checked_sub(8)?..)?;
@@ -54,33 +45,12 @@ pub(super) fn conversation(account: AccountId, id: ConversationId) -> [u8; 32] {
     pair(account, id.bytes())
 }
 
-/// `account · contact`.
-pub(super) fn contact(account: AccountId, id: ContactId) -> [u8; 32] {
-    pair(account, id.bytes())
-}
-
-/// `account · conversation · seq`, or `account · conversation · block`.
+/// `account · conversation · seq`.
 pub(super) fn in_conversation(account: AccountId, id: ConversationId, number: u64) -> [u8; 40] {
     let mut key = [0; 40];
     key[..32].copy_from_slice(&conversation(account, id));
     key[32..].copy_from_slice(&number.to_be_bytes());
     key
-}
-
-/// `account · milliseconds · conversation`, by the time that conversations began.
-pub(super) fn began(account: AccountId, at: Timestamp, id: ConversationId) -> [u8; 40] {
-    let mut key = [0; 40];
-    key[..16].copy_from_slice(&account.bytes());
-    key[16..24].copy_from_slice(&millis(at).to_be_bytes());
-    key[24..].copy_from_slice(&id.bytes());
-    key
-}
-
-/// Reads back what follows the account in a key made by [`began`].
-pub(super) fn read_began(key: &[u8]) -> Option<(Timestamp, ConversationId)> {
-    let at = u64::from_be_bytes(key.get(16..24)?.try_into().ok()?);
-    let id = uuid::Uuid::from_slice(key.get(24..)?).ok()?;
-    Some((Timestamp::from_millis(i64::try_from(at).ok()?), ConversationId::from_uuid(id)))
 }
 
 /// `account · SHA-256 in hex`.

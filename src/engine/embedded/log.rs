@@ -25,6 +25,7 @@ use crate::domain::seq::Seq;
 use crate::engine::{
     self, Appended, Engine, Error, EventLog, Health, Observer, Rebuilt, Recorded, Result, Topic,
 };
+use crate::projection::Schema;
 
 /// How long an append waits for a place in the queue, and then for its commit.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +43,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Below this much free disk, writes are refused and reads go on.
     pub reserve_bytes: u64,
+    /// What is kept beside what is special: [`crate::engine::SCHEMA`].
+    pub schema: &'static Schema,
 }
 
 /// The embedded engine. Cheap to share; closing joins the writer.
@@ -60,6 +63,8 @@ pub(super) struct Shared {
     store: RwLock<Option<Arc<Store>>>,
     /// For rows of the views.
     pub(super) cache_bytes: u64,
+    /// What the views are.
+    pub(super) schema: &'static Schema,
     broken: RwLock<Option<String>>,
     full: AtomicBool,
     pub(super) free_bytes: AtomicU64,
@@ -112,7 +117,7 @@ impl Embedded {
         format::bring_up(dir, options.cache_bytes, tell)?;
         // Half for rows, half for events.
         let cache_bytes = options.cache_bytes / 2;
-        let store = Store::open_or_make(dir, cache_bytes, &hold)?;
+        let store = Store::open_or_make(dir, cache_bytes, options.schema, &hold)?;
         // Before anything is written.
         let looked = logs::look(dir)?;
         looked.readers().check(dir, &store)?;
@@ -127,6 +132,7 @@ impl Embedded {
             readers,
             store: RwLock::new(Some(Arc::new(store))),
             cache_bytes,
+            schema: options.schema,
             broken: RwLock::new(None),
             full: AtomicBool::new(false),
             free_bytes: AtomicU64::new(0),
@@ -209,7 +215,7 @@ impl Shared {
             Store::close_unread(old);
         }
         let hold = self.hold().ok_or_else(|| Error::ReadOnly("closed".into()))?;
-        let store = Store::open_or_make(dir, self.cache_bytes, &hold)?;
+        let store = Store::open_or_make(dir, self.cache_bytes, self.schema, &hold)?;
         *write(&self.store) = Some(Arc::new(store));
         Ok(())
     }

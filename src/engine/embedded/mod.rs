@@ -9,6 +9,7 @@
 mod background;
 mod beside;
 mod cache;
+mod cells;
 mod compare;
 mod current;
 pub mod directory;
@@ -20,6 +21,7 @@ mod logs;
 mod queue;
 mod rebuild;
 mod repair;
+mod rows;
 pub mod segments;
 mod states;
 mod store;

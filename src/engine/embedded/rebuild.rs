@@ -13,6 +13,7 @@ use super::writer::project_into;
 use super::{current, format};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
+use crate::projection::Schema;
 
 /// Events applied in one batch.
 const BATCH: usize = 1_024;
@@ -108,7 +109,7 @@ pub(super) fn fold(store: &Store, readers: &Readers, end: Seq, watch: Watch<'_>)
 ///
 /// # Errors
 /// As [`super::Embedded::open`].
-pub fn rebuild(dir: &Path) -> Result<u64> {
+pub fn rebuild(dir: &Path, schema: &'static Schema) -> Result<u64> {
     let _hold = Hold::take(dir)?;
     format::bring_up(dir, CACHE_BYTES, &|_| {})?;
     // Not only looked at: views must not have seen a batch that the log may lose.
@@ -116,7 +117,7 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
     current::tidy(dir)?;
     let folder = current::folder(dir)?;
     directory::remove_folder(&folder).map_err(storage)?;
-    let store = Store::open(&folder, CACHE_BYTES)?;
+    let store = Store::open(&folder, CACHE_BYTES, schema)?;
     let applied = catch_up(&store, &readers, Watch::NONE)?;
     appenders.into_iter().for_each(Appender::close);
     Ok(applied)
@@ -130,15 +131,15 @@ pub fn rebuild(dir: &Path) -> Result<u64> {
 ///
 /// # Errors
 /// As [`super::Embedded::open`]; the first byte of the log that is not as it was written.
-pub fn verify(dir: &Path) -> Result<(u64, Option<Difference>)> {
+pub fn verify(dir: &Path, schema: &'static Schema) -> Result<(u64, Option<Difference>)> {
     let _hold = Hold::take(dir)?;
     format::check(dir)?;
     logs::verify(dir, false)?;
     let readers = logs::look(dir)?.readers();
-    let live = Store::open(&current::folder(dir)?, CACHE_BYTES)?;
+    let live = Store::open(&current::folder(dir)?, CACHE_BYTES, schema)?;
     readers.check(dir, &live)?;
     let scratch_dir = tempfile::Builder::new().prefix("parlor-").tempdir().map_err(storage)?;
-    let scratch = Store::open(scratch_dir.path(), CACHE_BYTES)?;
+    let scratch = Store::open(scratch_dir.path(), CACHE_BYTES, schema)?;
     let moment = live.db.snapshot();
     let (mut folded, mut difference) = (0, None);
     for (which, seen) in

@@ -11,6 +11,7 @@ use super::segments::disk::Folder;
 use super::store::{Store, storage};
 use super::{current, format};
 use crate::engine::{Result, Topic};
+use crate::projection::Schema;
 
 /// What `parlor repair` did with a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub struct Repaired {
 ///
 /// # Errors
 /// As [`super::Embedded::open`]; nothing has changed then.
-pub fn repair(dir: &Path) -> Result<Vec<(Topic, Repaired)>> {
+pub fn repair(dir: &Path, schema: &'static Schema) -> Result<Vec<(Topic, Repaired)>> {
     let _hold = Hold::take(dir)?;
     format::check(dir)?;
     let mut repaired = Vec::new();
     let views = current::folder(dir)?;
-    let views_open = Store::open(&views, CACHE_BYTES).ok();
+    let views_open = Store::open(&views, CACHE_BYTES, schema).ok();
     for topic in TOPICS {
         let folder = logs::folder(dir, topic);
         let live = Folder::at(&folder);

@@ -1,30 +1,25 @@
 //! The writer's cache of fold states, and which of them a batch has touched.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use lru::LruCache;
 
 use super::fresh::Fresh;
 use super::store::Store;
-use crate::domain::contact::Contact;
-use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId};
+use crate::domain::ids::AccountId;
 use crate::engine::{Error, Result};
-use crate::projection;
 use crate::projection::totals::{Change, Totals};
+use crate::projection::{self, Folded, Key};
 
 /// States kept in memory: far more than one batch can touch, so that none is evicted before it is
 /// written.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
 /// Bounded; owned by the writer thread alone.
 pub(super) struct Cache {
-    conversations: LruCache<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: LruCache<(AccountId, ContactId), Option<Contact>>,
+    states: LruCache<Key, Option<Folded>>,
     totals: LruCache<AccountId, Totals>,
-    touched_conversations: Vec<(AccountId, ConversationId)>,
-    touched_contacts: Vec<(AccountId, ContactId)>,
+    touched: Vec<Key>,
     touched_totals: Vec<AccountId>,
 }
 
@@ -37,22 +32,10 @@ pub(super) struct States<'a> {
 impl projection::States for States<'_> {
     type Error = Error;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>> {
-        let key = (account, id);
-        self.cache.touched_conversations.push(key);
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>> {
+        self.cache.touched.push(key);
         let store = self.store;
-        self.cache.conversations.try_get_or_insert_mut(key, || store.conversation(account, id))
-    }
-
-    fn contact(&mut self, account: AccountId, id: ContactId) -> Result<&mut Option<Contact>> {
-        let key = (account, id);
-        self.cache.touched_contacts.push(key);
-        let store = self.store;
-        self.cache.contacts.try_get_or_insert_mut(key, || store.contact(account, id))
+        self.cache.states.try_get_or_insert_mut(key, || store.folded(&key))
     }
 }
 
@@ -71,11 +54,9 @@ impl States<'_> {
 impl Cache {
     pub(super) fn new() -> Self {
         Self {
-            conversations: LruCache::new(CAPACITY),
-            contacts: LruCache::new(CAPACITY),
+            states: LruCache::new(CAPACITY),
             totals: LruCache::new(CAPACITY),
-            touched_conversations: Vec::new(),
-            touched_contacts: Vec::new(),
+            touched: Vec::new(),
             touched_totals: Vec::new(),
         }
     }
@@ -87,16 +68,10 @@ impl Cache {
 
     /// Puts every touched state, once each, where readers look before the tables have it.
     pub(super) fn publish(&mut self, fresh: &Fresh) {
-        distinct(&mut self.touched_conversations);
-        for key in self.touched_conversations.drain(..) {
-            if let Some(Some(state)) = self.conversations.peek(&key) {
-                fresh.conversations.insert(key, Arc::new(state.clone()));
-            }
-        }
-        distinct(&mut self.touched_contacts);
-        for key in self.touched_contacts.drain(..) {
-            if let Some(Some(state)) = self.contacts.peek(&key) {
-                fresh.contacts.insert(key, Arc::new(state.clone()));
+        distinct(&mut self.touched);
+        for key in self.touched.drain(..) {
+            if let Some(Some(state)) = self.states.peek(&key) {
+                fresh.states.insert(key, state.clone());
             }
         }
         distinct(&mut self.touched_totals);

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use serde::de::DeserializeOwned;
 
 use super::directory::{self, Hold};
@@ -15,11 +15,10 @@ use super::fresh::Fresh;
 use super::segments::Position;
 use super::table::Table;
 use super::{current, keys};
-use crate::domain::contact::Contact;
-use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::ids::{AccountId, Id as _};
 use crate::engine::{Error, Result, Topic};
 use crate::projection::totals::Totals;
+use crate::projection::{self, Aggregate, Folded, Key, Schema, State};
 
 /// Recovery replays the journals, so this bounds the time to open (a second or so). Smaller ones
 /// make for more flushes and compactions.
@@ -32,23 +31,22 @@ const MEMTABLE_BYTES: u64 = 64 << 20;
 /// | 1, which is not said | rows of the timeline are keys alone |
 /// | 2 | they say what is a message |
 /// | 3 | what was seen of the log is told apart from the checkpoint |
-const LAYOUT: u8 = 3;
+/// | 4 | tables are as `projection` describes them; the list of conversations is kept by days |
+const LAYOUT: u8 = 4;
 /// The keyspace that holds all views.
 pub(super) const KEYSPACE: &str = "views";
 
 /// All views of a data directory.
 pub(super) struct Store {
     pub(super) db: Database,
-    pub(super) conversations: Table,
-    pub(super) contacts: Table,
     pub(super) timeline: Table,
-    pub(super) pages: Table,
-    pub(super) turns_due: Table,
     pub(super) claims: Table,
     pub(super) claims_by_time: Table,
     pub(super) totals: Table,
-    pub(super) conversations_by_time: Table,
     meta: Table,
+    rows: Keyspace,
+    /// What is kept beside what is special.
+    pub(super) schema: &'static Schema,
     /// What the writer has of states and has not put into the tables yet.
     pub(super) fresh: Fresh,
     // After the database, so that the directory is let go after it.
@@ -61,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`Error::Storage`] when they are damaged or of another layout; [`Error::Locked`] while somebody has them open;
     /// [`Error::Unusable`] when the system does not let us.
-    pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+    pub(super) fn open(folder: &Path, cache_bytes: u64, schema: &'static Schema) -> Result<Self> {
         let db = Database::builder(folder)
             .cache_size(cache_bytes)
             .max_journaling_size(MAX_JOURNAL_BYTES)
@@ -76,22 +74,29 @@ impl Store {
         let rows = db.keyspace(KEYSPACE, options).map_err(storage)?;
         let table = |first| Table::new(&rows, first);
         let store = Self {
-            conversations: table(keys::CONVERSATIONS),
-            contacts: table(keys::CONTACTS),
             timeline: table(keys::TIMELINE),
-            pages: table(keys::PAGES),
-            turns_due: table(keys::TURNS_DUE),
             claims: table(keys::CLAIMS),
             claims_by_time: table(keys::CLAIMS_BY_TIME),
             totals: table(keys::TOTALS),
-            conversations_by_time: table(keys::CONVERSATIONS_BY_TIME),
             meta: table(keys::META),
+            schema,
             fresh: Fresh::default(),
+            rows,
             db,
             _hold: None,
         };
         store.see_layout()?;
         Ok(store)
+    }
+
+    /// Where all rows are.
+    pub(super) fn rows(&self) -> &Keyspace {
+        &self.rows
+    }
+
+    /// The rows of a table.
+    pub(super) fn view(&self, table: &projection::Table) -> Table {
+        Table::new(&self.rows, table.number)
     }
 
     /// Says of which layout new views are, and refuses others.
@@ -113,16 +118,21 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(super) fn open_or_make(dir: &Path, cache_bytes: u64, hold: &Arc<Hold>) -> Result<Self> {
+    pub(super) fn open_or_make(
+        dir: &Path,
+        cache_bytes: u64,
+        schema: &'static Schema,
+        hold: &Arc<Hold>,
+    ) -> Result<Self> {
         let folder = current::folder(dir)?;
-        let store = match Self::open(&folder, cache_bytes) {
+        let store = match Self::open(&folder, cache_bytes, schema) {
             Err(Error::Storage(error)) => {
                 tracing::warn!(
                     %error, dir = %folder.display(),
                     "the views cannot be read and are made anew from the log"
                 );
                 directory::remove_folder(&folder).map_err(storage)?;
-                Self::open(&folder, cache_bytes)?
+                Self::open(&folder, cache_bytes, schema)?
             }
             opened => opened?,
         };
@@ -181,22 +191,33 @@ impl Store {
         self.db.persist(PersistMode::SyncAll).map_err(storage)
     }
 
-    pub(super) fn conversation(
-        &self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<Option<Conversation>> {
-        // It is in the table before it is taken from among the fresh ones.
-        match self.fresh.conversation(account, id) {
-            None => self.conversations.row(keys::conversation(account, id)),
-            fresh => Ok(fresh),
-        }
+    /// All states of an aggregate.
+    pub(super) fn of_aggregate(&self, aggregate: &Aggregate) -> Table {
+        Table::new(&self.rows, aggregate.number)
     }
 
-    pub(super) fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        match self.fresh.contact(account, id) {
-            None => self.contacts.row(keys::contact(account, id)),
-            fresh => Ok(fresh),
+    /// The states of a key's aggregate.
+    pub(super) fn states(&self, key: &Key) -> Table {
+        Table::new(&self.rows, key.aggregate)
+    }
+
+    /// A state, to be folded on.
+    pub(super) fn folded(&self, key: &Key) -> Result<Option<Folded>> {
+        // It is in the table before it is taken from among the fresh ones.
+        if let Some(fresh) = self.fresh.states.get(key) {
+            return Ok(Some(fresh.clone()));
+        }
+        let Some(aggregate) = self.schema.aggregate(key) else { return Ok(None) };
+        let stored = self.states(key).get(key.bytes())?;
+        let damaged = |error| Error::Storage(format!("a row is damaged: {error}"));
+        stored.map(|json| (aggregate.read)(&json).map_err(damaged)).transpose()
+    }
+
+    /// A state, to be looked at.
+    pub(super) fn state<S: State>(&self, key: &Key) -> Result<Option<S>> {
+        match self.fresh.states.get(key) {
+            Some(fresh) => Ok(fresh.get::<S>().cloned()),
+            None => self.states(key).row(key.bytes()),
         }
     }
 

@@ -13,6 +13,7 @@ use super::store::{parse, storage};
 use crate::engine::Result;
 
 /// A view's rows. Keys are without the first byte.
+#[derive(Clone)]
 pub(super) struct Table {
     rows: Keyspace,
     first: u8,

@@ -1,20 +1,18 @@
 //! The embedded engine's answers to queries.
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::keys;
 use super::log::Embedded;
-use super::store::parse;
 use super::table::Row as Stored;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Recorded, Result, Views};
-use crate::projection::pages::BLOCK;
-use crate::projection::{claims, conversations, totals::Totals, turns_due};
+use crate::projection::pages::{self, BLOCK};
+use crate::projection::{Folded, Key, claims, totals::Totals};
 
 /// Claims forgotten in one call, so that a call stays short.
 const EXPIRE_AT_ONCE: usize = 10_000;
@@ -27,16 +25,20 @@ fn place(row: &Stored) -> Result<Seq> {
 
 #[async_trait]
 impl Views for Embedded {
+    async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        self.store()?.folded(&key)
+    }
+
     async fn conversation(
         &self,
         account: AccountId,
         id: ConversationId,
     ) -> Result<Option<Conversation>> {
-        self.store()?.conversation(account, id)
+        self.store()?.state(&Key::conversation(account, id))
     }
 
     async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        self.store()?.contact(account, id)
+        self.store()?.state(&Key::contact(account, id))
     }
 
     async fn timeline(
@@ -76,10 +78,9 @@ impl Views for Embedded {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>> {
+        let begin = pages::begin(self, account, conversation, skip / BLOCK).await?;
+        let Some(begin) = begin else { return Ok(Vec::new()) };
         let store = self.store()?;
-        let block = keys::in_conversation(account, conversation, skip / BLOCK);
-        let Some(begin) = store.pages.get(block)? else { return Ok(Vec::new()) };
-        let begin = keys::read_position(&begin).unwrap_or(Seq::START);
         let from = keys::in_conversation(account, conversation, begin.get());
         let to = keys::in_conversation(account, conversation, u64::MAX);
         let skip = usize::try_from(skip % BLOCK).unwrap_or(0);
@@ -91,43 +92,8 @@ impl Views for Embedded {
         self.readers().events(&places.collect::<Result<Vec<_>>>()?)
     }
 
-    async fn conversations(
-        &self,
-        account: AccountId,
-        before: Option<(Timestamp, ConversationId)>,
-        limit: usize,
-    ) -> Result<Vec<conversations::Row>> {
-        let store = self.store()?;
-        let (first, last) = (ConversationId::from_uuid(Uuid::nil()), Uuid::max());
-        let last = (Timestamp::from_millis(i64::MAX), ConversationId::from_uuid(last));
-        let (at, id) = before.unwrap_or(last);
-        let from = keys::began(account, Timestamp::from_millis(0), first);
-        let rows = store.conversations_by_time.range(from..keys::began(account, at, id)).rev();
-        let row = |stored: Result<Stored>| {
-            let found = keys::read_began(stored?.key());
-            let damaged = || Error::Storage("a key of conversations_by_time is malformed".into());
-            let (at, conversation) = found.ok_or_else(damaged)?;
-            Ok(conversations::Row { account, conversation, at })
-        };
-        rows.take(limit).map(row).collect()
-    }
-
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
         self.store()?.claims.row(keys::claim(account, key))
-    }
-
-    async fn turns_due(
-        &self,
-        partition: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<turns_due::Row>> {
-        if partition != 0 {
-            return Ok(Vec::new());
-        }
-        let store = self.store()?;
-        let due = store.turns_due.range(keys::position(after.next())..).take(limit);
-        due.map(|row| parse(&row?.value)).collect()
     }
 
     async fn totals(&self, account: AccountId) -> Result<Totals> {

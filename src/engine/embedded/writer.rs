@@ -27,7 +27,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::Id as _;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::{self, claims, conversations, is_message, turns_due};
+use crate::projection::{claims, is_message};
 
 /// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
@@ -37,6 +37,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// so many states, which take the writer some milliseconds.
 const SETTLE_EVENTS: usize = 8_192;
 const SETTLE_STATES: usize = 1_024;
+/// The log has one.
+const PARTITION: u32 = 0;
 
 /// Events of one append, with their JSON, and who waits for them.
 pub(super) struct Append {
@@ -360,7 +362,7 @@ pub(super) fn project_into(
     event: &Event,
 ) -> Result<Effect> {
     let store = states.store;
-    let (effect, changes) = projection::project(seq, event, states)?;
+    let (effect, changes) = store.schema.project(PARTITION, seq, event, states)?;
     if changes.timeline
         && let Some(id) = event.body.conversation()
     {
@@ -368,35 +370,13 @@ pub(super) fn project_into(
         let what: &[u8] = if is_message(event) { &keys::MESSAGE } else { &[] };
         store.timeline.put(batch, keys::in_conversation(event.account, id, seq.get()), what);
     }
-    if let Some(page) = changes.page {
-        let key = keys::in_conversation(page.account, page.conversation, page.block);
-        store.pages.put(batch, key, keys::position(page.seq));
-    }
-    for change in changes.turns {
-        match change {
-            turns_due::Change::Due(row) => {
-                store.turns_due.put(batch, keys::position(row.seq), json(&row)?);
-            }
-            turns_due::Change::Done(due) => {
-                store.turns_due.remove(batch, keys::position(due));
-            }
-        }
+    for change in &changes.rows {
+        store.change(batch, change);
     }
     if let Some(claim) = changes.claim {
         let key = keys::claim(claim.account, &claim.key);
         store.claims_by_time.put(batch, keys::claim_by_time(claim.at, &key), []);
         store.claims.put(batch, key, json(&claim)?);
-    }
-    match changes.listed {
-        Some(conversations::Change::Began(row)) => {
-            let key = keys::began(row.account, row.at, row.conversation);
-            store.conversations_by_time.put(batch, key, []);
-        }
-        Some(conversations::Change::Deleted(row)) => {
-            let key = keys::began(row.account, row.at, row.conversation);
-            store.conversations_by_time.remove(batch, key);
-        }
-        None => {}
     }
     if let Some(total) = changes.total {
         states.count(total)?;

@@ -2,15 +2,13 @@
 //! what the nodes have written.
 
 use std::collections::{BTreeMap, HashMap};
-use std::convert::Infallible;
 
-use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Body;
-use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use parlor::domain::seq::Seq;
 use parlor::engine::{Engine, Recorded, Topic};
-use parlor::projection::{self, States, totals::Totals};
+use parlor::projection::{Folded as State, Key, SCHEMA, totals::Totals, turns_due};
 
 /// Events read at once.
 const PAGE: usize = 1_000;
@@ -18,33 +16,12 @@ const PAGE: usize = 1_000;
 /// What the log says.
 #[derive(Default)]
 pub struct Folded {
-    conversations: HashMap<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: HashMap<(AccountId, ContactId), Option<Contact>>,
+    states: HashMap<Key, Option<State>>,
     timelines: BTreeMap<(AccountId, ConversationId), Vec<Recorded>>,
     totals: BTreeMap<AccountId, Totals>,
     /// Inbound messages of the log by their text, discarded ones too.
     inbound: HashMap<String, usize>,
     pub events: usize,
-}
-
-impl States for Folded {
-    type Error = Infallible;
-
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Infallible> {
-        Ok(self.conversations.entry((account, id)).or_default())
-    }
-
-    fn contact(
-        &mut self,
-        account: AccountId,
-        id: ContactId,
-    ) -> Result<&mut Option<Contact>, Infallible> {
-        Ok(self.contacts.entry((account, id)).or_default())
-    }
 }
 
 impl Folded {
@@ -69,7 +46,7 @@ impl Folded {
 
     fn fold(&mut self, entry: &Recorded) {
         let Recorded { seq, event } = entry;
-        let Ok((_, changes)) = projection::project(*seq, event, self);
+        let Ok((_, changes)) = SCHEMA.project(0, *seq, event, &mut self.states);
         self.events += 1;
         if let Body::MessageInbound(data) = &event.body {
             *self.inbound.entry(data.text.as_str().to_owned()).or_default() += 1;
@@ -93,9 +70,17 @@ impl Folded {
 
     /// Compares states, timelines and totals with the views.
     pub async fn equals_the_views(&self, engine: &dyn Engine) {
-        for ((account, id), state) in &self.conversations {
+        for (key, state) in &self.states {
+            let (account, id) = (&key.account, &ConversationId::from_uuid(key.id));
+            let why = "the state is the fold of its events";
+            if *key != Key::conversation(*account, *id) {
+                let id = ContactId::from_uuid(key.id);
+                let found = engine.contact(*account, id).await.expect("readable");
+                assert_eq!(found.map(State::of), *state, "{id}: {why}");
+                continue;
+            }
             let found = engine.conversation(*account, *id).await.expect("readable");
-            assert_eq!(found, *state, "the state of {id} is the fold of its events");
+            assert_eq!(found.map(State::of), *state, "{id}: {why}");
             let mut timeline = Vec::new();
             loop {
                 let after = timeline.last().map_or(Seq::START, |entry: &Recorded| entry.seq);
@@ -108,19 +93,16 @@ impl Folded {
             let expected = self.timelines.get(&(*account, *id)).cloned().unwrap_or_default();
             assert_eq!(timeline, expected, "the timeline of {id} is what the fold applied");
         }
-        for ((account, id), state) in &self.contacts {
-            let found = engine.contact(*account, *id).await.expect("readable");
-            assert_eq!(found, *state, "the state of {id} is the fold of its events");
-        }
         for (account, totals) in &self.totals {
             let found = engine.totals(*account).await.expect("readable");
             assert_eq!(found, *totals, "the totals of {account} are what the fold counted");
         }
         for partition in 0..engine.partitions(Topic::Events) {
-            let due = engine.turns_due(partition, Seq::START, PAGE).await.expect("readable");
+            let due = turns_due::owed(engine, partition, Seq::START, PAGE).await.expect("readable");
             for row in due {
-                let state = self.conversations.get(&(row.account, row.conversation));
-                let state = state.and_then(Option::as_ref).expect("a conversation");
+                let state = self.states.get(&Key::conversation(row.account, row.conversation));
+                let state = state.and_then(|state| state.as_ref()?.get::<Conversation>());
+                let state = state.expect("a conversation");
                 assert!(state.owes(row.message_id), "due, but not owed: {row:?}");
             }
         }

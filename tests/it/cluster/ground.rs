@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use parlor::engine::EventLog;
-use parlor::engine::cluster::cql::{Cql, Stored, Table};
+use parlor::engine::cluster::cql::{Cql, Kept, Stored};
 use parlor::engine::cluster::{Cluster, Settings, cql, kafka, migrate, verify};
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::engines::samples::Thread;
+use crate::engines::toy;
 use crate::harness::cluster::Nobody;
 use crate::harness::services::Services;
 
@@ -37,6 +38,7 @@ pub async fn ground(partitions: u32) -> Settings {
         ca: None,
         keyspace: name,
         replication: 1,
+        schema: toy::schema(),
     };
     let settings = Settings { kafka, cql, search: None, clock: parlor::app::clock::now };
     migrate(&settings).await.expect("migrated");
@@ -159,12 +161,12 @@ pub async fn clean(settings: &Settings) -> usize {
     usize::try_from(events).expect("few")
 }
 
-pub async fn rows(settings: &Settings) -> BTreeMap<(Table, String), String> {
+pub async fn rows(settings: &Settings) -> BTreeMap<(Kept, String), String> {
     let cql = Cql::open(&settings.cql).await.expect("opened");
     let mut rows = BTreeMap::new();
-    for table in Table::ALL {
-        let found: Vec<Stored> = cql.scan(table).try_collect().await.expect("scanned");
-        rows.extend(found.into_iter().map(|row| ((table, row.key), row.value)));
+    for kept in cql.kept() {
+        let found: Vec<Stored> = cql.scan(kept).try_collect().await.expect("scanned");
+        rows.extend(found.into_iter().map(|row| ((kept, row.key), row.value)));
     }
     rows
 }

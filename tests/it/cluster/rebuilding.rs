@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use parlor::domain::seq::Seq;
 use parlor::engine::cluster::cql::Cql;
 use parlor::engine::cluster::{Settings, cql, kafka, migrate, rebuild, verify};
-use parlor::engine::{Engine, EventLog, Topic};
+use parlor::engine::{Engine, EventLog, SCHEMA, Topic};
 
 use super::ground::{Load, clean, ground, happens, open, rows, second, traffic, within_keyspace};
 use crate::engines::samples::Thread;
@@ -50,7 +50,9 @@ async fn a_keyspace_is_filled_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_that_was_killed_goes_on_where_it_was() {
-    let settings = ground(2).await;
+    let mut settings = ground(2).await;
+    // The command knows no toys.
+    settings.cql.schema = &SCHEMA;
     let engine = open(&settings).await;
     // Several batches of each partition, since a batch has so many bytes.
     let text = "so much to say ".repeat(600);

@@ -1,24 +1,21 @@
-//! `projections/*.cql` describe the views: one file per view, whose header tells what feeds it. The
+//! `projections/*.cql` describe the views: one file per view, whose header tells what reads it and what
+//! feeds it. Header and statement are those of the table in `src/projection/`, where there is one, and the
 //! header is held against the code: every type of event is projected onto every state that a
-//! conversation can be in, and what changes is what the header says. Two tables more are the
-//! engine's own.
+//! conversation can be in, and what changes is what the header says; the files that read a view are
+//! those that call its queries. Some tables more are the engine's own.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use parlor::domain::contact::Contact;
-use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
-use parlor::domain::ids::{AccountId, ContactId, ConversationId};
 use parlor::domain::seq::Seq;
-use parlor::projection::{States, conversation_days, project};
+use parlor::projection::{Folded, Key, SCHEMA};
 
 use super::events::examples;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// Where the folds' own states stand; of the contacts there is nothing else.
-const STATES: [(&str, &str); 2] = [("timeline", "conversation.rs"), ("contacts", "contact.rs")];
+/// Modules of `src/projection/` that are no views.
+const NO_VIEWS: [&str; 6] = ["mod", "tests", "table", "cells", "rows", "aggregate"];
 /// Tables that are no views, and what their headers say feeds them.
 const OF_THE_ENGINE: [(&str, &str); 4] = [
     ("checkpoints", "every event"),
@@ -29,31 +26,13 @@ const OF_THE_ENGINE: [(&str, &str); 4] = [
 /// Read by who owns a partition, or a bucket: the only keys that do not begin with the account.
 const FOR_ALL_ACCOUNTS: [&str; 5] = ["turns_due", "checkpoints", "landmarks", "indexed", "quotas"];
 
-#[derive(Debug, Clone, Default)]
-struct Memory {
-    conversations: BTreeMap<ConversationId, Option<Conversation>>,
-    contacts: BTreeMap<ContactId, Option<Contact>>,
-}
-
-impl States for Memory {
-    type Error = Infallible;
-
-    fn conversation(
-        &mut self,
-        _: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Infallible> {
-        Ok(self.conversations.entry(id).or_default())
-    }
-
-    fn contact(&mut self, _: AccountId, id: ContactId) -> Result<&mut Option<Contact>, Infallible> {
-        Ok(self.contacts.entry(id).or_default())
-    }
-}
+type Memory = HashMap<Key, Option<Folded>>;
 
 /// A state without the position it stands at, which moves with events that change nothing else.
-fn placeless<T: serde::Serialize>(state: Option<&Option<T>>) -> serde_json::Value {
-    let mut value = serde_json::to_value(state).expect("JSON");
+fn placeless(state: Option<&Option<Folded>>) -> serde_json::Value {
+    let state = state.and_then(Option::as_ref).map(|state| state.json().expect("JSON"));
+    let json = state.as_deref().unwrap_or("null");
+    let mut value: serde_json::Value = serde_json::from_str(json).expect("JSON");
     if let Some(fields) = value.as_object_mut() {
         fields.remove("last_seq");
     }
@@ -63,22 +42,20 @@ fn placeless<T: serde::Serialize>(state: Option<&Option<T>>) -> serde_json::Valu
 /// Projects one event and names the views that it changed.
 fn changed(memory: &mut Memory, seq: Seq, event: &Event) -> Vec<&'static str> {
     let before = memory.clone();
-    let Ok((_, changes)) = project(seq, event, memory);
+    let Ok((_, changes)) = SCHEMA.project(0, seq, event, memory);
     let mut views = Vec::new();
     let mut note = |view, changed: bool| views.extend(changed.then_some(view));
-    let differs =
-        |id| placeless(before.conversations.get(&id)) != placeless(memory.conversations.get(&id));
-    let stands = event.body.conversation().is_some_and(differs);
-    note("timeline", changes.timeline || stands);
-    note("pages", changes.page.is_some());
-    note("turns_due", !changes.turns.is_empty());
+    for key in SCHEMA.keys(event) {
+        let stands = placeless(before.get(&key)) != placeless(memory.get(&key));
+        let table = SCHEMA.aggregate(&key).and_then(|aggregate| aggregate.table);
+        note(table.map_or("timeline", |table| table.name), stands);
+    }
+    note("timeline", changes.timeline);
     note("claims", changes.claim.is_some());
     note("totals", changes.total.is_some());
-    note("conversations", changes.listed.is_some());
-    let day = changes.listed.as_ref().and_then(conversation_days::project);
-    note("conversation_days", day.is_some());
-    let differs = |id| placeless(before.contacts.get(&id)) != placeless(memory.contacts.get(&id));
-    note("contacts", event.body.contact().is_some_and(differs));
+    for table in SCHEMA.tables() {
+        note(table.name, changes.rows.iter().any(|change| change.table == table));
+    }
     views
 }
 
@@ -156,11 +133,7 @@ fn each_view_has_one_file_and_one_module() {
         let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
         modules.insert(name.trim_end_matches(".rs").to_owned());
     }
-    modules.retain(|name| name != "mod" && name != "tests");
-    for (view, fold) in STATES {
-        assert!(Path::new(ROOT).join("src/domain").join(fold).exists(), "the fold behind {view}");
-        modules.insert(view.to_owned());
-    }
+    modules.retain(|name| !NO_VIEWS.contains(&name.as_str()));
     let mut described: BTreeSet<_> = files.keys().cloned().collect();
     for (table, _) in OF_THE_ENGINE {
         assert!(described.remove(table), "projections/{table}.cql");
@@ -170,13 +143,89 @@ fn each_view_has_one_file_and_one_module() {
     assert_eq!(described, changed, "every view is fed by something");
 }
 
+#[test]
+fn each_file_is_what_its_table_says() {
+    let files = files();
+    for table in SCHEMA.all_tables() {
+        let text = &files[table.name];
+        let (header, create) = (table.header(), table.create());
+        assert!(text.starts_with(&header), "projections/{}.cql begins so:\n{header}", table.name);
+        assert!(text.ends_with(&create), "projections/{}.cql ends so:\n{create}", table.name);
+        let between = &text[header.len()..text.len() - create.len()];
+        assert!(between.lines().all(|line| line.starts_with("--")), "{}: {between}", table.name);
+    }
+}
+
 #[cfg(feature = "cluster")]
 #[test]
-fn each_file_is_a_table_that_migrating_makes() {
-    let made = parlor::engine::cluster::cql::TABLES.iter();
+fn each_other_file_is_what_migrating_makes() {
+    let made = parlor::engine::cluster::cql::SPECIAL.iter();
     let made: BTreeMap<_, _> =
         made.map(|(name, text)| (name.to_string(), text.to_string())).collect();
-    assert_eq!(made, files());
+    let mut others = files();
+    others.retain(|name, _| !SCHEMA.all_tables().any(|table| table.name == name));
+    assert_eq!(made, others);
+}
+
+/// What reads a table or what is special: whoever calls one of these.
+const QUERIES: [(&str, &[&str]); 8] = [
+    ("pages", &["pages::begin("]),
+    ("turns_due", &["turns_due::owed("]),
+    ("conversations", &["conversations::list("]),
+    ("conversation_days", &["conversation_days::upto("]),
+    (
+        "timeline",
+        &[
+            "engine.conversation(",
+            "engine.timeline(",
+            "engine.messages(",
+            "engine.timeline_before(",
+        ],
+    ),
+    ("contacts", &["engine.contact("]),
+    ("claims", &["engine.claim("]),
+    ("totals", &["engine.totals("]),
+];
+
+/// The files under `src/` that call one of these, without `.rs`.
+fn callers(calls: &[&str]) -> BTreeSet<String> {
+    fn walk(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(dir).expect("a directory") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let source = Path::new(ROOT).join("src");
+    let mut paths = Vec::new();
+    walk(&source, &mut paths);
+    paths.retain(|path| !path.ends_with("tests.rs"));
+    let reads = paths.into_iter().filter(|path| {
+        let text = std::fs::read_to_string(path).expect("UTF-8");
+        // A call may be cut where it is long.
+        let text: String = text.split_whitespace().collect();
+        // `list_conversations::list` is another.
+        let is_whole = |at: usize| !text[..at].ends_with('_');
+        calls.iter().any(|call| text.match_indices(call).any(|(at, _)| is_whole(at)))
+    });
+    let name = |path: std::path::PathBuf| {
+        let path = path.with_extension("");
+        path.strip_prefix(&source).expect("under src").display().to_string()
+    };
+    reads.map(name).collect()
+}
+
+#[test]
+fn each_header_names_what_reads_its_view() {
+    let files = files();
+    for (view, calls) in QUERIES {
+        let said = header(view, &files[view], "-- read by:");
+        let said: BTreeSet<_> = said.split(" · ").map(str::to_owned).collect();
+        let why = "`read by` (left) is not who calls its queries";
+        assert_eq!(said, callers(calls), "projections/{view}.cql: {why}");
+    }
+    let held = QUERIES.map(|(view, _)| view);
+    let tables = SCHEMA.all_tables().map(|table| table.name);
+    assert!(tables.into_iter().all(|table| held.contains(&table)), "say how each is read");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Two accounts in one engine.
 
 use parlor::domain::seq::Seq;
+use parlor::projection::conversations;
 
 use super::place::{Bench, Place};
 use super::samples::{Thread, events};
@@ -16,7 +17,7 @@ pub async fn nothing_of_one_account_is_found_by_another<P: Place>() {
     let page = engine.timeline(stranger, mine.id, Seq::START, 10).await.expect("readable");
     assert_eq!(page, []);
     assert_eq!(engine.messages(stranger, mine.id, 0, 10).await.expect("readable"), []);
-    let list = engine.conversations(stranger, None, 10).await.expect("readable");
+    let list = conversations::list(&**engine, stranger, None, 10).await.expect("readable");
     assert_eq!(list.iter().map(|row| row.conversation).collect::<Vec<_>>(), [other.id]);
     assert_eq!(engine.claim(stranger, "key").await.expect("readable"), None);
     assert_eq!(engine.totals(stranger).await.expect("readable").inbound, 0);

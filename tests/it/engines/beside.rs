@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parlor::domain::seq::Seq;
-use parlor::engine::embedded::verify;
 use parlor::engine::{Engine, Error, Topic};
 
 use super::place::{Bench, Directory, Place, Seen};
-use super::rebuilding::{closed, tamper};
+use super::rebuilding::{closed, tamper, verify};
 use super::reopening::{everything, populate};
 use super::samples::Thread;
 

@@ -19,6 +19,7 @@ mod reopening;
 pub mod samples;
 #[cfg(feature = "cluster")]
 mod search;
+pub mod toy;
 mod views;
 mod writer;
 
@@ -69,6 +70,11 @@ macro_rules! contract {
                     conversations_are_listed_newest_first_from_anywhere,
                     a_conversation_is_listed_until_it_is_deleted,
                     states_are_the_fold_of_the_log;
+                toy:
+                    a_row_stands_until_it_is_taken_away,
+                    rows_are_paged_both_ways_from_anywhere,
+                    rows_are_there_after_closing,
+                    an_aggregate_is_folded_and_kept;
                 accounts:
                     nothing_of_one_account_is_found_by_another,
                     one_id_in_two_accounts_is_two_conversations;

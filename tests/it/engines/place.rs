@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::samples::Thread;
+use super::toy;
 use crate::harness::wait::eventually;
 
 #[cfg(feature = "cluster")]
@@ -46,7 +47,8 @@ impl Place for Directory {
 
     async fn open(&self, observer: Arc<dyn Observer>) -> Result<Arc<dyn Engine>> {
         let dir = self.0.path().to_owned();
-        let options = Options { dir, cache_bytes: 8 << 20, reserve_bytes: 0 };
+        let options =
+            Options { dir, cache_bytes: 8 << 20, reserve_bytes: 0, schema: toy::schema() };
         Ok(Arc::new(Embedded::open(&options, observer)?))
     }
 
@@ -101,7 +103,8 @@ impl<P: Place> Bench<P> {
     pub async fn due(&self) -> Vec<turns_due::Row> {
         let mut due = Vec::new();
         for partition in 0..self.engine.partitions(Topic::Events) {
-            due.extend(self.engine.turns_due(partition, Seq::START, 100).await.expect("readable"));
+            let rows = turns_due::owed(&*self.engine, partition, Seq::START, 100).await;
+            due.extend(rows.expect("readable"));
         }
         due
     }

@@ -2,6 +2,7 @@
 
 use parlor::domain::seq::Seq;
 use parlor::engine::{Recorded, Topic};
+use parlor::projection::turns_due;
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -85,12 +86,12 @@ pub async fn what_is_beyond_the_end_or_nowhere_is_empty<P: Place>() {
         assert_eq!(engine.read(Topic::Events, 0, after, 10).await.expect("readable"), []);
         let page = engine.timeline(thread.account, thread.id, after, 10).await;
         assert_eq!(page.expect("readable"), []);
-        assert_eq!(engine.turns_due(0, after, 10).await.expect("readable"), []);
+        assert_eq!(turns_due::owed(&**engine, 0, after, 10).await.expect("readable"), []);
     }
     let nowhere = engine.partitions(Topic::Events);
     assert_eq!(engine.read(Topic::Events, nowhere, Seq::START, 10).await.expect("readable"), []);
     assert_eq!(engine.end(Topic::Events, nowhere).await.expect("readable"), Seq::START);
-    assert_eq!(engine.turns_due(nowhere, Seq::START, 10).await.expect("readable"), []);
+    assert_eq!(turns_due::owed(&**engine, nowhere, Seq::START, 10).await.expect("readable"), []);
     let unknown = Thread::new();
     let page = engine.timeline(unknown.account, unknown.id, Seq::START, 10).await;
     assert_eq!(page.expect("readable"), []);

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use parlor::domain::seq::Seq;
 use parlor::engine::{Engine, Error, Recorded, Topic};
+use parlor::projection::{conversations, turns_due};
 
 use super::place::{Bench, Place, Seen};
 use super::samples::Thread;
@@ -28,12 +29,12 @@ pub async fn everything(engine: &dyn Engine, threads: &[Thread]) -> String {
         let timeline = engine.timeline(account, id, Seq::START, 10_000).await.expect("readable");
         let messages = engine.messages(account, id, 50, 10_000).await.expect("readable");
         let (claim, totals) = (engine.claim(account, "key").await, engine.totals(account).await);
-        let list = engine.conversations(account, None, 100).await.expect("readable");
+        let list = conversations::list(engine, account, None, 100).await.expect("readable");
         all.push(format!("{state:?} {contact:?} {timeline:?} {messages:?} {claim:?} {totals:?}"));
         all.push(format!("{list:?}"));
     }
     for partition in 0..engine.partitions(Topic::Events) {
-        all.push(format!("{:?}", engine.turns_due(partition, Seq::START, 10_000).await));
+        all.push(format!("{:?}", turns_due::owed(engine, partition, Seq::START, 10_000).await));
     }
     all.join("\n")
 }

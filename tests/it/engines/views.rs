@@ -8,7 +8,7 @@ use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::{Error, Topic};
-use parlor::projection::conversations;
+use parlor::projection::{conversations, turns_due};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
@@ -143,7 +143,8 @@ pub async fn turns_that_are_due_are_paged_in_order<P: Place>() {
         for limit in [1, 7, 100] {
             let (mut found, mut after) = (Vec::new(), Seq::START);
             loop {
-                let page = engine.turns_due(partition, after, limit).await.expect("readable");
+                let page =
+                    turns_due::owed(&**engine, partition, after, limit).await.expect("readable");
                 assert!(page.len() <= limit);
                 let Some(last) = page.last() else { break };
                 after = last.seq;
@@ -200,7 +201,7 @@ pub async fn conversations_are_listed_newest_first_from_anywhere<P: Place>() {
     let engine = &bench.engine;
     let (thread, all) = begun_over_days(&bench, 20).await;
     Thread::begun(&**engine).await;
-    let list = |before, limit| engine.conversations(thread.account, before, limit);
+    let list = |before, limit| conversations::list(&**engine, thread.account, before, limit);
     assert_eq!(list(None, 1_000).await.expect("readable"), all);
     assert_eq!(list(None, 0).await.expect("readable"), []);
     for limit in [1, 2, 7] {
@@ -227,7 +228,8 @@ pub async fn a_conversation_is_listed_until_it_is_deleted<P: Place>() {
     let other = Thread { account: thread.account, ..Thread::new() };
     engine.append(other.begin()).await.expect("appended");
     let listed = || async {
-        let found = engine.conversations(thread.account, None, 10).await.expect("readable");
+        let found =
+            conversations::list(&**engine, thread.account, None, 10).await.expect("readable");
         found.iter().map(|row| row.conversation).collect::<Vec<_>>()
     };
     assert_eq!(listed().await, [other.id, thread.id]);

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use parlor::app::accounts::Accounts;
 use parlor::app::{App, Equipment};
 use parlor::domain::ids::AccountId;
+use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::engine::{Engine, Error, EventLog, Observer, Recorded};
 use parlor::live::hub::Hub;
@@ -19,7 +20,12 @@ use crate::harness::Client;
 use crate::harness::wait::{eventually, within};
 
 fn open(dir: &tempfile::TempDir, observer: Arc<dyn Observer>) -> Arc<Embedded> {
-    let options = Options { dir: dir.path().to_owned(), cache_bytes: 8 << 20, reserve_bytes: 0 };
+    let options = Options {
+        dir: dir.path().to_owned(),
+        cache_bytes: 8 << 20,
+        reserve_bytes: 0,
+        schema: &SCHEMA,
+    };
     Arc::new(Embedded::open(&options, observer).expect("it opens"))
 }
 

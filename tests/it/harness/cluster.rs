@@ -5,6 +5,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use parlor::domain::ids::AccountId;
+use parlor::engine::SCHEMA;
 use parlor::engine::cluster::{self as engine, Settings, cql, kafka};
 use parlor::engine::{Engine, Observer, Recorded};
 use serde_json::Value;
@@ -209,6 +210,7 @@ pub fn settings(services: &Services, name: &str) -> Settings {
         ca: None,
         keyspace: name.to_owned(),
         replication: 1,
+        schema: &SCHEMA,
     };
     Settings { kafka, cql, search: None, clock: parlor::app::clock::now }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use metrics::SharedString;
 use scylla::deserialize::row::{ColumnIterator, DeserializeRow};
 use scylla::deserialize::value::DeserializeValue;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
@@ -95,7 +96,8 @@ impl Cql {
         batch: &Batch,
         lines: &[Line],
     ) -> Result<()> {
-        self.within(name, Kind::Write, &Call::Batch(batch, lines)).await.map(drop)
+        let name = SharedString::const_str(name);
+        self.within(&name, Kind::Write, &Call::Batch(batch, lines)).await.map(drop)
     }
 
     async fn execute(
@@ -104,11 +106,11 @@ impl Cql {
         bound: &BoundStatement,
         from: PagingState,
     ) -> Result<Answer> {
-        self.within(statement.name, statement.kind, &Call::Page(bound, from)).await
+        self.within(&statement.name, statement.kind, &Call::Page(bound, from)).await
     }
 
     /// Tries until it works, the tries are used up, or the time is.
-    async fn within(&self, name: &'static str, kind: Kind, call: &Call<'_>) -> Result<Answer> {
+    async fn within(&self, name: &SharedString, kind: Kind, call: &Call<'_>) -> Result<Answer> {
         let (most, mut pauses) = match kind {
             Kind::Transaction => return self.once(name, kind, call).await,
             Kind::Read => (READ_TIMEOUT, pauses(4, 400)),
@@ -131,7 +133,7 @@ impl Cql {
         tokio::time::timeout(most, tries).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn once(&self, name: &'static str, kind: Kind, call: &Call<'_>) -> Result<Answer> {
+    async fn once(&self, name: &SharedString, kind: Kind, call: &Call<'_>) -> Result<Answer> {
         let started = Instant::now();
         let session = self.link.session();
         let outcome = match call {
@@ -141,7 +143,8 @@ impl Cql {
                 done.map(|found| (found, PagingStateResponse::NoMorePages))
             }
         };
-        metrics::histogram!("parlor_cql_seconds", "statement" => name).record(started.elapsed());
+        metrics::histogram!("parlor_cql_seconds", "statement" => name.clone())
+            .record(started.elapsed());
         outcome.map_err(|error| {
             self.link.mend();
             meaning(kind, &error)

@@ -10,13 +10,15 @@
 mod attempts;
 mod claims;
 mod link;
-mod listing;
+mod phrases;
+mod queue;
 mod quotas;
 mod reads;
 mod rows;
 mod scan;
 mod schema;
 mod statements;
+mod tables;
 mod writes;
 
 use std::path::PathBuf;
@@ -27,11 +29,12 @@ pub use claims::{ABANDONED, Claim};
 pub use link::check_build;
 pub use quotas::Quota;
 pub use reads::{Checkpoint, Landmark};
-pub use rows::{Commit, ConversationRows, Done, Listed};
-pub use scan::{Stored, Table, of_listed, of_turn};
-pub use schema::{TABLES, migrate};
+pub use rows::{Commit, ConversationRows};
+pub use scan::{Kept, Stored, kept, key_of};
+pub use schema::{SPECIAL, migrate};
 
 use crate::engine::{Error, Result};
+use crate::projection::Schema;
 use link::Link;
 use statements::Statements;
 
@@ -53,6 +56,8 @@ pub struct Settings {
     pub keyspace: String,
     /// How many nodes keep each row.
     pub replication: u32,
+    /// What is kept beside what is special: [`crate::engine::SCHEMA`].
+    pub schema: &'static Schema,
 }
 
 /// The store, ready for reading and writing. Cheap to clone.
@@ -60,6 +65,7 @@ pub struct Settings {
 pub struct Cql {
     link: Arc<Link>,
     statements: Arc<Statements>,
+    pub(super) schema: &'static Schema,
 }
 
 impl Cql {
@@ -71,8 +77,9 @@ impl Cql {
     pub async fn open(settings: &Settings) -> Result<Self> {
         let link = Link::open(settings).await?;
         schema::check(&link.session(), settings)?;
-        let statements = Statements::prepare(&link.session(), &settings.keyspace).await?;
-        Ok(Self { link, statements: Arc::new(statements) })
+        let (session, schema) = (link.session(), settings.schema);
+        let statements = Statements::prepare(&session, &settings.keyspace, schema).await?;
+        Ok(Self { link, statements: Arc::new(statements), schema })
     }
 
     /// The name of a table that is gone.
@@ -80,7 +87,9 @@ impl Cql {
     /// # Errors
     /// When the store does not say.
     pub async fn missing(&self) -> Result<Option<&'static str>> {
-        let ask = async { schema::missing(&self.link.session(), self.link.keyspace()).await };
+        let ask = async {
+            schema::missing(&self.link.session(), self.link.keyspace(), self.schema).await
+        };
         let late = || Error::ReadOnly("the CQL store does not say which tables it has".into());
         tokio::time::timeout(SCHEMA_PATIENCE, ask).await.unwrap_or_else(|_| Err(late()))
     }

@@ -16,14 +16,10 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
-use crate::projection::pages::BLOCK;
-use crate::projection::{totals::Totals, turns_due};
+use crate::projection::pages::{self, BLOCK};
+use crate::projection::totals::Totals;
+use crate::projection::{Damaged, Folded, Key, Rows as _, cells};
 
-/// Positions of a partition looked through at a time for turns that are due: an ended turn leaves a
-/// tombstone there, and Cassandra gives up a read that meets 100,000 of them.
-const DUE_WINDOW: u64 = 50_000;
-/// Where a position has its generation.
-const GENERATION_BITS: u32 = 40;
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How far a partition is projected.
@@ -69,9 +65,22 @@ impl Cql {
     }
 
     pub async fn contact(&self, account: AccountId, id: ContactId) -> Result<Option<Contact>> {
-        let key = (account.uuid(), id.uuid());
-        let row = self.fetch_one::<(String,)>(&self.statements.contact, key).await?;
-        row.map(|(state,)| parse("contacts", &state)).transpose()
+        let state = self.state(Key::contact(account, id)).await?;
+        Ok(state.and_then(|state| state.get().cloned()))
+    }
+
+    /// The state of a key, whatever its aggregate.
+    pub(in super::super) async fn state(&self, key: Key) -> Result<Option<Folded>> {
+        let Some(aggregate) = self.schema.aggregate(&key) else { return Ok(None) };
+        let Some(table) = aggregate.table else {
+            let id = ConversationId::from_uuid(key.id);
+            return Ok(self.conversation(key.account, id).await?.map(Folded::of));
+        };
+        let Some(row) = self.get(table, cells::id(key.account).and(key.id)).await? else {
+            return Ok(None);
+        };
+        let state = row.text(0).and_then(|json| (aggregate.read)(json.as_bytes()).ok());
+        Ok(Some(state.ok_or(Damaged(table.name))?))
     }
 
     /// Up to `limit` events of a conversation after `after`, oldest first.
@@ -120,12 +129,9 @@ impl Cql {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>> {
+        let begin = pages::begin(self, account, conversation, skip / BLOCK).await?;
+        let Some(begin) = begin.map(place).transpose()? else { return Ok(Vec::new()) };
         let (account, conversation) = (account.uuid(), conversation.uuid());
-        let Ok(block) = i64::try_from(skip / BLOCK) else { return Ok(Vec::new()) };
-        let block = (account, conversation, block);
-        let Some((begin,)) = self.fetch_one::<(i64,)>(&self.statements.page, block).await? else {
-            return Ok(Vec::new());
-        };
         let mut skip = skip % BLOCK;
         // Most rows are messages, and what is fetched beyond the page is thrown away.
         let rows = limit.saturating_add(usize::try_from(skip).unwrap_or(0)).saturating_add(8);
@@ -157,31 +163,6 @@ impl Cql {
     ) -> Result<bool> {
         let key = (account.uuid(), conversation.uuid(), place(seq)?);
         Ok(self.fetch_one::<(i64,)>(&self.statements.stands, key).await?.is_some())
-    }
-
-    /// Up to `limit` turns that are owed in a partition after `after`, in order.
-    pub async fn turns_due(
-        &self,
-        partition: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<turns_due::Row>> {
-        let checkpoint = self.checkpoint(partition).await?.unwrap_or_default();
-        let mut found = Vec::new();
-        for (from, to) in windows(after.max(checkpoint.due_after), checkpoint.seq) {
-            let room = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
-            if room == 0 {
-                break;
-            }
-            let Ok(from) = place(from) else { break };
-            let to = to.map_or(Ok(i64::MAX), place)?;
-            let range = (number(partition)?, from, to, room);
-            let rows = self.fetch::<(String,)>(&self.statements.turns_due, range).await?;
-            for (turn,) in rows {
-                found.push(parse("turns_due", &turn)?);
-            }
-        }
-        Ok(found)
     }
 
     /// What an account has used, over all partitions.
@@ -250,49 +231,9 @@ fn is_message(kind: &str) -> bool {
     matches!(kind, "message.inbound" | "message.outbound")
 }
 
-/// The stretches after `after` in which to look for what is due: short ones up to `end`, then all
-/// that is beyond.
-fn windows(after: Seq, end: Seq) -> impl Iterator<Item = (Seq, Option<Seq>)> {
-    let generation = end.get() >> GENERATION_BITS << GENERATION_BITS;
-    let mut next = Some(after);
-    std::iter::from_fn(move || {
-        let from = next?;
-        let to = match from.get() {
-            from if from >= end.get() => None,
-            // What an older generation left behind is little, and its end is not known here.
-            from if from < generation => Some(Seq::new(generation)),
-            from => Some(Seq::new((from + DUE_WINDOW).min(end.get()))),
-        };
-        next = to;
-        Some((from, to))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn all(after: u64, end: u64) -> Vec<(u64, Option<u64>)> {
-        let windows = windows(Seq::new(after), Seq::new(end));
-        windows.map(|(from, to)| (from.get(), to.map(Seq::get))).collect()
-    }
-
-    #[test]
-    fn windows_are_short_up_to_the_checkpoint_and_open_behind_it() {
-        let one = 1 << GENERATION_BITS;
-        assert_eq!(all(0, 0), [(0, None)]);
-        assert_eq!(all(one + 7, one + 7), [(one + 7, None)]);
-        assert_eq!(all(one, one + 10), [(one, Some(one + 10)), (one + 10, None)]);
-        assert_eq!(
-            all(0, one + 60_000),
-            [
-                (0, Some(one)),
-                (one, Some(one + 50_000)),
-                (one + 50_000, Some(one + 60_000)),
-                (one + 60_000, None),
-            ]
-        );
-    }
 
     #[test]
     fn the_types_of_messages_are_those_of_the_projection() {

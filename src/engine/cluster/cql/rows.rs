@@ -1,25 +1,21 @@
 //! What a commit of a partition writes.
 
-use std::collections::BTreeMap;
-
-use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{claims, conversation_days, conversations, pages, turns_due};
+use crate::projection::{Change, claims};
 
 /// The rows that a stretch of one partition's log makes.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
     pub partition: u32,
     pub conversations: Vec<ConversationRows>,
-    pub contacts: Vec<Contact>,
-    pub pages: Vec<pages::Row>,
-    pub due: Vec<turns_due::Row>,
-    pub done: Vec<Done>,
-    pub listed: Vec<Listed>,
+    /// States that stand in tables of their own.
+    pub states: Vec<Change>,
+    /// Of each row the newest, in the order of tables and keys.
+    pub rows: Vec<Change>,
     /// Claims whose messages are in the log.
     pub kept: Vec<claims::Row>,
     /// What accounts have used in this partition, as of a place in it.
@@ -32,33 +28,6 @@ pub struct ConversationRows {
     pub state: Conversation,
     /// New rows of its timeline, oldest first.
     pub events: Vec<Recorded>,
-}
-
-/// A turn that is owed no longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Done {
-    /// Where the turn began, which is its key.
-    pub turn: Seq,
-    /// Where it ended.
-    pub at: Seq,
-}
-
-/// A conversation that is listed, or no longer, from a place in the log on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
-    pub change: conversations::Change,
-    pub at: Seq,
-}
-
-impl Commit {
-    /// The days on which conversations of this commit began, once each, as of the last of them.
-    pub(super) fn days(&self) -> BTreeMap<conversation_days::Row, Seq> {
-        let days = self
-            .listed
-            .iter()
-            .filter_map(|listed| Some((conversation_days::project(&listed.change)?, listed.at)));
-        days.collect()
-    }
 }
 
 /// A number as CQL has it: `bigint` has no unsigned twin.

@@ -1,67 +1,74 @@
 //! Every row of a view, for verifying.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 
 use async_stream::try_stream;
 use futures_util::Stream;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::PagingState;
+use scylla::value::Row;
 use uuid::Uuid;
 
 use super::attempts::bind;
+use super::phrases::Use;
 use super::rows::unsigned;
 use super::statements::Statement;
-use super::{Commit, ConversationRows, Cql, Listed, json};
-use crate::domain::contact::Contact;
+use super::tables::cell;
+use super::{Commit, ConversationRows, Cql, json};
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::{Recorded, Result};
-use crate::projection::conversation_days::{self, day_of};
-use crate::projection::conversations::{self, Change};
-use crate::projection::{pages, totals::Totals, turns_due};
+use crate::projection::table::Column;
+use crate::projection::{Cell, Change, Schema, Table, totals::Totals};
 
-/// A view that can be looked through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
+/// Something kept that can be looked through: what is special, or a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
     /// The states in `timeline`.
     Conversations,
     Timeline,
-    Contacts,
-    Pages,
-    TurnsDue,
+    /// States in a table of their own.
+    States(&'static Table),
     Totals,
-    /// The list of conversations.
-    Listed,
-    Days,
+    Rows(&'static Table),
 }
 
-impl Table {
-    pub const ALL: [Self; 8] = [
-        Self::Conversations,
-        Self::Timeline,
-        Self::Contacts,
-        Self::Pages,
-        Self::TurnsDue,
-        Self::Totals,
-        Self::Listed,
-        Self::Days,
-    ];
-}
-
-impl Display for Table {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kept {
+    fn name(&self) -> &'static str {
+        match self {
             Self::Conversations => "timeline.state",
             Self::Timeline => "timeline",
-            Self::Contacts => "contacts",
-            Self::Pages => "pages",
-            Self::TurnsDue => "turns_due",
             Self::Totals => "totals",
-            Self::Listed => "conversations",
-            Self::Days => "conversation_days",
-        })
+            Self::States(table) | Self::Rows(table) => table.name,
+        }
     }
+}
+
+impl Ord for Kept {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name())
+    }
+}
+
+impl PartialOrd for Kept {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Display for Kept {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// All that is kept of a schema.
+pub fn kept(schema: &'static Schema) -> impl Iterator<Item = Kept> + Clone + use<> {
+    let special = [Kept::Conversations, Kept::Timeline, Kept::Totals];
+    let states = schema.state_tables().map(Kept::States);
+    special.into_iter().chain(states).chain(schema.tables().map(Kept::Rows))
 }
 
 /// A row as text: `ac_…/cv_…/1099511627777` and what stands there.
@@ -74,12 +81,17 @@ pub struct Stored {
 }
 
 impl Cql {
-    /// Every row of a view, in the order of the store: by partition, then by key.
-    pub fn scan(&self, table: Table) -> impl Stream<Item = Result<Stored>> + Send + '_ {
+    /// All that can be looked through.
+    pub fn kept(&self) -> impl Iterator<Item = Kept> + Clone + use<> {
+        kept(self.schema)
+    }
+
+    /// Every row of it, in the order of the store: by partition, then by key.
+    pub fn scan(&self, kept: Kept) -> impl Stream<Item = Result<Stored>> + Send + '_ {
         try_stream! {
             let mut next = Some(PagingState::start());
             while let Some(from) = next {
-                let (rows, rest) = self.scan_page(table, from).await?;
+                let (rows, rest) = self.scan_page(kept, from).await?;
                 for row in rows {
                     yield row;
                 }
@@ -88,17 +100,17 @@ impl Cql {
         }
     }
 
-    async fn scan_page(&self, table: Table, from: PagingState) -> Result<Page> {
+    async fn scan_page(&self, kept: Kept, from: PagingState) -> Result<Page> {
         let all = &self.statements;
-        match table {
-            Table::Conversations => {
+        match kept {
+            Kept::Conversations => {
                 self.stored(&all.scan_conversations, from, |row: (Uuid, Uuid, Option<String>)| {
                     let (account, id, state) = row;
                     Ok(state.map(|state| fold(of_conversation(account, id), state)))
                 })
                 .await
             }
-            Table::Timeline => {
+            Kept::Timeline => {
                 type Row = (Uuid, Uuid, Option<i64>, Option<String>, Option<String>);
                 self.stored(&all.scan_timeline, from, |row: Row| {
                     let (account, id, seq, kind, event) = row;
@@ -110,33 +122,7 @@ impl Cql {
                 })
                 .await
             }
-            Table::Contacts => {
-                self.stored(&all.scan_contacts, from, |row: (Uuid, Uuid, Option<String>)| {
-                    let (account, id, state) = row;
-                    Ok(Some(fold(of_contact(account, id), state.unwrap_or_default())))
-                })
-                .await
-            }
-            Table::Pages => {
-                self.stored(&all.scan_pages, from, |row: (Uuid, Uuid, i64, Option<i64>)| {
-                    let (account, id, block, seq) = row;
-                    let seq = Seq::new(unsigned(seq.unwrap_or_default())?);
-                    Ok(Some(page(of_conversation(account, id), unsigned(block)?, seq)))
-                })
-                .await
-            }
-            Table::TurnsDue => {
-                type Row = (i32, i64, Option<Uuid>, Option<String>);
-                self.stored(&all.scan_turns_due, from, |row: Row| {
-                    let (partition, seq, account, turn) = row;
-                    let seq = Seq::new(unsigned(seq)?);
-                    let account = AccountId::from_uuid(account.unwrap_or_default());
-                    let value = format!("{account} {}", turn.unwrap_or_default());
-                    Ok(Some(Stored { key: of_turn(partition, seq), value, seq }))
-                })
-                .await
-            }
-            Table::Totals => {
+            Kept::Totals => {
                 type Row = (Uuid, i32, Option<i64>, Option<i64>, Option<i64>);
                 self.stored(&all.scan_totals, from, |row: Row| {
                     let (account, partition, inbound, outbound, seq) = row;
@@ -147,20 +133,17 @@ impl Cql {
                 })
                 .await
             }
-            Table::Listed => {
-                type Row = (Uuid, i32, i64, Uuid, Option<i64>);
-                self.stored(&all.scan_listed, from, |row: Row| {
-                    let (account, day, began, id, seq) = row;
-                    let seq = Seq::new(unsigned(seq.unwrap_or_default())?);
-                    Ok(Some(listed((AccountId::from_uuid(account), day, began, id), seq)))
+            Kept::States(table) => {
+                let statement = self.statement(table, Use::Scan)?;
+                self.stored(statement, from, |row: Row| {
+                    let found = as_found(table, row);
+                    Ok(Some(fold(found.key, found.value)))
                 })
                 .await
             }
-            Table::Days => {
-                self.stored(&all.scan_days, from, |(account, day): (Uuid, i32)| {
-                    Ok(Some(day_row(AccountId::from_uuid(account), day)))
-                })
-                .await
+            Kept::Rows(table) => {
+                let statement = self.statement(table, Use::Scan)?;
+                self.stored(statement, from, |row: Row| Ok(Some(as_found(table, row)))).await
             }
         }
     }
@@ -197,18 +180,13 @@ impl Stored {
         Ok(happened(of, entry.seq, event.body.name(), &json(event)?))
     }
 
-    pub fn of_contact(state: &Contact) -> Result<Self> {
-        let key = of_contact(state.account.uuid(), state.id.uuid());
-        Ok(Self { key, value: json(state)?, seq: state.last_seq })
-    }
-
-    pub fn of_page(row: &pages::Row) -> Self {
-        page(of_conversation(row.account.uuid(), row.conversation.uuid()), row.block, row.seq)
-    }
-
-    pub fn of_turn(partition: u32, row: &turns_due::Row) -> Result<Self> {
-        let value = format!("{} {}", row.account, json(row)?);
-        Ok(Self { key: of_turn(partition, row.seq), value, seq: row.seq })
+    /// A state in a table of its own.
+    pub fn of_state(change: &Change) -> Self {
+        let value = change
+            .row
+            .as_ref()
+            .map_or_else(String::new, |row| told(change.table.row.iter(), row, ' '));
+        Self { key: key_of(change), value, seq: change.at }
     }
 
     /// What an account has used in a partition, as of its last message there.
@@ -216,59 +194,79 @@ impl Stored {
         total(account, partition, totals, seq)
     }
 
-    /// A conversation that is listed since the event at `seq`.
-    pub fn of_listed(row: &conversations::Row, seq: Seq) -> Self {
-        listed(began(row), seq)
-    }
-
-    pub fn of_day(row: &conversation_days::Row) -> Self {
-        day_row(row.account, row.day)
+    /// What a change makes of its row; none where it takes it away.
+    pub fn of_change(change: &Change) -> Option<Self> {
+        let Change { table, key, row, .. } = change;
+        Some(row_of(table, key, row.as_ref()?))
     }
 }
 
 impl Commit {
-    /// The rows that a scan finds once this is written, where no later commit replaces them. Turns
-    /// that are done and conversations that are deleted take theirs away: [`Commit::removed`].
+    /// The rows that a scan finds once this is written, where no later commit replaces them. Those that
+    /// it takes away: [`Commit::removed`].
     ///
     /// # Errors
     /// None that a commit of ours can meet.
-    pub fn stored(&self) -> Result<Vec<(Table, Stored)>> {
+    pub fn stored(&self) -> Result<Vec<(Kept, Stored)>> {
         let mut rows = Vec::new();
         for ConversationRows { state, events } in &self.conversations {
-            rows.push((Table::Conversations, Stored::of_conversation(state)?));
+            rows.push((Kept::Conversations, Stored::of_conversation(state)?));
             for entry in events {
-                rows.push((Table::Timeline, Stored::of_event(state.id, entry)?));
+                rows.push((Kept::Timeline, Stored::of_event(state.id, entry)?));
             }
         }
-        for state in &self.contacts {
-            rows.push((Table::Contacts, Stored::of_contact(state)?));
-        }
-        rows.extend(self.pages.iter().map(|row| (Table::Pages, Stored::of_page(row))));
-        for row in &self.due {
-            rows.push((Table::TurnsDue, Stored::of_turn(self.partition, row)?));
-        }
+        let states = self.states.iter();
+        rows.extend(states.map(|change| (Kept::States(change.table), Stored::of_state(change))));
         for (account, totals, seq) in &self.totals {
-            rows.push((Table::Totals, total(*account, self.partition, *totals, *seq)));
+            rows.push((Kept::Totals, total(*account, self.partition, *totals, *seq)));
         }
-        for Listed { change, at } in &self.listed {
-            if let Change::Began(row) = change {
-                rows.push((Table::Listed, Stored::of_listed(row, *at)));
-            }
-        }
-        rows.extend(self.days().keys().map(|row| (Table::Days, Stored::of_day(row))));
+        rows.extend(
+            self.rows
+                .iter()
+                .filter_map(|change| Some((Kept::Rows(change.table), Stored::of_change(change)?))),
+        );
         Ok(rows)
     }
 
     /// The keys of the rows that are gone once this is written.
-    pub fn removed(&self) -> Vec<(Table, String)> {
-        let done = self.done.iter();
-        let done = done.map(|done| (Table::TurnsDue, of_turn(self.partition, done.turn)));
-        let deleted = self.listed.iter().filter_map(|listed| match &listed.change {
-            Change::Deleted(row) => Some((Table::Listed, of_listed(row))),
-            Change::Began(_) => None,
-        });
-        done.chain(deleted).collect()
+    pub fn removed(&self) -> Vec<(Kept, String)> {
+        let gone = self.rows.iter().filter(|change| change.row.is_none());
+        gone.map(|change| (Kept::Rows(change.table), key_of(change))).collect()
     }
+}
+
+/// The key of a change's row, as a scan has it.
+pub fn key_of(change: &Change) -> String {
+    told(change.table.key(), &change.key, '/')
+}
+
+fn row_of(table: &'static Table, key: &[Cell], row: &[Cell]) -> Stored {
+    let place = table.place().and_then(|place| key.iter().chain(row).nth(place));
+    let seq = match place {
+        Some(Cell::Number(number)) => Seq::new(u64::try_from(*number).unwrap_or_default()),
+        _ => Seq::START,
+    };
+    Stored { key: told(table.key(), key, '/'), value: told(table.row.iter(), row, ' '), seq }
+}
+
+fn told<'a>(columns: impl Iterator<Item = &'a Column>, cells: &[Cell], between: char) -> String {
+    let mut text = String::new();
+    for (place, (column, cell)) in columns.zip(cells).enumerate() {
+        text.extend((place > 0).then_some(between));
+        column.kind.tell(cell, &mut text);
+    }
+    text
+}
+
+/// What a scan finds. What is not as the table says is told as if nothing stood there.
+fn as_found(table: &'static Table, row: Row) -> Stored {
+    let cells = table.columns().zip(row.columns).map(|(column, value)| {
+        let found = value.and_then(|value| cell(column.kind, value));
+        found.unwrap_or_else(|| column.kind.nothing())
+    });
+    let cells: Vec<_> = cells.collect();
+    let (key, row) = cells.split_at(table.key().count().min(cells.len()));
+    row_of(table, key, row)
 }
 
 /// A state, which says itself as of where it is.
@@ -285,49 +283,12 @@ fn happened(of: String, seq: Seq, kind: &str, event: &str) -> Stored {
     Stored { key: format!("{of}/{seq}"), value: format!("{kind} {event}"), seq }
 }
 
-fn page(of: String, block: u64, seq: Seq) -> Stored {
-    Stored { key: format!("{of}/{block}"), value: seq.to_string(), seq }
-}
-
 fn total(account: AccountId, partition: impl Display, totals: Totals, seq: Seq) -> Stored {
     let Totals { inbound, outbound } = totals;
     let value = format!("{inbound} inbound, {outbound} outbound");
     Stored { key: format!("{account}/{partition}"), value, seq }
 }
 
-/// Account, day, time and conversation.
-type Began = (AccountId, i32, i64, Uuid);
-
-fn began(row: &conversations::Row) -> Began {
-    (row.account, day_of(row.at), row.at.millis(), row.conversation.uuid())
-}
-
-fn key_of_listed((account, day, began, id): Began) -> String {
-    format!("{account}/{day}/{began}/{}", ConversationId::from_uuid(id))
-}
-
-fn listed(key: Began, seq: Seq) -> Stored {
-    Stored { key: key_of_listed(key), value: format!("since {seq}"), seq }
-}
-
-fn day_row(account: AccountId, day: i32) -> Stored {
-    Stored { key: format!("{account}/{day}"), value: "some".into(), seq: Seq::START }
-}
-
-/// The key of a conversation in the list.
-pub fn of_listed(row: &conversations::Row) -> String {
-    key_of_listed(began(row))
-}
-
 fn of_conversation(account: Uuid, id: Uuid) -> String {
     format!("{}/{}", AccountId::from_uuid(account), ConversationId::from_uuid(id))
-}
-
-fn of_contact(account: Uuid, id: Uuid) -> String {
-    format!("{}/{}", AccountId::from_uuid(account), ContactId::from_uuid(id))
-}
-
-/// The key of a turn that is due: its partition, and where its message stands.
-pub fn of_turn(partition: impl Display, seq: Seq) -> String {
-    format!("{partition}/{seq}")
 }

@@ -15,6 +15,7 @@ use scylla::statement::unprepared::Statement;
 use super::Settings;
 use super::link::connect_patiently;
 use crate::engine::{Error, Result};
+use crate::projection::Schema;
 
 /// How long a store that does not answer yet is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,10 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 
-macro_rules! tables {
+macro_rules! special {
     ($($name:literal),+ $(,)?) => {
-        /// Every table with the file that describes it.
-        pub const TABLES: &[(&str, &str)] = &[
+        /// What is no table of a schema, with the file that describes it.
+        pub const SPECIAL: &[(&str, &str)] = &[
             $(($name, include_str!(concat!(
                 env!("CARGO_MANIFEST_DIR"), "/projections/", $name, ".cql"
             )))),+
@@ -33,20 +34,13 @@ macro_rules! tables {
     };
 }
 
-tables!(
-    "timeline",
-    "contacts",
-    "pages",
-    "conversations",
-    "conversation_days",
-    "turns_due",
-    "claims",
-    "totals",
-    "checkpoints",
-    "landmarks",
-    "indexed",
-    "quotas",
-);
+special!("timeline", "claims", "totals", "checkpoints", "landmarks", "indexed", "quotas",);
+
+/// Everything that is made, and the statement that makes it.
+fn tables(schema: &'static Schema) -> impl Iterator<Item = (&'static str, String)> {
+    let special = SPECIAL.iter().map(|(name, text)| (*name, (*text).to_owned()));
+    special.chain(schema.all_tables().map(|table| (table.name, table.create())))
+}
 
 /// Makes the keyspace and every table that is not there yet. Two at once are fine.
 ///
@@ -84,11 +78,11 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
             "there was no such keyspace: it was made, and is empty"
         );
     }
-    for (table, text) in TABLES {
+    for (table, text) in tables(settings.schema) {
         let state = session.get_cluster_state();
-        let there = state.get_keyspace(keyspace).is_some_and(|ks| ks.tables.contains_key(*table));
+        let there = state.get_keyspace(keyspace).is_some_and(|ks| ks.tables.contains_key(table));
         if !there {
-            change(statement(keyspace, text)).await?;
+            change(statement(keyspace, &text)).await?;
         }
     }
     session.await_schema_agreement().await.map_err(|error| Error::Storage(error.to_string()))?;
@@ -142,8 +136,8 @@ pub(super) fn check(session: &Session, settings: &Settings) -> Result<()> {
             "there is no keyspace {name} in the CQL store: run `parlor migrate`"
         )));
     };
-    for (table, _) in TABLES {
-        if !keyspace.tables.contains_key(*table) {
+    for (table, _) in tables(settings.schema) {
+        if !keyspace.tables.contains_key(table) {
             return Err(Error::Storage(format!(
                 "there is no table {name}.{table} in the CQL store: run `parlor migrate`"
             )));
@@ -167,7 +161,11 @@ pub(super) fn check(session: &Session, settings: &Settings) -> Result<()> {
 }
 
 /// A table that is not there, as the store itself says.
-pub(super) async fn missing(session: &Session, keyspace: &str) -> Result<Option<&'static str>> {
+pub(super) async fn missing(
+    session: &Session,
+    keyspace: &str,
+    schema: &'static Schema,
+) -> Result<Option<&'static str>> {
     let ask = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?";
     let failed = |error: String| Error::ReadOnly(format!("the CQL store does not say: {error}"));
     let found = session.query_unpaged(ask, (keyspace,)).await;
@@ -175,7 +173,8 @@ pub(super) async fn missing(session: &Session, keyspace: &str) -> Result<Option<
     let found = found.map_err(|error| failed(error.to_string()))?;
     let names = found.rows::<(String,)>().map_err(|error| failed(error.to_string()))?;
     let names: Vec<_> = names.flatten().map(|(name,)| name).collect();
-    Ok(TABLES.iter().map(|(table, _)| *table).find(|table| !names.iter().any(|one| one == table)))
+    let mut all = tables(schema).map(|(table, _)| table);
+    Ok(all.find(|table| !names.iter().any(|one| one == table)))
 }
 
 /// A keyspace's name stands in statements as it is.
@@ -196,6 +195,7 @@ fn check_name(name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::projection::SCHEMA;
 
     #[test]
     fn a_keyspace_has_a_plain_name() {
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_tables_file_becomes_one_statement_for_the_keyspace() {
-        for (name, text) in TABLES {
-            let statement = statement("ks", text);
+        for (name, text) in tables(&SCHEMA) {
+            let statement = statement("ks", &text);
             let begin = format!("CREATE TABLE IF NOT EXISTS ks.{name} (");
             assert!(statement.starts_with(&begin), "{statement}");
             assert!(!statement.contains("--") && !statement.contains(';'), "{statement}");

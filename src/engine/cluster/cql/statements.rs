@@ -1,9 +1,11 @@
 //! Every statement, prepared once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use metrics::SharedString;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
@@ -12,7 +14,9 @@ use scylla::statement::unprepared::Statement as Unprepared;
 use scylla::statement::{Consistency, SerialConsistency};
 
 use super::attempts::CountedRetries;
+use super::phrases::{Use, phrases};
 use crate::engine::{Error, Result};
+use crate::projection::{Schema, Table};
 
 /// A read that takes longer is asked of another node as well.
 const SPECULATE_AFTER: Duration = Duration::from_millis(150);
@@ -35,7 +39,7 @@ pub(super) enum Kind {
 /// A prepared statement and what metrics call it.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
-    pub(super) name: &'static str,
+    pub(super) name: SharedString,
     pub(super) kind: Kind,
     pub(super) prepared: PreparedStatement,
 }
@@ -45,16 +49,31 @@ macro_rules! statements {
         /// Every statement by its name.
         pub(super) struct Statements {
             $(pub(super) $name: Statement,)+
+            /// Those of the tables, by their numbers.
+            pub(super) tables: HashMap<(u8, Use), Statement>,
         }
 
         impl Statements {
             /// Prepares all of them, `ks.` standing for the keyspace.
-            pub(super) async fn prepare(session: &Session, keyspace: &str) -> Result<Self> {
-                let all = [$((stringify!($name), Kind::$kind, $text)),+];
-                let profiles = Profiles::new();
-                let mut prepared = prepare(session, keyspace, &profiles, &all).await?.into_iter();
+            pub(super) async fn prepare(
+                session: &Session,
+                keyspace: &str,
+                schema: &Schema,
+            ) -> Result<Self> {
+                let special = [$((stringify!($name), Kind::$kind, $text)),+];
+                let special = special.map(|(name, kind, text)| Phrase {
+                    name: SharedString::const_str(name),
+                    kind,
+                    text: text.to_owned(),
+                });
+                let (uses, phrases) = of_tables(schema);
+                let all = special.into_iter().chain(phrases);
+                let mut prepared = prepare(session, keyspace, all).await?.into_iter();
                 let missing = || Error::Storage("a statement is not prepared".into());
-                Ok(Self { $($name: prepared.next().ok_or_else(missing)?,)+ })
+                Ok(Self {
+                    $($name: prepared.next().ok_or_else(missing)?,)+
+                    tables: uses.into_iter().zip(prepared).collect(),
+                })
             }
         }
     };
@@ -63,22 +82,15 @@ macro_rules! statements {
 statements! {
     Read conversation =
         "SELECT state FROM ks.timeline WHERE account = ? AND conversation = ? LIMIT 1";
-    Read contact = "SELECT state FROM ks.contacts WHERE account = ? AND contact = ?";
     Read timeline =
         "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq > ? LIMIT ?";
     Read timeline_before =
         "SELECT seq, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
     Read messages =
         "SELECT seq, type, event FROM ks.timeline WHERE account = ? AND conversation = ? AND seq >= ?";
-    Read page = "SELECT seq FROM ks.pages WHERE account = ? AND conversation = ? AND block = ?";
     Read stands =
         "SELECT seq FROM ks.timeline WHERE account = ? AND conversation = ? AND seq = ?";
     Read claim = "SELECT claim, kept FROM ks.claims WHERE account = ? AND key_sha256 = ?";
-    Read turns_due =
-        "SELECT turn FROM ks.turns_due WHERE log_partition = ? AND seq > ? AND seq <= ? LIMIT ?";
-    Read listed =
-        "SELECT began, conversation FROM ks.conversations WHERE account = ? AND day = ? AND (began, conversation) < (?, ?) LIMIT ?";
-    Read days = "SELECT day FROM ks.conversation_days WHERE account = ? AND day <= ? LIMIT ?";
     Read totals = "SELECT inbound, outbound FROM ks.totals WHERE account = ?";
     Read total_of =
         "SELECT inbound, outbound, seq FROM ks.totals WHERE account = ? AND log_partition = ?";
@@ -89,31 +101,12 @@ statements! {
 
     Read scan_conversations = "SELECT DISTINCT account, conversation, state FROM ks.timeline";
     Read scan_timeline = "SELECT account, conversation, seq, type, event FROM ks.timeline";
-    Read scan_contacts = "SELECT account, contact, state FROM ks.contacts";
-    Read scan_pages = "SELECT account, conversation, block, seq FROM ks.pages";
-    Read scan_turns_due = "SELECT log_partition, seq, account, turn FROM ks.turns_due";
     Read scan_totals = "SELECT account, log_partition, inbound, outbound, seq FROM ks.totals";
-    Read scan_listed = "SELECT account, day, began, conversation, seq FROM ks.conversations";
-    Read scan_days = "SELECT account, day FROM ks.conversation_days";
 
     Write store_event =
         "INSERT INTO ks.timeline (account, conversation, seq, type, event) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
     Write store_state =
         "UPDATE ks.timeline USING TIMESTAMP ? SET state = ? WHERE account = ? AND conversation = ?";
-    Write store_contact =
-        "INSERT INTO ks.contacts (account, contact, state) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    Write store_page =
-        "INSERT INTO ks.pages (account, conversation, block, seq) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
-    Write store_due =
-        "INSERT INTO ks.turns_due (log_partition, seq, account, turn) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
-    Write store_done =
-        "DELETE FROM ks.turns_due USING TIMESTAMP ? WHERE log_partition = ? AND seq = ?";
-    Write store_listed =
-        "INSERT INTO ks.conversations (account, day, began, conversation, seq) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
-    Write store_unlisted =
-        "DELETE FROM ks.conversations USING TIMESTAMP ? WHERE account = ? AND day = ? AND began = ? AND conversation = ?";
-    Write store_day =
-        "INSERT INTO ks.conversation_days (account, day) VALUES (?, ?) USING TIMESTAMP ?";
     Write store_kept =
         "UPDATE ks.claims USING TIMESTAMP ? SET claim = ?, kept = ? WHERE account = ? AND key_sha256 = ?";
     Write store_total =
@@ -158,13 +151,32 @@ impl Profiles {
     }
 }
 
+/// A statement before it is prepared, `ks.` standing for the keyspace.
+struct Phrase {
+    name: SharedString,
+    kind: Kind,
+    text: String,
+}
+
+/// The statements of all tables, and what each is for.
+fn of_tables(schema: &Schema) -> (Vec<(u8, Use)>, Vec<Phrase>) {
+    let of = |table: &'static Table| {
+        phrases(table).into_iter().map(move |(what, kind, text)| {
+            let name = format!("{}.{}", table.name, what.name());
+            let name = SharedString::from_shared(name.into());
+            ((table.number, what), Phrase { name, kind, text })
+        })
+    };
+    schema.all_tables().flat_map(of).unzip()
+}
+
 async fn prepare(
     session: &Session,
     keyspace: &str,
-    profiles: &Profiles,
-    all: &[(&'static str, Kind, &'static str)],
+    all: impl Iterator<Item = Phrase>,
 ) -> Result<Vec<Statement>> {
-    let each = all.iter().map(|&(name, kind, text)| async move {
+    let profiles = &Profiles::new();
+    let each = all.map(|Phrase { name, kind, text }| async move {
         let text = text.replace(" ks.", &format!(" {keyspace}."));
         let unprepared = Unprepared::new(text).with_page_size(PAGE_ROWS);
         let prepared = session.prepare(unprepared).await;

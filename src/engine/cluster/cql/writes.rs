@@ -9,12 +9,10 @@ use uuid::Uuid;
 
 use super::reads::{Checkpoint, Landmark};
 use super::rows::{bigint, partition as number, place};
-use super::{Commit, ConversationRows, Cql, Listed, json};
+use super::{Commit, ConversationRows, Cql, json};
 use crate::domain::ids::Id;
 use crate::domain::seq::Seq;
 use crate::engine::Result;
-use crate::projection::conversation_days::day_of;
-use crate::projection::conversations::{Change, Row};
 
 /// Statements under way at a time, so that one commit does not flood the store.
 const IN_FLIGHT: usize = 64;
@@ -23,49 +21,14 @@ const BATCH_ROWS: usize = 100;
 const BATCH_BYTES: usize = 64 << 10;
 
 impl Cql {
-    /// Writes what may be seen before the events are: turns, pages, claims, the list of conversations.
+    /// Writes what may be seen before the events are: the rows of tables, and claims.
     ///
     /// # Errors
     /// Some of it may be written; writing all of it again is right.
     pub async fn write_before(&self, commit: &Commit) -> Result<()> {
-        let partition = number(commit.partition)?;
         let mut all: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
-        for row in &commit.due {
-            let seq = place(row.seq)?;
-            let values = (partition, seq, row.account.uuid(), json(row)?, seq);
-            all.push(Box::pin(self.run(&self.statements.store_due, values)));
-        }
-        for done in &commit.done {
-            let values = (place(done.at)?, partition, place(done.turn)?);
-            all.push(Box::pin(self.run(&self.statements.store_done, values)));
-        }
-        for row in &commit.pages {
-            let (account, conversation) = (row.account.uuid(), row.conversation.uuid());
-            let seq = place(row.seq)?;
-            let values = (account, conversation, bigint(row.block)?, seq, seq);
-            all.push(Box::pin(self.run(&self.statements.store_page, values)));
-        }
-        for (row, seq) in commit.days() {
-            let values = (row.account.uuid(), row.day, place(seq)?);
-            all.push(Box::pin(self.run(&self.statements.store_day, values)));
-        }
-        for Listed { change, at } in &commit.listed {
-            let at = place(*at)?;
-            let key = |row: &Row| {
-                (row.account.uuid(), day_of(row.at), row.at.millis(), row.conversation.uuid())
-            };
-            all.push(match change {
-                Change::Began(row) => {
-                    let (account, day, began, id) = key(row);
-                    let values = (account, day, began, id, at, at);
-                    Box::pin(self.run(&self.statements.store_listed, values))
-                }
-                Change::Deleted(row) => {
-                    let (account, day, began, id) = key(row);
-                    let values = (at, account, day, began, id);
-                    Box::pin(self.run(&self.statements.store_unlisted, values))
-                }
-            });
+        for change in &commit.rows {
+            all.push(Box::pin(self.change(change)));
         }
         for row in &commit.kept {
             // Not a place in the log: the next message under this key may be in another partition.
@@ -77,7 +40,7 @@ impl Cql {
         finish(all).await
     }
 
-    /// Writes conversations, contacts and totals.
+    /// Writes conversations, other states and totals.
     ///
     /// # Errors
     /// Some of it may be written; writing all of it again is right.
@@ -87,10 +50,8 @@ impl Cql {
         for rows in &commit.conversations {
             all.push(Box::pin(self.write_conversation(rows)));
         }
-        for contact in &commit.contacts {
-            let key = (contact.account.uuid(), contact.id.uuid());
-            let values = (key.0, key.1, json(contact)?, place(contact.last_seq)?);
-            all.push(Box::pin(self.run(&self.statements.store_contact, values)));
+        for change in &commit.states {
+            all.push(Box::pin(self.change(change)));
         }
         for (account, totals, seq) in &commit.totals {
             let (inbound, outbound) = (bigint(totals.inbound)?, bigint(totals.outbound)?);

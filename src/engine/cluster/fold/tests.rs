@@ -6,46 +6,33 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
-use crate::projection::conversations::Change;
+use crate::projection::{SCHEMA, cells, conversations, turns_due};
 
 /// What is stored, as the store would have it: the newest place wins.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Store {
-    conversations: BTreeMap<ConversationKey, Conversation>,
-    timeline: BTreeMap<(ConversationKey, Seq), Event>,
-    contacts: BTreeMap<ContactKey, Contact>,
-    pages: BTreeMap<(ConversationKey, u64), Seq>,
-    due: BTreeMap<Seq, turns_due::Row>,
-    done: std::collections::BTreeSet<Seq>,
+    conversations: BTreeMap<Key, Conversation>,
+    timeline: BTreeMap<(Key, Seq), Event>,
+    /// With the place of the last that was written; none where it was taken away.
+    rows: BTreeMap<(u8, Cells), (Seq, Option<Cells>)>,
     totals: BTreeMap<AccountId, (Totals, Seq)>,
-    /// With the place of the last that was written, and whether it is there.
-    listed: BTreeMap<ConversationKey, (Seq, bool)>,
 }
 
 impl Store {
     fn write_before(&mut self, commit: &Commit) {
-        for row in &commit.due {
-            if !self.done.contains(&row.seq) {
-                self.due.insert(row.seq, *row);
-            }
+        commit.rows.iter().for_each(|change| self.put(change));
+    }
+
+    fn put(&mut self, change: &Change) {
+        let key = (change.table.number, change.key.clone());
+        if self.rows.get(&key).is_none_or(|(known, _)| *known < change.at) {
+            self.rows.insert(key, (change.at, change.row.clone()));
         }
-        for done in &commit.done {
-            self.done.insert(done.turn);
-            self.due.remove(&done.turn);
-        }
-        for Listed { change, at } in &commit.listed {
-            let (row, there) = match change {
-                Change::Began(row) => (row, true),
-                Change::Deleted(row) => (row, false),
-            };
-            let key = (row.account, row.conversation);
-            if self.listed.get(&key).is_none_or(|(known, _)| known < at) {
-                self.listed.insert(key, (*at, there));
-            }
-        }
-        for row in &commit.pages {
-            self.pages.insert(((row.account, row.conversation), row.block), row.seq);
-        }
+    }
+
+    /// The rows that are there.
+    fn there(&self) -> BTreeMap<&(u8, Cells), &Cells> {
+        self.rows.iter().filter_map(|(key, (_, row))| Some((key, row.as_ref()?))).collect()
     }
 
     /// The first `count` rows of the second wave; each conversation is one.
@@ -61,7 +48,7 @@ impl Store {
             if !room() {
                 continue;
             }
-            let key = (rows.state.account, rows.state.id);
+            let key = Key::conversation(rows.state.account, rows.state.id);
             for entry in &rows.events {
                 self.timeline.insert((key, entry.seq), (*entry.event).clone());
             }
@@ -70,43 +57,57 @@ impl Store {
                 self.conversations.insert(key, rows.state.clone());
             }
         }
-        for state in &commit.contacts {
-            let key = (state.account, state.id);
-            if room() && self.contacts.get(&key).is_none_or(|known| known.last_seq < state.last_seq)
-            {
-                self.contacts.insert(key, state.clone());
+        for change in &commit.states {
+            if room() {
+                self.put(change);
             }
         }
     }
 
+    fn state(&self, key: &Key) -> Option<Folded> {
+        let aggregate = SCHEMA.aggregate(key).unwrap();
+        let Some(table) = aggregate.table else {
+            return self.conversations.get(key).cloned().map(Folded::of);
+        };
+        let (_, row) = self.rows.get(&(table.number, cells::id(key.account).and(key.id)))?;
+        Some((aggregate.read)(row.as_ref()?.text(0)?.as_bytes()).unwrap())
+    }
+
     fn load(&self, cache: &mut Cache, batch: &[Recorded]) {
         let needs = cache.needs(batch);
-        for key in needs.conversations {
-            cache.put_conversation(key, self.conversations.get(&key).cloned());
-        }
-        for key in needs.contacts {
-            cache.put_contact(key, self.contacts.get(&key).cloned());
+        for key in needs.states {
+            cache.put_state(key, self.state(&key));
         }
         for account in needs.totals {
             cache.put_totals(account, self.totals.get(&account).copied());
         }
     }
 
-    fn fold(&self, cache: &mut Cache, batch: &[Recorded]) -> Folded {
+    fn fold(&self, cache: &mut Cache, batch: &[Recorded]) -> Batch {
         self.load(cache, batch);
         let stood = cache.replayed(batch).into_iter().filter(|place| {
             let Recorded { seq, event } = &batch[*place];
             let id = event.body.conversation().unwrap();
-            self.timeline.contains_key(&((event.account, id), *seq))
+            self.timeline.contains_key(&(Key::conversation(event.account, id), *seq))
         });
         let stood = stood.collect();
-        let shown = self.due.keys().copied().collect();
+        let queues = |((number, key), _): (&(u8, Cells), _)| {
+            let change = Change {
+                table: SCHEMA.tables().find(|table| table.number == *number)?,
+                key: key.clone(),
+                row: None,
+                at: Seq::START,
+            };
+            opened(&change)
+        };
+        let there = self.rows.iter().filter(|(_, (_, row))| row.is_some());
+        let shown = there.filter_map(queues).collect();
         cache.fold(0, batch, &stood, &shown).unwrap()
     }
 }
 
 fn empty() -> Cache {
-    Cache::holding(NonZeroUsize::new(1_000).unwrap())
+    Cache::holding(NonZeroUsize::new(1_000).unwrap(), &SCHEMA)
 }
 
 /// Events of a few conversations, as they may come.
@@ -177,15 +178,13 @@ proptest! {
         }
         prop_assert_eq!(&store.conversations, &expected.conversations);
         prop_assert_eq!(&store.timeline, &expected.timeline);
-        prop_assert_eq!(&store.contacts, &expected.contacts);
-        prop_assert_eq!(&store.pages, &expected.pages);
-        prop_assert_eq!(&store.due, &expected.due);
+        prop_assert_eq!(&store.there(), &expected.there());
         prop_assert_eq!(&store.totals, &expected.totals);
-        prop_assert_eq!(&store.listed, &expected.listed);
-        let there = |(_, state): &(&ConversationKey, &Conversation)| !state.deleted;
-        let there = store.conversations.iter().filter(there).map(|(key, _)| key);
-        let listed = store.listed.iter().filter(|(_, (_, there))| *there).map(|(key, _)| key);
-        prop_assert!(listed.eq(there));
+        let there = store.conversations.values().filter(|state| !state.deleted);
+        let there: BTreeSet<_> = there.map(|state| conversations::Row::of(state).key()).collect();
+        let listed = store.there().into_keys();
+        let listed = listed.filter(|(number, _)| *number == conversations::TABLE.number);
+        prop_assert_eq!(listed.map(|(_, key)| key.clone()).collect::<BTreeSet<_>>(), there);
         for (told, truth) in effects.iter().zip(&whole.effects) {
             let applied = |effect: &Effect| *effect == Effect::Applied;
             prop_assert_eq!(told.as_ref().map(applied), Some(applied(truth)));
@@ -201,6 +200,7 @@ fn a_turn_that_is_opened_and_closed_in_one_commit_is_never_due() {
         |(place, event): (u64, Event)| Recorded { seq: Seq::new(place), event: event.into() };
     let log: Vec<_> = (1..).zip(events).map(recorded).collect();
     let folded = Store::default().fold(&mut empty(), &log);
-    assert!(folded.commit.due.is_empty() && folded.commit.done.is_empty());
+    let due = |change: &Change| change.table == &turns_due::TABLE;
+    assert!(!folded.commit.rows.iter().any(due));
     assert_eq!(folded.commit.conversations.len(), 1, "and its conversation is written once");
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use tokio::runtime::Handle;
 
-use super::super::cql::{Cql, Table};
+use super::super::cql::Cql;
 use super::super::kafka::blocking;
 use super::super::record::seq_of;
 use super::folding::Folding;
@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::scratch::Scratch;
 use super::whole_log::{Stretch, WholeLog};
 use crate::domain::seq::Seq;
-use crate::engine::Result;
+use crate::engine::{Result, SCHEMA};
 
 /// How long views that do not come nearer to the end of the log are waited for.
 const STANDSTILL: Duration = Duration::from_secs(3);
@@ -64,7 +64,7 @@ impl Comparison {
         let mut judges = Vec::new();
         for (number, side) in self.sides.iter().enumerate() {
             let checkpoints = self.runtime.block_on(caught_up(&self.log, &side.cql))?;
-            let found = Found::new(scratch.keyspace(&format!("found_{number}"))?);
+            let found = Found::new(scratch.keyspace(&format!("found_{number}"))?, side.cql.kept());
             self.read(side, &found)?;
             judges.push(Judge::new(found, checkpoints));
         }
@@ -84,10 +84,10 @@ impl Comparison {
 
     fn read(&self, side: &Side, found: &Found) -> Result<()> {
         let mut progress = Progress::begin("reading rows");
-        for table in Table::ALL {
-            let mut rows = std::pin::pin!(side.cql.scan(table));
+        for kept in side.cql.kept() {
+            let mut rows = std::pin::pin!(side.cql.scan(kept));
             while let Some(row) = self.runtime.block_on(rows.next()) {
-                found.put(table, &row?)?;
+                found.put(kept, &row?)?;
                 progress.add(1, None);
             }
         }
@@ -99,7 +99,8 @@ impl Comparison {
     fn fold(&self, scratch: &Scratch, judges: &mut [Judge]) -> Result<u64> {
         let stretches = self.runtime.block_on(self.log.stretches())?;
         let all = stretches.iter().map(|stretch| stretch.to.unsigned_abs()).sum();
-        let mut folding = Folding::new(scratch)?;
+        let schema = self.sides.first().map_or(&SCHEMA, |side| side.cql.schema);
+        let mut folding = Folding::new(scratch, schema)?;
         let mut progress = Progress::begin("folding events");
         let mut events = 0;
         for stretch in stretches {
@@ -153,9 +154,9 @@ fn ends(stretches: &[Stretch]) -> Vec<Seq> {
 
 /// Names a difference, with what stands there now.
 async fn describe(side: &Side, difference: Difference) -> Result<String> {
-    let Difference { table, key, expected } = difference;
+    let Difference { kept, key, expected } = difference;
     let mut found = None;
-    let mut rows = std::pin::pin!(side.cql.scan(table));
+    let mut rows = std::pin::pin!(side.cql.scan(kept));
     while let Some(row) = rows.next().await {
         let row = row?;
         if row.key == key {
@@ -165,7 +166,7 @@ async fn describe(side: &Side, difference: Difference) -> Result<String> {
     }
     let show = |row: Option<String>| row.unwrap_or_else(|| "no such row".into());
     let (name, found, expected) = (&side.name, show(found), show(expected));
-    Ok(format!("{name}.{table} {key}: found {found}; expected {expected}"))
+    Ok(format!("{name}.{kept} {key}: found {found}; expected {expected}"))
 }
 
 #[cfg(test)]

@@ -5,51 +5,50 @@
 
 use std::num::NonZeroUsize;
 
-use super::super::cql::{Stored, Table, of_listed, of_turn};
+use super::super::cql::{Kept, Stored, key_of};
 use super::judge::Judge;
-use super::scratch::{Scratch, Spill};
-use crate::domain::contact::Contact;
+use super::scratch::{Scratch, Spill, storage};
 use crate::domain::conversation::Conversation;
-use crate::domain::ids::{AccountId, ContactId, ConversationId, Id};
+use crate::domain::ids::{AccountId, Id as _};
 use crate::engine::{Error, Recorded, Result};
 use crate::projection::totals::Totals;
-use crate::projection::{self, conversation_days, conversations, turns_due};
+use crate::projection::{self, Folded, Key, Schema};
 
 /// States of each kind in memory.
 const NEAR: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 
-/// Account, and conversation or contact.
-type Key = [u8; 32];
-
 /// The states of all partitions.
 pub(super) struct Folding {
-    conversations: Spill<Key, Conversation>,
-    contacts: Spill<Key, Contact>,
+    /// By aggregate, account and id.
+    states: Spill<[u8; 33], Folded>,
     /// By account and partition.
     totals: Spill<[u8; 20], Totals>,
+    schema: &'static Schema,
 }
 
 impl projection::States for Folding {
     type Error = Error;
 
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>> {
-        self.conversations.state(key(account, id))
-    }
-
-    fn contact(&mut self, account: AccountId, id: ContactId) -> Result<&mut Option<Contact>> {
-        self.contacts.state(key(account, id))
+    fn state(&mut self, key: Key) -> Result<&mut Option<Folded>> {
+        self.states.state(whole(&key))
     }
 }
 
 impl Folding {
-    pub(super) fn new(scratch: &Scratch) -> Result<Self> {
+    pub(super) fn new(scratch: &Scratch, schema: &'static Schema) -> Result<Self> {
         Ok(Self {
-            conversations: Spill::new(scratch.keyspace("conversations")?, NEAR),
-            contacts: Spill::new(scratch.keyspace("contacts")?, NEAR),
+            schema,
+            states: Spill::with(
+                scratch.keyspace("states")?,
+                NEAR,
+                |state| state.json().map(String::into_bytes),
+                Box::new(move |key: &[u8; 33], json| {
+                    let mut all = schema.aggregates.iter();
+                    let aggregate = all.find(|aggregate| aggregate.number == key[0]);
+                    let aggregate = aggregate.ok_or_else(|| storage("a state of nothing"))?;
+                    (aggregate.read)(json).map_err(storage)
+                }),
+            ),
             totals: Spill::new(scratch.keyspace("totals")?, NEAR),
         })
     }
@@ -65,71 +64,52 @@ impl Folding {
         judges: &mut [Judge],
     ) -> Result<()> {
         let Recorded { seq, event } = entry;
-        let (_, changes) = projection::project(*seq, event, self)?;
+        let (_, changes) = self.schema.project(partition, *seq, event, self)?;
         let mut rows = Vec::with_capacity(4);
-        if let Some(id) = event.body.conversation() {
-            let state = self.conversations.state(key(event.account, id))?;
-            if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
-                rows.push((Table::Conversations, Stored::of_conversation(state)?));
-            }
-            if changes.timeline {
-                rows.push((Table::Timeline, Stored::of_event(id, entry)?));
-            }
-        }
-        if let Some(id) = event.body.contact() {
-            let state = self.contacts.state(key(event.account, id))?;
-            if let Some(state) = state.as_ref().filter(|state| state.last_seq == *seq) {
-                rows.push((Table::Contacts, Stored::of_contact(state)?));
+        for key in self.schema.keys(event) {
+            let state = self.states.state(whole(&key))?.as_ref();
+            let Some(state) = state.filter(|state| state.last_seq() == *seq) else { continue };
+            if let Some(state) = state.get::<Conversation>() {
+                rows.push((Kept::Conversations, Stored::of_conversation(state)?));
+            } else if let Some(change) = self.schema.written(&key, state) {
+                rows.push((Kept::States(change.table), Stored::of_state(&change)));
             }
         }
-        rows.extend(changes.page.map(|row| (Table::Pages, Stored::of_page(&row))));
+        if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
+            rows.push((Kept::Timeline, Stored::of_event(id, entry)?));
+        }
         if let Some(change) = changes.total {
             let totals = self.totals.state(of_partition(event.account, partition))?;
             let totals = totals.get_or_insert_default();
             totals.add(change);
             let row = Stored::of_total(partition, event.account, *totals, *seq);
-            rows.push((Table::Totals, row));
+            rows.push((Kept::Totals, row));
         }
-        let day = changes.listed.as_ref().and_then(conversation_days::project);
         for judge in judges {
             judge.comes_to(partition, *seq);
-            for (table, row) in &rows {
-                judge.stands(partition, *table, row)?;
+            for (kept, row) in &rows {
+                judge.stands(partition, *kept, row)?;
             }
-            for change in &changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => {
-                        let row = Stored::of_turn(partition, row)?;
-                        judge.opens(partition, Table::TurnsDue, &row)?;
+            for change in &changes.rows {
+                let kept = Kept::Rows(change.table);
+                match Stored::of_change(change) {
+                    Some(row) if change.table.place().is_none() => {
+                        judge.includes(partition, kept, &row, *seq)?;
                     }
-                    turns_due::Change::Done(turn) => {
-                        let key = of_turn(partition, *turn);
-                        judge.closes(partition, Table::TurnsDue, key, *seq)?;
-                    }
+                    Some(row) => judge.stands(partition, kept, &row)?,
+                    None => judge.goes(partition, kept, key_of(change), *seq)?,
                 }
-            }
-            match &changes.listed {
-                Some(conversations::Change::Began(row)) => {
-                    judge.opens(partition, Table::Listed, &Stored::of_listed(row, *seq))?;
-                }
-                Some(conversations::Change::Deleted(row)) => {
-                    judge.closes(partition, Table::Listed, of_listed(row), *seq)?;
-                }
-                None => {}
-            }
-            if let Some(day) = &day {
-                judge.includes(partition, Table::Days, &Stored::of_day(day), *seq)?;
             }
         }
         Ok(())
     }
 }
 
-fn key(account: AccountId, id: impl Id) -> Key {
-    let mut key = Key::default();
-    key[..16].copy_from_slice(&account.bytes());
-    key[16..].copy_from_slice(&id.bytes());
-    key
+/// The number of the aggregate, then the key.
+fn whole(key: &Key) -> [u8; 33] {
+    let mut bytes = [key.aggregate; 33];
+    bytes[1..].copy_from_slice(&key.bytes());
+    bytes
 }
 
 fn of_partition(account: AccountId, partition: u32) -> [u8; 20] {

@@ -3,7 +3,7 @@
 use fjall::Keyspace;
 use sha2::{Digest as _, Sha256};
 
-use super::super::cql::{Stored, Table};
+use super::super::cql::{Kept, Stored};
 use super::scratch::storage;
 use crate::domain::seq::Seq;
 use crate::engine::Result;
@@ -52,50 +52,54 @@ fn hash(value: &str) -> Hash {
 }
 
 /// The rows of one keyspace.
-pub(super) struct Found(Keyspace);
+pub(super) struct Found {
+    rows: Keyspace,
+    kept: Vec<Kept>,
+}
 
 impl Found {
-    pub(super) fn new(rows: Keyspace) -> Self {
-        Self(rows)
+    /// Of what is kept, none so far.
+    pub(super) fn new(rows: Keyspace, kept: impl Iterator<Item = Kept>) -> Self {
+        Self { rows, kept: kept.collect() }
     }
 
-    pub(super) fn put(&self, table: Table, stored: &Stored) -> Result<()> {
+    pub(super) fn put(&self, kept: Kept, stored: &Stored) -> Result<()> {
         let row = Row { seq: stored.seq, hash: hash(&stored.value), agreed: false };
-        self.0.insert(key(table, &stored.key), row.to_bytes()).map_err(storage)
+        self.rows.insert(self.key(kept, &stored.key), row.to_bytes()).map_err(storage)
     }
 
-    pub(super) fn get(&self, table: Table, name: &str) -> Result<Option<Row>> {
-        let row = self.0.get(key(table, name)).map_err(storage)?;
+    pub(super) fn get(&self, kept: Kept, name: &str) -> Result<Option<Row>> {
+        let row = self.rows.get(self.key(kept, name)).map_err(storage)?;
         row.map(|bytes| Row::from_bytes(&bytes)).transpose()
     }
 
     /// Notes that the log makes this row.
-    pub(super) fn agree(&self, table: Table, name: &str, row: Row) -> Result<()> {
+    pub(super) fn agree(&self, kept: Kept, name: &str, row: Row) -> Result<()> {
         let row = Row { agreed: true, ..row };
-        self.0.insert(key(table, name), row.to_bytes()).map_err(storage)
+        self.rows.insert(self.key(kept, name), row.to_bytes()).map_err(storage)
     }
 
     /// The first row that the log does not make.
-    pub(super) fn first_too_many(&self) -> Result<Option<(Table, String)>> {
-        for guard in self.0.iter() {
+    pub(super) fn first_too_many(&self) -> Result<Option<(Kept, String)>> {
+        for guard in self.rows.iter() {
             let (key, value) = guard.into_inner().map_err(storage)?;
             if Row::from_bytes(&value)?.agreed {
                 continue;
             }
             let (tag, name) = key.split_first().ok_or_else(|| storage("a key is damaged"))?;
-            let table = Table::ALL.get(usize::from(*tag)).copied();
-            let table = table.ok_or_else(|| storage("a key is damaged"))?;
-            return Ok(Some((table, String::from_utf8_lossy(name).into_owned())));
+            let kept = self.kept.get(usize::from(*tag)).copied();
+            let kept = kept.ok_or_else(|| storage("a key is damaged"))?;
+            return Ok(Some((kept, String::from_utf8_lossy(name).into_owned())));
         }
         Ok(None)
     }
-}
 
-/// The table by its place in [`Table::ALL`], then the row's own key.
-fn key(table: Table, name: &str) -> Vec<u8> {
-    let tag = Table::ALL.iter().position(|known| *known == table).unwrap_or_default();
-    let mut key = Vec::with_capacity(1 + name.len());
-    key.push(u8::try_from(tag).unwrap_or(u8::MAX));
-    key.extend_from_slice(name.as_bytes());
-    key
+    /// The place of what is kept, then the row's own key.
+    fn key(&self, kept: Kept, name: &str) -> Vec<u8> {
+        let tag = self.kept.iter().position(|known| *known == kept);
+        let mut key = Vec::with_capacity(1 + name.len());
+        key.push(tag.and_then(|tag| u8::try_from(tag).ok()).unwrap_or(u8::MAX));
+        key.extend_from_slice(name.as_bytes());
+        key
+    }
 }

@@ -4,13 +4,12 @@
 //! Rows say as of which event they stand. So they are read once, each at its own moment, and the log is
 //! folded afterwards: when it comes to the event that a row stands at, the row must be what the fold
 //! makes there. What the checkpoints told before the first row was read must be there at least; what
-//! came later may be. Rows that go again (turns that end, conversations that are deleted) may be
-//! missing only once they went; rows that say nothing of their event stand from the first on that makes
-//! them.
+//! came later may be. Rows that go again may be missing only once they went; rows that say nothing of
+//! their event stand from the first on that makes them.
 
 use std::collections::BTreeMap;
 
-use super::super::cql::{Stored, Table};
+use super::super::cql::{Kept, Stored};
 use super::found::Found;
 use crate::domain::seq::Seq;
 use crate::engine::Result;
@@ -18,7 +17,7 @@ use crate::engine::Result;
 /// The first row that is not as the log makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
-    pub(super) table: Table,
+    pub(super) kept: Kept,
     pub(super) key: String,
     /// None when the log makes no such row.
     pub(super) expected: Option<String>,
@@ -31,7 +30,7 @@ pub(super) struct Judge {
     checkpoints: Vec<Seq>,
     /// Rows that stood then and were not found. Those that went while the rows were read may be
     /// missing.
-    missed: BTreeMap<(Table, String), String>,
+    missed: BTreeMap<(Kept, String), String>,
     difference: Option<Difference>,
     /// Events that need not be in the views yet.
     pub(super) beyond: u64,
@@ -53,62 +52,37 @@ impl Judge {
     }
 
     /// From the event at `row.seq` of a partition on, a row is this.
-    pub(super) fn stands(&mut self, partition: u32, table: Table, row: &Stored) -> Result<()> {
+    pub(super) fn stands(&mut self, partition: u32, kept: Kept, row: &Stored) -> Result<()> {
         if self.has_judged() {
             return Ok(());
         }
         let must = self.must_have(partition, row.seq);
-        match self.found.get(table, &row.key)? {
-            Some(found) if found.seq == row.seq => {
-                if found.has(&row.value) {
-                    self.found.agree(table, &row.key, found)?;
-                } else {
-                    self.differs(table, &row.key, Some(&row.value));
-                }
+        match self.found.get(kept, &row.key)? {
+            Some(found) if found.seq == row.seq && found.has(&row.value) => {
+                self.found.agree(kept, &row.key, found)?;
             }
-            Some(found) if found.seq < row.seq && must => {
-                self.differs(table, &row.key, Some(&row.value));
+            Some(found) if found.seq == row.seq || found.seq < row.seq && must => {
+                self.differs(kept, &row.key, Some(&row.value));
             }
-            None if must => self.differs(table, &row.key, Some(&row.value)),
+            None if must => {
+                self.missed.insert((kept, row.key.clone()), row.value.clone());
+            }
             // The row stands further on, or was read before this event was in the views.
             Some(_) | None => {}
         }
         Ok(())
     }
 
-    /// A row comes to be that may go again.
-    pub(super) fn opens(&mut self, partition: u32, table: Table, row: &Stored) -> Result<()> {
+    /// A row is gone from the event at `at` on.
+    pub(super) fn goes(&mut self, partition: u32, kept: Kept, key: String, at: Seq) -> Result<()> {
         if self.has_judged() {
             return Ok(());
         }
-        match self.found.get(table, &row.key)? {
-            Some(found) if found.seq == row.seq && found.has(&row.value) => {
-                self.found.agree(table, &row.key, found)?;
-            }
-            Some(_) => self.differs(table, &row.key, Some(&row.value)),
-            None if self.must_have(partition, row.seq) => {
-                self.missed.insert((table, row.key.clone()), row.value.clone());
-            }
-            None => {}
+        let found = self.found.get(kept, &key)?.filter(|found| found.seq < at);
+        if found.is_some() && self.must_have(partition, at) {
+            self.differs(kept, &key, None);
         }
-        Ok(())
-    }
-
-    /// A row that came to be is gone from the event at `at` on.
-    pub(super) fn closes(
-        &mut self,
-        partition: u32,
-        table: Table,
-        key: String,
-        at: Seq,
-    ) -> Result<()> {
-        if self.has_judged() {
-            return Ok(());
-        }
-        if self.must_have(partition, at) && self.found.get(table, &key)?.is_some() {
-            self.differs(table, &key, None);
-        }
-        self.missed.remove(&(table, key));
+        self.missed.remove(&(kept, key));
         Ok(())
     }
 
@@ -117,19 +91,19 @@ impl Judge {
     pub(super) fn includes(
         &mut self,
         partition: u32,
-        table: Table,
+        kept: Kept,
         row: &Stored,
         at: Seq,
     ) -> Result<()> {
         if self.has_judged() {
             return Ok(());
         }
-        match self.found.get(table, &row.key)? {
+        match self.found.get(kept, &row.key)? {
             Some(found) if found.seq == row.seq && found.has(&row.value) => {
-                self.found.agree(table, &row.key, found)?;
+                self.found.agree(kept, &row.key, found)?;
             }
             None if !self.must_have(partition, at) => {}
-            Some(_) | None => self.differs(table, &row.key, Some(&row.value)),
+            Some(_) | None => self.differs(kept, &row.key, Some(&row.value)),
         }
         Ok(())
     }
@@ -139,10 +113,10 @@ impl Judge {
         if self.has_judged() {
             return Ok(self.difference);
         }
-        if let Some(((table, key), value)) = self.missed.pop_first() {
-            self.differs(table, &key, Some(&value));
-        } else if let Some((table, key)) = self.found.first_too_many()? {
-            self.differs(table, &key, None);
+        if let Some(((kept, key), value)) = self.missed.pop_first() {
+            self.differs(kept, &key, Some(&value));
+        } else if let Some((kept, key)) = self.found.first_too_many()? {
+            self.differs(kept, &key, None);
         }
         Ok(self.difference)
     }
@@ -152,8 +126,8 @@ impl Judge {
         checkpoint.is_some_and(|checkpoint| seq <= *checkpoint)
     }
 
-    fn differs(&mut self, table: Table, key: &str, expected: Option<&str>) {
+    fn differs(&mut self, kept: Kept, key: &str, expected: Option<&str>) {
         let (key, expected) = (key.to_owned(), expected.map(str::to_owned));
-        self.difference = Some(Difference { table, key, expected });
+        self.difference = Some(Difference { kept, key, expected });
     }
 }

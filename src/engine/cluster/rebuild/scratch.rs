@@ -56,11 +56,29 @@ pub(super) fn storage(error: impl std::fmt::Display) -> Error {
 pub(super) struct Spill<K: Hash + Eq, V> {
     near: LruCache<K, Option<V>>,
     far: Keyspace,
+    write: fn(&V) -> serde_json::Result<Vec<u8>>,
+    read: Read<K, V>,
 }
+
+/// How a state is read that was written to the disk.
+type Read<K, V> = Box<dyn Fn(&K, &[u8]) -> Result<V> + Send>;
 
 impl<K: Copy + Hash + Eq + Into<Vec<u8>>, V: Serialize + DeserializeOwned> Spill<K, V> {
     pub(super) fn new(far: Keyspace, near: NonZeroUsize) -> Self {
-        Self { near: LruCache::new(near), far }
+        let read = |_: &K, json: &[u8]| serde_json::from_slice(json).map_err(storage);
+        Self::with(far, near, serde_json::to_vec, Box::new(read))
+    }
+}
+
+impl<K: Copy + Hash + Eq + Into<Vec<u8>>, V> Spill<K, V> {
+    /// Of states that are not read by their kind alone.
+    pub(super) fn with(
+        far: Keyspace,
+        near: NonZeroUsize,
+        write: fn(&V) -> serde_json::Result<Vec<u8>>,
+        read: Read<K, V>,
+    ) -> Self {
+        Self { near: LruCache::new(near), far, write, read }
     }
 
     /// A state to look at and to change; none where there is none yet.
@@ -70,10 +88,10 @@ impl<K: Copy + Hash + Eq + Into<Vec<u8>>, V: Serialize + DeserializeOwned> Spill
     pub(super) fn state(&mut self, key: K) -> Result<&mut Option<V>> {
         if !self.near.contains(&key) {
             let stored = self.far.get(key.into()).map_err(storage)?;
-            let state = stored.map(|bytes| serde_json::from_slice(&bytes)).transpose();
-            let gone = self.near.push(key, state.map_err(storage)?);
+            let state = stored.map(|bytes| (self.read)(&key, &bytes)).transpose();
+            let gone = self.near.push(key, state?);
             if let Some((key, Some(state))) = gone {
-                let bytes = serde_json::to_vec(&state).map_err(storage)?;
+                let bytes = (self.write)(&state).map_err(storage)?;
                 self.far.insert(key.into(), bytes).map_err(storage)?;
             }
         }

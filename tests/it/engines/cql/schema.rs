@@ -1,6 +1,6 @@
 //! Making the tables, and what is said when they are not there.
 
-use parlor::engine::cluster::cql::{Cql, Settings, TABLES, migrate};
+use parlor::engine::cluster::cql::{Cql, SPECIAL, Settings, migrate};
 use parlor::engine::{Error, Result};
 
 use super::stage::{fresh_name, settings, shared};
@@ -47,13 +47,13 @@ async fn a_table_that_is_missing_is_named_with_what_makes_it() {
                 "CREATE KEYSPACE {name} WITH replication = \
                  {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
             ),
-            format!("CREATE TABLE {name}.{} (id int PRIMARY KEY)", TABLES[0].0),
+            format!("CREATE TABLE {name}.{} (id int PRIMARY KEY)", SPECIAL[0].0),
         ],
     )
     .await;
     let expected = format!(
         "storage: there is no table {name}.{} in the CQL store: run `parlor migrate`",
-        TABLES[1].0
+        SPECIAL[1].0
     );
     assert_eq!(refusal(&settings).await, expected);
     migrate(&settings).await.expect("what is missing is made");

@@ -1,20 +1,15 @@
 //! A keyspace in the shared store, and a partition's log that is folded into commits.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use parlor::domain::contact::Contact;
-use parlor::domain::conversation::Conversation;
 use parlor::domain::event::Event;
-use parlor::domain::ids::{AccountId, ContactId, ConversationId};
+use parlor::domain::ids::AccountId;
 use parlor::domain::seq::Seq;
 use parlor::engine::Recorded;
-use parlor::engine::cluster::cql::{
-    Commit, ConversationRows, Cql, Done, Listed, Settings, migrate,
-};
+use parlor::engine::cluster::cql::{Commit, ConversationRows, Cql, Settings, migrate};
 use parlor::projection::totals::Totals;
-use parlor::projection::{States, project, turns_due};
+use parlor::projection::{Folded, Key, SCHEMA, turns_due};
 use tokio::sync::OnceCell;
 
 use crate::harness::services::Services;
@@ -22,7 +17,16 @@ use crate::harness::services::Services;
 /// How to reach `keyspace` at `host`.
 pub fn settings(host: &str, keyspace: &str) -> Settings {
     let (hosts, keyspace) = (vec![host.to_owned()], keyspace.to_owned());
-    Settings { hosts, user: None, password: None, tls: false, ca: None, keyspace, replication: 1 }
+    Settings {
+        hosts,
+        user: None,
+        password: None,
+        tls: false,
+        ca: None,
+        keyspace,
+        replication: 1,
+        schema: &SCHEMA,
+    }
 }
 
 /// A keyspace's name that nobody else has.
@@ -49,8 +53,7 @@ pub async fn open() -> Cql {
 pub struct Partition {
     pub number: u32,
     pub end: Seq,
-    conversations: BTreeMap<(AccountId, ConversationId), Option<Conversation>>,
-    contacts: BTreeMap<(AccountId, ContactId), Option<Contact>>,
+    states: HashMap<Key, Option<Folded>>,
     totals: BTreeMap<AccountId, Totals>,
 }
 
@@ -60,8 +63,7 @@ impl Partition {
         Self {
             number: rand::random::<u32>() >> 1,
             end: Seq::new(1 << 40),
-            conversations: BTreeMap::new(),
-            contacts: BTreeMap::new(),
+            states: HashMap::new(),
             totals: BTreeMap::new(),
         }
     }
@@ -69,40 +71,39 @@ impl Partition {
     /// Appends events and folds them.
     pub fn commit(&mut self, events: Vec<Event>) -> Commit {
         let mut commit = Commit { partition: self.number, ..Commit::default() };
+        let mut rows = BTreeMap::new();
         let mut timelines = BTreeMap::<_, Vec<Recorded>>::new();
         let (mut conversations, mut contacts, mut counted) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for event in events {
             self.end = self.end.next();
             let seq = self.end;
-            let Ok((_, changes)) = project(seq, &event, self);
+            let Ok((_, changes)) = SCHEMA.project(self.number, seq, &event, &mut self.states);
             let account = event.account;
             conversations.extend(event.body.conversation().map(|id| (account, id)));
-            contacts.extend(event.body.contact().map(|id| (account, id)));
+            contacts.extend(event.body.contact().map(|id| Key::contact(account, id)));
             if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
                 let entry = Recorded { seq, event: Arc::new(event) };
                 timelines.entry((account, id)).or_default().push(entry);
             }
-            commit.pages.extend(changes.page);
-            commit.listed.extend(changes.listed.map(|change| Listed { change, at: seq }));
-            commit.kept.extend(changes.claim);
-            for change in changes.turns {
-                match change {
-                    turns_due::Change::Due(row) => commit.due.push(row),
-                    turns_due::Change::Done(turn) => commit.done.push(Done { turn, at: seq }),
-                }
+            for change in changes.rows {
+                rows.insert((change.table.name, change.key.clone()), change);
             }
+            commit.kept.extend(changes.claim);
             if let Some(change) = changes.total {
                 self.totals.entry(account).or_default().add(change);
                 counted.insert(account);
             }
         }
+        commit.rows = rows.into_values().collect();
         for key in conversations {
-            let Some(state) = self.conversations[&key].clone() else { continue };
+            let state = self.states[&Key::conversation(key.0, key.1)].as_ref();
+            let Some(state) = state.and_then(|state| state.get().cloned()) else { continue };
             let events = timelines.remove(&key).unwrap_or_default();
             commit.conversations.push(ConversationRows { state, events });
         }
-        commit.contacts.extend(contacts.iter().filter_map(|key| self.contacts[key].clone()));
+        let state = |key: &Key| SCHEMA.written(key, self.states[key].as_ref()?);
+        commit.states.extend(contacts.iter().filter_map(state));
         let total = |account: &AccountId| (*account, self.totals[account], self.end);
         commit.totals.extend(counted.iter().map(total));
         commit
@@ -116,27 +117,14 @@ impl Partition {
     }
 }
 
+/// The turns that a commit opens.
+pub fn due(commit: &Commit) -> Vec<turns_due::Row> {
+    let of_turns = commit.rows.iter().filter(|change| change.table == &turns_due::TABLE);
+    let rows = of_turns.filter_map(|change| change.row.as_ref());
+    rows.map(|row| serde_json::from_str(row.text(1).expect("a turn")).expect("JSON")).collect()
+}
+
 pub async fn write(cql: &Cql, commit: &Commit) {
     cql.write_before(commit).await.expect("written");
     cql.write(commit).await.expect("written");
-}
-
-impl States for Partition {
-    type Error = Infallible;
-
-    fn conversation(
-        &mut self,
-        account: AccountId,
-        id: ConversationId,
-    ) -> Result<&mut Option<Conversation>, Infallible> {
-        Ok(self.conversations.entry((account, id)).or_default())
-    }
-
-    fn contact(
-        &mut self,
-        account: AccountId,
-        id: ContactId,
-    ) -> Result<&mut Option<Contact>, Infallible> {
-        Ok(self.contacts.entry((account, id)).or_default())
-    }
 }

@@ -6,22 +6,22 @@ use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::Recorded;
-use parlor::engine::cluster::cql::{Checkpoint, Commit, Cql, Stored, Table};
-use parlor::projection::{conversations, is_message};
+use parlor::engine::cluster::cql::{Checkpoint, Commit, Cql, Kept, Stored};
+use parlor::projection::{Folded, Key, SCHEMA, conversations, is_message, turns_due};
 
-use super::stage::{Partition, open, write};
+use super::stage::{self, Partition, open, write};
 use crate::engines::samples::{Thread, events};
 
 /// Every row of these accounts and this partition, as the store has it.
-async fn stored(cql: &Cql, accounts: &[&Thread], partition: u32) -> Vec<(Table, Stored)> {
+async fn stored(cql: &Cql, accounts: &[&Thread], partition: u32) -> Vec<(Kept, Stored)> {
     let mut found = Vec::new();
-    for table in Table::ALL {
-        let rows: Vec<Stored> = cql.scan(table).try_collect().await.expect("scanned");
+    for kept in cql.kept() {
+        let rows: Vec<Stored> = cql.scan(kept).try_collect().await.expect("scanned");
         let mine = |row: &Stored| {
             row.key.starts_with(&format!("{partition}/"))
                 || accounts.iter().any(|s| row.key.starts_with(&s.account.to_string()))
         };
-        found.extend(rows.into_iter().filter(mine).map(|row| (table, row)));
+        found.extend(rows.into_iter().filter(mine).map(|row| (kept, row)));
     }
     found.sort();
     found
@@ -54,7 +54,9 @@ async fn what_a_commit_writes_is_read() {
     let conversation = cql.conversation(s.account, s.id).await.expect("readable");
     assert_eq!(conversation, last.conversations.first().map(|rows| rows.state.clone()));
     let contact = cql.contact(s.account, s.contact).await.expect("readable");
-    assert_eq!(contact, last.contacts.first().cloned());
+    let key = Key::contact(s.account, s.contact);
+    let state = SCHEMA.written(&key, &Folded::of(contact.expect("there")));
+    assert_eq!(state.as_ref(), last.states.first());
     let shown: Vec<Recorded> = commits
         .iter()
         .flat_map(|commit| &commit.conversations)
@@ -67,11 +69,11 @@ async fn what_a_commit_writes_is_read() {
     assert!(cql.stands(s.account, s.id, shown[0].seq).await.expect("readable"));
     assert!(!cql.stands(s.account, s.id, Seq::new(1 << 40)).await.expect("readable"));
 
-    let listed = cql.conversations(s.account, None, 10).await.expect("readable");
+    let listed = conversations::list(&cql, s.account, None, 10).await.expect("readable");
     assert_eq!(listed, [conversations::Row::of(&last.conversations[0].state)]);
 
-    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
-    assert_eq!(due, last.due);
+    let due = turns_due::owed(&cql, partition.number, Seq::START, 10).await.expect("readable");
+    assert_eq!(due, stage::due(last));
     let (account, totals, seq) = last.totals[0];
     assert_eq!((account, totals.inbound, totals.outbound), (s.account, 2, 1));
     assert_eq!(cql.totals(s.account).await.expect("readable"), totals);
@@ -91,11 +93,11 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(cql.messages(s.account, s.id, 0, 10).await.expect("readable"), []);
     assert_eq!(cql.claim(s.account, "key").await.expect("readable"), None);
     assert_eq!(cql.totals(s.account).await.expect("readable"), Default::default());
-    assert_eq!(cql.conversations(s.account, None, 10).await.expect("readable"), []);
+    assert_eq!(conversations::list(&cql, s.account, None, 10).await.expect("readable"), []);
     let nowhere = Partition::new().number;
     assert_eq!(cql.total_of(s.account, nowhere).await.expect("readable"), None);
     assert_eq!(cql.checkpoint(nowhere).await.expect("readable"), None);
-    assert_eq!(cql.turns_due(nowhere, Seq::START, 10).await.expect("readable"), []);
+    assert_eq!(turns_due::owed(&cql, nowhere, Seq::START, 10).await.expect("readable"), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,7 +138,7 @@ async fn what_is_written_again_or_late_changes_nothing() {
     }
     assert_eq!(stored(&cql, &[&s], partition.number).await, before);
     assert_eq!(stands().await.as_ref(), Some(&all.conversations[0].state));
-    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
+    let due = turns_due::owed(&cql, partition.number, Seq::START, 10).await.expect("readable");
     assert_eq!(due, [], "a turn that is done stays done");
     let claim = &commits[2].kept[0];
     let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
@@ -146,7 +148,9 @@ async fn what_is_written_again_or_late_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_contact_loses_against_a_newer_one() {
     let (cql, s) = (open().await, Thread::new());
-    let begun = Partition::new().commit(s.begin()).contacts[0].clone();
+    let begun = Partition::new().commit(s.begin()).states[0].clone();
+    let state = begun.row.as_ref().and_then(|row| row.text(0)).expect("a state");
+    let begun: Contact = serde_json::from_str(state).expect("JSON");
     // Of two values of one time the greater one stands: it shall not be the right one by chance.
     let named = |name: &str, later| {
         let (name, last_seq) =
@@ -155,8 +159,9 @@ async fn an_older_contact_loses_against_a_newer_one() {
     };
     let (old, new) = (named("Zoe", 1), named("Ann", 2));
     for contact in [&old, &new, &old] {
-        let contacts = vec![contact.clone()];
-        write(&cql, &Commit { contacts, ..Commit::default() }).await;
+        let key = Key::contact(s.account, s.contact);
+        let states = SCHEMA.written(&key, &Folded::of(contact.clone())).into_iter().collect();
+        write(&cql, &Commit { states, ..Commit::default() }).await;
     }
     assert_eq!(cql.contact(s.account, s.contact).await.expect("readable"), Some(new));
 }
@@ -171,8 +176,8 @@ async fn commits_in_the_wrong_order_end_as_in_the_right_one() {
     }
     let state = cql.conversation(s.account, s.id).await.expect("readable");
     assert_eq!(state.as_ref(), Some(&commits[2].conversations[0].state));
-    let due = cql.turns_due(partition.number, Seq::START, 10).await.expect("readable");
-    assert_eq!(due, commits[2].due);
+    let due = turns_due::owed(&cql, partition.number, Seq::START, 10).await.expect("readable");
+    assert_eq!(due, stage::due(&commits[2]));
     assert_eq!(cql.totals(s.account).await.expect("readable"), commits[2].totals[0].1);
 }
 
@@ -185,7 +190,7 @@ async fn a_deleted_conversation_is_not_listed_again_by_who_comes_late() {
         write(&cql, commit).await;
     }
     cql.write_before(&commits[0]).await.expect("written");
-    assert_eq!(cql.conversations(s.account, None, 10).await.expect("readable"), []);
+    assert_eq!(conversations::list(&cql, s.account, None, 10).await.expect("readable"), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,7 +209,7 @@ async fn a_list_is_read_over_days_without_any() {
         }
     }
     expected.reverse();
-    let list = |before, limit| cql.conversations(one.account, before, limit);
+    let list = |before, limit| conversations::list(&cql, one.account, before, limit);
     assert_eq!(list(None, 1_000).await.expect("readable"), expected);
     for place in [0, 10, 248, 249, 250, 280, 289] {
         let row = &expected[place];
@@ -281,7 +286,7 @@ async fn turns_that_are_due_are_found_in_order_wherever_the_checkpoint_stands() 
     let asked = (0..7).map(|number| s.inbound(&format!("{number}")).1);
     let commit = partition.commit(s.begin().into_iter().chain(asked).collect());
     write(&cql, &commit).await;
-    let due = &commit.due;
+    let due = stage::due(&commit);
     assert_eq!(due.len(), 7);
     let far = Seq::new(partition.end.get() + 130_000);
     for end in [None, Some(due[2].seq), Some(partition.end), Some(far)] {
@@ -289,13 +294,13 @@ async fn turns_that_are_due_are_found_in_order_wherever_the_checkpoint_stands() 
             let checkpoint = Checkpoint { seq, due_after: Seq::START };
             cql.store_checkpoint(partition.number, checkpoint).await.expect("stored");
         }
-        let all = cql.turns_due(partition.number, Seq::START, 100).await.expect("readable");
-        assert_eq!(all, *due, "checkpoint {end:?}");
-        let some = cql.turns_due(partition.number, due[1].seq, 3).await.expect("readable");
+        let all = turns_due::owed(&cql, partition.number, Seq::START, 100).await.expect("readable");
+        assert_eq!(all, due, "checkpoint {end:?}");
+        let some = turns_due::owed(&cql, partition.number, due[1].seq, 3).await.expect("readable");
         assert_eq!(some, due[2..5], "checkpoint {end:?}");
     }
     let newer = Checkpoint { seq: far.next(), due_after: due[3].seq };
     cql.store_checkpoint(partition.number, newer).await.expect("stored");
-    let all = cql.turns_due(partition.number, Seq::START, 100).await.expect("readable");
+    let all = turns_due::owed(&cql, partition.number, Seq::START, 100).await.expect("readable");
     assert_eq!(all, due[4..]);
 }

@@ -6,7 +6,7 @@ use parlor::domain::ids::StreamKey;
 use parlor::engine::cluster::{Cluster, Settings, migrate, record};
 use parlor::engine::{Engine, Observer, Result};
 
-use super::Place;
+use super::{Place, toy};
 use crate::harness::cluster::settings;
 use crate::harness::services::Services;
 
@@ -23,6 +23,7 @@ impl Place for Keyspace {
         let name = format!("place_{:08x}", rand::random::<u32>());
         let mut settings = settings(Services::shared().await, &name);
         settings.kafka.partitions = PARTITIONS;
+        settings.cql.schema = toy::schema();
         migrate(&settings).await.expect("migrated");
         Self(settings)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
+use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
 use parlor::engine::{Engine, EventLog, Observer, Recorded, Topic};
 use serde_json::Value;
@@ -138,7 +139,7 @@ impl Site {
     pub async fn events(&mut self, topic: Topic) -> Vec<Arc<Event>> {
         self.server.terminate().await;
         let dir = self.dir.path().to_owned();
-        let options = Options { dir, cache_bytes: 8 << 20, reserve_bytes: 0 };
+        let options = Options { dir, cache_bytes: 8 << 20, reserve_bytes: 0, schema: &SCHEMA };
         let engine = Embedded::open(&options, Arc::new(Nobody)).expect("the server has let go");
         let recorded = engine.read(topic, 0, Seq::START, 10_000).await.expect("readable");
         engine.close().await;

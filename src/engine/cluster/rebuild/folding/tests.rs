@@ -12,9 +12,11 @@ use super::*;
 use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
-use crate::engine::cluster::fold::Cache;
+use crate::engine::cluster::cql::kept;
+use crate::engine::cluster::fold::{Cache, opened};
+use crate::projection::{SCHEMA, turns_due};
 
-type Rows = BTreeMap<(Table, String), Stored>;
+type Rows = BTreeMap<(Kept, String), Stored>;
 
 /// One partition: its log, and its views after so many events of it.
 struct Partition {
@@ -30,19 +32,18 @@ impl Partition {
             event: event.into(),
         };
         let log: Vec<_> = (1..).zip(events).map(recorded).collect();
-        let mut cache = Cache::holding(NonZeroUsize::new(100).unwrap());
+        let mut cache = Cache::holding(NonZeroUsize::new(100).unwrap(), &SCHEMA);
         let (mut rows, mut due) = (Rows::new(), BTreeSet::new());
         let mut views = vec![rows.clone()];
         for entry in &log {
             let batch = std::slice::from_ref(entry);
             let needs = cache.needs(batch);
-            needs.conversations.into_iter().for_each(|key| cache.put_conversation(key, None));
-            needs.contacts.into_iter().for_each(|key| cache.put_contact(key, None));
+            needs.states.into_iter().for_each(|key| cache.put_state(key, None));
             needs.totals.into_iter().for_each(|account| cache.put_totals(account, None));
             let commit = cache.fold(number, batch, &HashSet::new(), &due).unwrap().commit;
-            due.extend(commit.due.iter().map(|row| row.seq));
-            for (table, row) in commit.stored().unwrap() {
-                rows.insert((table, row.key.clone()), row);
+            due.extend(commit.rows.iter().filter(|change| change.row.is_some()).filter_map(opened));
+            for (kept, row) in commit.stored().unwrap() {
+                rows.insert((kept, row.key.clone()), row);
             }
             for gone in commit.removed() {
                 rows.remove(&gone);
@@ -69,8 +70,8 @@ impl Partition {
     }
 
     /// Rows that a scan must find, whenever it reads them.
-    fn certain(&self, checkpoint: usize) -> Vec<(Table, String)> {
-        let always = |key: &&(Table, String)| {
+    fn certain(&self, checkpoint: usize) -> Vec<(Kept, String)> {
+        let always = |key: &&(Kept, String)| {
             self.views[checkpoint..].iter().all(|rows| rows.contains_key(*key))
         };
         self.views[checkpoint].keys().filter(always).cloned().collect()
@@ -123,13 +124,13 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn judged(partitions: &[(Partition, usize)], rows: &Rows) -> Option<Difference> {
     let scratch = Scratch::make().unwrap();
-    let found = Found::new(scratch.keyspace("found").unwrap());
-    for ((table, _), row) in rows {
-        found.put(*table, row).unwrap();
+    let found = Found::new(scratch.keyspace("found").unwrap(), kept(&SCHEMA));
+    for ((kept, _), row) in rows {
+        found.put(*kept, row).unwrap();
     }
     let checkpoints = partitions.iter().map(|(partition, upto)| partition.seq(*upto)).collect();
     let mut judges = vec![Judge::new(found, checkpoints)];
-    let mut folding = Folding::new(&scratch).unwrap();
+    let mut folding = Folding::new(&scratch, &SCHEMA).unwrap();
     for (number, (partition, _)) in (0..).zip(partitions) {
         for entry in &partition.log {
             folding.event(number, entry, &mut judges).unwrap();
@@ -158,7 +159,7 @@ proptest! {
         prop_assume!(!certain.is_empty());
         let key = which.get(&certain);
         // Of a turn, the place is in the key.
-        prop_assume!(how != 2 || key.0 != Table::TurnsDue);
+        prop_assume!(how != 2 || key.0 != Kept::Rows(&turns_due::TABLE));
         match how {
             0 => drop(rows.remove(key)),
             1 => rows.get_mut(key).unwrap().value.push('!'),
@@ -174,7 +175,7 @@ proptest! {
         }
         let difference = judged(&partitions, &rows);
         let name = if how == 3 { format!("{}/9", key.1) } else { key.1.clone() };
-        prop_assert_eq!(difference.map(|found| (found.table, found.key)), Some((key.0, name)));
+        prop_assert_eq!(difference.map(|found| (found.kept, found.key)), Some((key.0, name)));
     }
 }
 
@@ -189,7 +190,7 @@ fn a_row_that_was_not_brought_forward_is_named() {
         let mut rows = now.clone();
         rows.insert(key.clone(), before[key].clone());
         let difference = judged(&partitions, &rows).expect("an old row is found");
-        assert_eq!((difference.table, &difference.key), (key.0, &key.1));
+        assert_eq!((difference.kept, &difference.key), (key.0, &key.1));
         assert_eq!(difference.expected.as_ref(), Some(&now[key].value));
     }
 }
