@@ -19,7 +19,10 @@ use crate::live::reader::Item;
 const PAGE: usize = 50;
 /// How long a caller waits for a turn; longer than a bot may take.
 const WAIT: Duration = Duration::from_secs(90);
-
+/// How often a caller that waits looks whether the log takes writes, and how many times in all it may not:
+/// no answer comes then.
+const LOOK_AT_LOG: Duration = Duration::from_secs(1);
+const LOG_AWAY: u32 = 5;
 /// How long to wait before looking again where the hub does not tell.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -108,13 +111,31 @@ pub async fn outcome_of(
 /// Waits until the turn has ended.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when it takes too long; the message is kept and will be answered.
+/// [`Error::Unavailable`] when it takes too long, or when the log takes no writes for some seconds; the
+/// message is kept and will be answered.
 pub async fn await_outcome(app: &App, account: AccountId, sent: &Sent) -> Result<Outcome> {
     let Sent { conversation, contact, message, seq, .. } = *sent;
     let place = Whereabouts { account, conversation, key: StreamKey::Contact(contact) };
-    let late = Err(Error::Unavailable("the message is kept, but its answer is taking too long"));
     let ending = tokio::time::timeout(WAIT, await_ending(app, place, message, seq));
-    ending.await.unwrap_or(late).map(|ending| ending.outcome)
+    let ending = tokio::select! {
+        biased;
+        ending = ending => ending.unwrap_or(Err(Error::Unavailable(
+            "the message is kept, but its answer is taking too long",
+        ))),
+        () = log_is_away(app) => Err(Error::Unavailable(
+            "the message is kept and will be answered, but no answer can be kept now",
+        )),
+    };
+    ending.map(|ending| ending.outcome)
+}
+
+/// Returns once the log has been seen to take no writes a few times.
+async fn log_is_away(app: &App) {
+    let mut away = 0;
+    while away < LOG_AWAY {
+        tokio::time::sleep(LOOK_AT_LOG).await;
+        away += u32::from(!app.engine.health().writable);
+    }
 }
 
 /// The same for the turn of a message that stands at `seq`, however long it takes.

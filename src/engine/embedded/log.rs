@@ -30,8 +30,9 @@ use crate::projection::Schema;
 /// How long an append waits for a place in the queue, and then for its commit.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// An opening that failed with fewer free bytes than these failed because of that.
-const LITTLE: u64 = 16 << 20;
+/// More than views that are opened write until they are up to the log: rows of some thousand events, and
+/// states. An opening that failed with fewer free bytes failed because of that.
+pub(super) const LITTLE: u64 = 16 << 20;
 /// A commit that takes longer makes the node not ready.
 const STUCK_AFTER_MS: i64 = 5_000;
 
@@ -209,14 +210,16 @@ impl Shared {
         self.commit_since.store(-1, Ordering::Relaxed);
     }
 
-    /// Drops the store when its last reader is done and opens it again. Only the writer calls this.
+    /// Drops the store when its last reader is done, opens it again, and brings it up to the log. It may have
+    /// lost what it had in memory alone, so nothing is read before that. Only the writer calls this.
     pub(super) fn reopen(&self, dir: &Path) -> Result<()> {
         if let Some(old) = write(&self.store).take() {
             Store::close_unread(old);
         }
         let hold = self.hold().ok_or_else(|| Error::ReadOnly("closed".into()))?;
         let store = Store::open_or_make(dir, self.cache_bytes, self.schema, &hold)?;
-        *write(&self.store) = Some(Arc::new(store));
+        rebuild::catch_up(&store, &self.readers, Watch::NONE)?;
+        self.replace(store);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! opens the views anew, brings them up to the log, and tells readers to fetch from them what they may
 //! have missed. Neither needs a restart.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::beside::{Order, Point};
-use super::log::Shared;
+use super::log::{LITTLE, Shared};
 use super::logs::TOPICS;
 use super::queue::{Queue, Weight};
 use super::rebuild::Watch;
@@ -338,10 +339,8 @@ impl Writer {
                 }
             }
             Broken::Views => {
+                see_room(&self.dir)?;
                 self.shared.reopen(&self.dir)?;
-                let store = self.shared.store();
-                let store = store.ok_or_else(|| Error::ReadOnly("not open".into()))?;
-                rebuild::catch_up(&store, &self.shared.readers, Watch::NONE)?;
                 self.cache.clear();
                 self.unsettled = 0;
                 self.observer.interrupted();
@@ -392,6 +391,19 @@ fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
     Ok(found.filter(|found| {
         found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
     }))
+}
+
+/// Whether the disk takes what views that are opened anew may write. The ones that are open have in memory
+/// what they could not write, so they are read until then.
+fn see_room(dir: &Path) -> Result<()> {
+    let full = |error: io::Error| Error::ReadOnly(format!("the views find no room: {error}"));
+    if free_bytes(dir)? < LITTLE {
+        return Err(full(io::ErrorKind::StorageFull.into()));
+    }
+    // A quota is not among the free bytes, and some disks fail only when they are written to.
+    let mut file = tempfile::tempfile_in(dir).map_err(full)?;
+    io::copy(&mut io::repeat(0).take(LITTLE), &mut file).map_err(full)?;
+    file.sync_data().map_err(full)
 }
 
 /// What the file system has left for us.
