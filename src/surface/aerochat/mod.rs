@@ -25,7 +25,7 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::{event_stream, in_flight, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential;
+use crate::app::accounts::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
 use crate::domain::ids::KeyId;

@@ -35,7 +35,7 @@ use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::{in_flight, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential;
+use crate::app::accounts::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Limits};
 use crate::domain::ids::KeyId;

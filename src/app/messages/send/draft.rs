@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::outcome::outcome_of;
-use super::super::turns::{Call, Taken, Turns};
-use super::super::{App, accounts::Tenant, clock, failed, read_conversation};
 use super::{SendMessage, Sent, Thread, To};
+use crate::app::accounts::Tenant;
+use crate::app::conversations::read;
+use crate::app::turn::outcome::outcome_of;
+use crate::app::turn::under_way::{Call, Taken, Turns};
+use crate::app::{App, clock, failed};
 use crate::bot::{Answer, Background, Bot, Turn};
 use crate::domain::attachment;
 use crate::domain::contact::{Contact, Details};
@@ -185,7 +187,7 @@ impl Draft {
         let contact_name = match self.contact_name.take() {
             None if names_contact(end, &business) => {
                 let contact = self.asked.contact_id;
-                let name = read_conversation::contact_name(app, self.account, contact).await;
+                let name = read::contact_name(app, self.account, contact).await;
                 Some(name.map_err(failed)?)
             }
             known => known,
