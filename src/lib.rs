@@ -11,7 +11,7 @@
 //! - [`outside`]: calls to what accounts name.
 //! - [`bot`]: what answers.
 //! - [`live`]: cursors, frames, readers, and the hub that tells them what happens now.
-//! - [`app`]: the use cases, one file each.
+//! - [`app`]: the use cases by subject, one file each.
 //! - [`process`]: what follows the log by itself: takeover, upkeep.
 //! - [`surface`]: the HTTP APIs, a folder each.
 //! - [`server`]: the wire: accepting, limits, event streams, WebSockets, drain.

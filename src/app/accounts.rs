@@ -11,7 +11,6 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 use super::clock;
-use super::secret::{self, LiveToken};
 use crate::bot::Bot;
 use crate::domain::account::{Account, KeyKind};
 use crate::domain::bot::Definition;
@@ -20,6 +19,14 @@ use crate::domain::ids::{AccountId, Id, KeyId};
 use crate::domain::language::Language;
 use crate::domain::seq::Seq;
 use crate::engine::{self, Engine, Observer, Recorded, Topic};
+use secret::LiveToken;
+
+pub mod administration;
+pub mod credentials;
+pub mod demo;
+pub mod limits;
+pub mod secret;
+pub mod visitors;
 
 /// Events read at once when starting.
 const PAGE: usize = 1_000;

@@ -1,34 +1,12 @@
 //! The use cases. A surface parses, calls one function here, and renders what comes back.
 
 pub mod accounts;
-pub mod administration;
-pub mod answer_turn;
-pub mod attachments;
+pub mod bots;
 pub mod clock;
-mod conclude;
-pub mod credentials;
-pub mod demo;
-mod gather;
-pub mod idempotency;
-pub mod limits;
-pub mod list_conversations;
-pub mod live_feed;
-pub mod manage_conversation;
-pub mod outcome;
-mod pace;
-pub mod read_conversation;
-pub mod readers;
-pub mod replay_bot;
-pub mod secret;
-pub mod send_message;
+pub mod conversations;
+pub mod messages;
 pub mod shares;
-pub mod speech;
-pub mod stamps;
-pub mod stop_reply;
-pub mod turn_feed;
-pub mod turns;
-pub mod uploads;
-pub mod visitors;
+pub mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,12 +27,12 @@ pub struct App {
     pub engine: Arc<dyn Engine>,
     pub hub: Arc<Hub>,
     pub accounts: Arc<accounts::Accounts>,
-    pub limits: limits::Limits,
-    pub turns: turns::Turns,
-    pub idempotency: idempotency::InFlight,
+    pub limits: accounts::limits::Limits,
+    pub turns: turn::under_way::Turns,
+    pub idempotency: messages::idempotency::InFlight,
     pub outside: Outside,
     /// The times of messages as clients that keep milliseconds tell them apart.
-    pub stamps: stamps::Stamps,
+    pub stamps: messages::stamps::Stamps,
     /// Who writes down what is said in recordings; none where nobody does.
     pub transcriber: Option<Transcriber>,
     /// Where attachments are; none where the operator has not said.
@@ -64,9 +42,9 @@ pub struct App {
     /// How long a piece of a reply may wait for the next one.
     pub gather: Duration,
     /// Who reads at the moment.
-    pub readers: Arc<readers::Readers>,
+    pub readers: Arc<conversations::readers::Readers>,
     /// Whose files are coming at the moment.
-    pub uploads: Arc<uploads::Uploads>,
+    pub uploads: Arc<messages::uploads::Uploads>,
 }
 
 /// What an application has besides its engine.
@@ -76,7 +54,7 @@ pub struct Equipment {
     pub files: Option<Arc<Files>>,
     pub pace: Duration,
     pub gather: Duration,
-    pub readers: readers::Caps,
+    pub readers: conversations::readers::Caps,
     /// Turns under way at a time.
     pub turns: fair::Limits,
 }
@@ -89,8 +67,8 @@ impl Default for Equipment {
             files: None,
             pace: Duration::ZERO,
             gather: Duration::ZERO,
-            readers: readers::Caps::default(),
-            turns: fair::Limits::of(turns::UNDER_WAY, None),
+            readers: conversations::readers::Caps::default(),
+            turns: fair::Limits::of(turn::under_way::UNDER_WAY, None),
         }
     }
 }
@@ -139,16 +117,16 @@ impl App {
             engine,
             hub,
             accounts,
-            limits: limits::Limits::default(),
-            turns: turns::Turns::new(turns, outside.limits()),
-            idempotency: idempotency::InFlight::default(),
+            limits: accounts::limits::Limits::default(),
+            turns: turn::under_way::Turns::new(turns, outside.limits()),
+            idempotency: messages::idempotency::InFlight::default(),
             outside,
-            stamps: stamps::Stamps::default(),
+            stamps: messages::stamps::Stamps::default(),
             transcriber,
             files,
             pace,
             gather,
-            readers: Arc::new(readers::Readers::new(readers)),
+            readers: Arc::new(conversations::readers::Readers::new(readers)),
             uploads: Arc::default(),
         }))
     }

@@ -1,7 +1,7 @@
 //! What answers: bots made ready from their definitions.
 //!
 //! A bot turns one inbound message into a stream of steps. It knows nothing of logs, readers or
-//! accounts; `app::answer_turn` carries out what it says.
+//! accounts; `app::turn::answer` carries out what it says.
 
 pub mod document;
 pub mod drafts;

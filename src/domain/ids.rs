@@ -2,7 +2,7 @@
 //!
 //! A written id is canonical: exactly one spelling parses to it, so ids compare as text too.
 //! Prefixed ids are `<prefix><base62>`; message ids are 32 lowercase hex digits, as in AeroChat's
-//! examples. Minting lives in `app::mint`: the core has neither a clock nor randomness.
+//! examples. Minting lives in `app::clock::mint`: the core has neither a clock nor randomness.
 
 use std::fmt;
 use std::str::FromStr;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::turns::{TakenOver, Turns};
+use crate::app::turn::under_way::{TakenOver, Turns};
 use crate::app::{App, clock};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;

@@ -10,7 +10,7 @@ pub static TABLE: Table = Table {
     name: "contacts",
     number: 2,
     question: "who is one contact?",
-    read_by: &["app/answer_turn", "app/read_conversation", "app/replay_bot", "app/send_message"],
+    read_by: &["app/turn/answer", "app/conversations/read", "app/bots/replay", "app/messages/send"],
     fed_by: &["contact.created", "contact.updated", "message.inbound"],
     partition: &[column("account", Kind::Account), column("contact", Kind::Contact)],
     order: &[],

@@ -26,7 +26,7 @@ pub static TABLE: Table = Table {
     name: "conversations",
     number: 9,
     question: "which conversations does an account have, newest first?",
-    read_by: &["app/list_conversations"],
+    read_by: &["app/conversations/list"],
     fed_by: &["conversation.started", "conversation.deleted"],
     partition: &[column("account", Kind::Account), column("day", Kind::Small)],
     order: &[column("began", Kind::Number), column("conversation", Kind::Conversation)],

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::app::administration::Credentials;
+use crate::app::accounts::administration::Credentials;
 use crate::surface::aloochat::agent_key;
 
 /// As in `credentials.json`. ChatAIBot talks to the last bot, all others to the first.

@@ -9,7 +9,8 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
-use crate::app::{App, attachments};
+use crate::app::App;
+use crate::app::messages::attachments;
 use crate::domain::Result;
 use crate::domain::attachment::Attachment;
 

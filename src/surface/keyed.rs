@@ -10,7 +10,7 @@ use super::dress::Costume;
 use super::{in_flight, limited};
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential;
+use crate::app::accounts::credentials::Credential;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Settings};
 use crate::domain::ids::KeyId;

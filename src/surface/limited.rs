@@ -8,7 +8,7 @@ use poem::{Endpoint, Request, Response, Result};
 
 use super::dress::Costume;
 use crate::app::App;
-use crate::app::limits::{Allowance, Caller};
+use crate::app::accounts::limits::{Allowance, Caller};
 use crate::domain::Error;
 
 /// Seconds after which it may be asked whether a limit of 0 is still one.

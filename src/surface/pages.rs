@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::coding::{self, Coding};
-use crate::app::{App, demo};
+use crate::app::App;
+use crate::app::accounts::demo;
 
 /// Only what the pages themselves bring; nothing is fetched from elsewhere.
 pub(super) const POLICY: HeaderValue = HeaderValue::from_static(

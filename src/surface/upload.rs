@@ -21,7 +21,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
-use crate::app::uploads::{Place, Uploads};
+use crate::app::messages::uploads::{Place, Uploads};
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
 

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::limits::{Allowance, Caller};
+use crate::app::accounts::limits::{Allowance, Caller};
 use crate::domain::account::Limits;
 use crate::domain::ids::{ConversationId, KeyId};
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use parlor::app::accounts::Accounts;
-use parlor::app::{App, Equipment, Watchers, attachments, manage_conversation};
+use parlor::app::conversations::manage;
+use parlor::app::messages::attachments;
+use parlor::app::{App, Equipment, Watchers};
 use parlor::domain::Error;
 use parlor::domain::attachment::Attachment;
 use parlor::domain::event::Body as EventBody;
@@ -176,7 +178,7 @@ async fn a_file_goes_with_its_conversation_and_is_nobody_elses() {
     let kept = bench.find(1, 1).await.expect("there");
     let path = bench.dir.path().join("files").join(&kept.key);
     assert!(path.exists());
-    let deleted = manage_conversation::delete(&bench.app, bench.thread.account, id).await;
+    let deleted = manage::delete(&bench.app, bench.thread.account, id).await;
     deleted.expect("deleted");
     assert!(!path.exists(), "its bytes are gone too");
     let after = attachments::find(&bench.app, bench.thread.account, id, Seq::new(3), 1).await;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use parlor::app::accounts::{Accounts, Tenant};
-use parlor::app::send_message::{Opening, SendMessage, Sent, To, send_message};
-use parlor::app::turn_feed::{Step, TurnFeed};
-use parlor::app::{App, Equipment, Watchers, administration, demo};
+use parlor::app::accounts::{Accounts, Tenant, administration, demo};
+use parlor::app::messages::send::{Opening, SendMessage, Sent, To, send_message};
+use parlor::app::turn::feed::{Step, TurnFeed};
+use parlor::app::{App, Equipment, Watchers};
 use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
 use parlor::domain::event::{Body, Event};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::carry_out::chosen;
 use super::order::{Trial, Which};
 use super::{Outcome, outcome};
-use crate::app::accounts::Tenant;
-use crate::app::replay_bot::Report;
-use crate::app::{App, administration, replay_bot};
+use crate::app::App;
+use crate::app::accounts::{Tenant, administration};
+use crate::app::bots::replay::{self, Report};
 use crate::domain::account::{Account, Bot};
 use crate::domain::bot::Definition;
 use crate::domain::event::BotVersion;
@@ -170,6 +170,6 @@ async fn tried(
     };
     let outside = may_ask.then(|| own.unwrap_or_else(|| app.outside.of(account)));
     let (many, outside) = (trial.conversations, outside.as_ref());
-    let tried = replay_bot::replay(app, account, definition, many, bot, outside);
+    let tried = replay::replay(app, account, definition, many, bot, outside);
     Ok(tried.await?)
 }

@@ -3,8 +3,9 @@
 use super::order::{CreateAccount, Template};
 use super::outcome::{Account, Key};
 use super::{Order, Outcome, bots, change};
-use crate::app::administration::NewAccount;
-use crate::app::{App, accounts::Tenant, administration, demo};
+use crate::app::App;
+use crate::app::accounts::administration::{self, NewAccount};
+use crate::app::accounts::{Tenant, demo};
 use crate::config::USUAL_ACCOUNT;
 use crate::domain::account::Agent;
 use crate::domain::ids::AccountId;

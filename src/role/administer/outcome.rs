@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::app::replay_bot::Report;
+use crate::app::bots::replay::Report;
 use crate::domain::account::{KeyKind, Settings};
 use crate::domain::ids::{AccountId, BotId, KeyId};
 use crate::domain::time::Timestamp;

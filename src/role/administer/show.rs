@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Outcome;
 use super::outcome::{Account, Bot, Key};
-use crate::app::replay_bot::{Answer, Difference, Report};
+use crate::app::bots::replay::{Answer, Difference, Report};
 use crate::config::USUAL_ACCOUNT;
 use crate::role::Failure;
 

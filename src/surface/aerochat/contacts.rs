@@ -10,7 +10,8 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::Key;
 use super::error::Failure;
 use super::wire::ContactOut;
-use crate::app::{App, read_conversation};
+use crate::app::App;
+use crate::app::conversations::read;
 use crate::domain::Error;
 
 pub(super) struct Contacts;
@@ -36,7 +37,7 @@ impl Contacts {
         contact_id: Path<String>,
     ) -> Result<Got, Failure> {
         let id = contact_id.0.parse().map_err(|_| Error::NotFound("contact"))?;
-        let contact = read_conversation::contact(&app, key.0.tenant().account.id, id).await?;
+        let contact = read::contact(&app, key.0.tenant().account.id, id).await?;
         Ok(Got::Contact(Json(contact.into())))
     }
 }

@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer};
 
 use super::wire::{AuthorType, DirectionOut, PagingOut};
-use crate::app::read_conversation::Page;
+use crate::app::conversations::read::Page;
 use crate::domain::attachment::Attachment;
 use crate::domain::event::Body;
 use crate::domain::ids::MessageId;

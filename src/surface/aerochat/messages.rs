@@ -14,12 +14,13 @@ use super::Key;
 use super::error::Failure;
 use super::history::Written;
 use super::wire::{Asked, MessagesOut, SendMessageIn, SentOut};
+use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::outcome::await_outcome;
-use crate::app::readers::{ReadBy, Seat};
-use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
-use crate::app::turn_feed::{Step, TurnFeed};
-use crate::app::{App, read_conversation};
+use crate::app::conversations::read;
+use crate::app::conversations::readers::{ReadBy, Seat};
+use crate::app::messages::send::{Opening, SendMessage, Sent, To, send_message};
+use crate::app::turn::feed::{Step, TurnFeed};
+use crate::app::turn::outcome::await_outcome;
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
 use crate::domain::turn::Outcome;
@@ -139,7 +140,7 @@ impl Messages {
         let skip = (page - 1).saturating_mul(limit);
         let account = key.0.tenant().account.id;
         let size = usize::try_from(limit).unwrap_or(100);
-        let found = read_conversation::messages(&app, account, id, skip, size).await?;
+        let found = read::messages(&app, account, id, skip, size).await?;
         let written = Written::new(found, page, limit);
         let room = written.bytes();
         Ok(Listed::Messages(DirectAs::new(written, room)))

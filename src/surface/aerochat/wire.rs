@@ -3,7 +3,7 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use crate::app::send_message::Sent;
+use crate::app::messages::send::Sent;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText};

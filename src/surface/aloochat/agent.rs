@@ -15,12 +15,13 @@ use super::error::Failure;
 use super::form::{AgentForm, Asked, Spoken};
 use super::stream::{Place, Reader, resumed, streamed};
 use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
+use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::idempotency::Given;
-use crate::app::outcome::{await_outcome, ending_of};
-use crate::app::readers::ReadBy;
-use crate::app::send_message::{Opening, SendMessage, Sent, To, send_once};
-use crate::app::{App, read_conversation};
+use crate::app::conversations::read;
+use crate::app::conversations::readers::ReadBy;
+use crate::app::messages::idempotency::Given;
+use crate::app::messages::send::{Opening, SendMessage, Sent, To, send_once};
+use crate::app::turn::outcome::{await_outcome, ending_of};
 use crate::domain::account::Account;
 use crate::domain::event::BotVersion;
 use crate::domain::ids::ConversationId;
@@ -223,7 +224,7 @@ async fn destination(
         return Ok((To::New(Opening { bot: wanted()?, ..Opening::default() }), None));
     };
     let id = id.parse().map_err(|_| Error::NotFound("conversation"))?;
-    let state = read_conversation::conversation(app, account.id, id).await?;
+    let state = read::conversation(app, account.id, id).await?;
     // A conversation stays with the version it began with, in service or not, unless told otherwise.
     let now = account.answering(state.bot);
     if asked.deployment.is_none() && now.is_some_and(|now| now.bot_id == asked.agent.0) {

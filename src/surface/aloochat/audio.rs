@@ -1,7 +1,9 @@
 //! Speech in: turned into text before anything else happens.
 
 use super::form::text;
-use crate::app::{App, secret, speech};
+use crate::app::App;
+use crate::app::accounts::secret;
+use crate::app::messages::speech;
 use crate::domain::ids::AccountId;
 use crate::domain::text::MessageText;
 use crate::domain::{Error, Result};

@@ -13,8 +13,9 @@ use super::error::Failure;
 use super::wire::{
     Asked, ConversationOut, ConversationsOut, CreateIn, MessageOut, MessagesOut, StatusIn, UpdateIn,
 };
-use crate::app::manage_conversation::{self, Beginning, Change, start_once};
-use crate::app::{App, list_conversations, read_conversation};
+use crate::app::App;
+use crate::app::conversations::manage::{self, Beginning, Change, start_once};
+use crate::app::conversations::{list, read};
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
@@ -86,7 +87,7 @@ impl Conversations {
         let sent = asked.fingerprint();
         let begun = start_once(&app, tenant, Channel::Api, &given, &sent, beginning).await?;
         let id = begun.conversation;
-        let state = read_conversation::conversation(&app, tenant.account.id, id).await?;
+        let state = read::conversation(&app, tenant.account.id, id).await?;
         Ok(Created::Conversation(Direct(ConversationOut::new(&tenant.account, &state))))
     }
 
@@ -107,7 +108,7 @@ impl Conversations {
         let limit = size(limit.0)?;
         let malformed = || Error::invalid("cursor", "is not a cursor of this list");
         let before = cursor.0.map(|cursor| cursor.parse().map_err(|_| malformed())).transpose()?;
-        let page = list_conversations::list(&app, tenant.account.id, before, limit).await?;
+        let page = list::list(&app, tenant.account.id, before, limit).await?;
         let shown = page.conversations.iter();
         Ok(Listed::Conversations(Direct(ConversationsOut {
             conversations: shown.map(|one| ConversationOut::new(&tenant.account, one)).collect(),
@@ -132,7 +133,7 @@ impl Conversations {
     ) -> Answer<Got> {
         let account = &token.0.tenant().account;
         let id = id(&conversation_id.0)?;
-        let state = read_conversation::conversation(&app, account.id, id).await?;
+        let state = read::conversation(&app, account.id, id).await?;
         Ok(Got::Conversation(Direct(ConversationOut::new(account, &state))))
     }
 
@@ -161,7 +162,7 @@ impl Conversations {
             bot: chosen(account, None, asked.deployment_id.as_deref())?,
             resolved: asked.status.map(|status| status == StatusIn::Resolved),
         };
-        let state = manage_conversation::change(&app, account.id, id, change).await?;
+        let state = manage::change(&app, account.id, id, change).await?;
         Ok(Got::Conversation(Direct(ConversationOut::new(account, &state))))
     }
 
@@ -181,7 +182,7 @@ impl Conversations {
         conversation_id: Path<String>,
     ) -> Answer<Deleted> {
         let id = id(&conversation_id.0)?;
-        manage_conversation::delete(&app, token.0.tenant().account.id, id).await?;
+        manage::delete(&app, token.0.tenant().account.id, id).await?;
         Ok(Deleted::Gone)
     }
 
@@ -209,7 +210,7 @@ impl Conversations {
         let limit = size(limit.0)?;
         let malformed = |_| Error::invalid("cursor", "is not a cursor of this list");
         let skip = cursor.0.map_or(Ok(0), |cursor| cursor.parse::<u64>().map_err(malformed))?;
-        let page = read_conversation::messages(&app, account, id, skip, limit).await?;
+        let page = read::messages(&app, account, id, skip, limit).await?;
         let next = skip.saturating_add(page.messages.len() as u64);
         Ok(History::Messages(Direct(MessagesOut {
             messages: page.messages.iter().filter_map(MessageOut::new).collect(),

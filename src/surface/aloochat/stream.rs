@@ -12,13 +12,14 @@ use serde_json::{Map, Value, json};
 
 use super::error::{BROKE_OFF, NO_ANSWER};
 use super::wire::{response_time_ms, spelled, was_resolved};
+use crate::app::App;
 use crate::app::accounts::Tenant;
-use crate::app::credentials::Ended;
-use crate::app::outcome::{TurnEnd, ending_of};
-use crate::app::readers::Seat;
-use crate::app::send_message::Sent;
-use crate::app::turn_feed::{Step, TurnFeed};
-use crate::app::{App, live_feed, read_conversation};
+use crate::app::accounts::credentials::Ended;
+use crate::app::conversations::readers::Seat;
+use crate::app::conversations::{live_feed, read};
+use crate::app::messages::send::Sent;
+use crate::app::turn::feed::{Step, TurnFeed};
+use crate::app::turn::outcome::{TurnEnd, ending_of};
 use crate::domain::event::MessageOutbound;
 use crate::domain::ids::{ConversationId, MessageId};
 use crate::domain::seq::Seq;
@@ -105,7 +106,7 @@ pub(super) async fn resumed(
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
     let (state, _) = live_feed::reached(app, account, id, place.cursor).await?;
-    let found = read_conversation::recent_message(app, &state, message).await?;
+    let found = read::recent_message(app, &state, message).await?;
     let mut sent = Sent::of_recorded(&found).ok_or(Error::NotFound("message"))?;
     let seen = place.cursor.filter(|cursor| cursor.seq >= sent.seq);
     let ending = ending_of(app, account, id, message, sent.seq).await?;

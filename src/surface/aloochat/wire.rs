@@ -6,8 +6,8 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::agent_key::deployment_id_of;
-use crate::app::outcome::TurnEnd;
-use crate::app::send_message::Sent;
+use crate::app::messages::send::Sent;
+use crate::app::turn::outcome::TurnEnd;
 use crate::domain::account::Account;
 use crate::domain::bot::Definition;
 use crate::domain::conversation::{Conversation, Status};

@@ -14,8 +14,10 @@ use super::error::Failure;
 use super::wire::{
     AssigneeOut, ContactOut, ConversationOut, SendIn, SentOut, Start, StartIn, StartedOut,
 };
-use crate::app::send_message::{Opening, SendMessage, To, send_message};
-use crate::app::{App, live_feed, read_conversation, visitors};
+use crate::app::App;
+use crate::app::accounts::visitors;
+use crate::app::conversations::{live_feed, read};
+use crate::app::messages::send::{Opening, SendMessage, To, send_message};
 use crate::domain::Error;
 use crate::domain::ids::{BotId, ConversationId};
 use crate::domain::message::Channel;
@@ -82,7 +84,7 @@ impl Conversations {
         };
         let sent = send_message(&app, tenant, command).await?;
         let account = tenant.account.id;
-        let contact = read_conversation::contact(&app, account, sent.contact).await?;
+        let contact = read::contact(&app, account, sent.contact).await?;
         let live_url = live_url(request, &token, sent.conversation, Cursor::START);
         Ok(Begun::Started(Json(StartedOut {
             ok: true,

@@ -8,11 +8,11 @@ use poem_openapi::SecurityScheme;
 use poem_openapi::auth::{ApiKey, Bearer};
 
 use super::wire::SideIn;
-use crate::app::accounts::Tenant;
-use crate::app::credentials::Credential as Shown;
-use crate::app::live_feed::Who;
-use crate::app::readers::{ReadBy, Seat};
-use crate::app::{App, secret, visitors};
+use crate::app::App;
+use crate::app::accounts::credentials::Credential as Shown;
+use crate::app::accounts::{Tenant, secret, visitors};
+use crate::app::conversations::live_feed::Who;
+use crate::app::conversations::readers::{ReadBy, Seat};
 use crate::domain::account::KeyKind;
 use crate::domain::ids::{ConversationId, KeyId};
 use crate::domain::text::PersonName;
@@ -119,7 +119,7 @@ impl Caller {
     /// A seat for a stream of a conversation.
     ///
     /// # Errors
-    /// As [`Readers::seat`](crate::app::readers::Readers::seat).
+    /// As [`Readers::seat`](crate::app::conversations::readers::Readers::seat).
     pub(super) fn seat(&self, app: &App, conversation: ConversationId) -> Result<Seat> {
         let (account, token, address) = (self.tenant.account.id, self.token, self.address);
         app.readers.seat(&ReadBy { account, token, address }, Some(conversation))

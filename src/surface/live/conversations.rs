@@ -11,7 +11,7 @@ use super::Answer;
 use super::caller::Credential;
 use super::wire::ConversationOut;
 use crate::app::App;
-use crate::app::read_conversation::{self, Moment};
+use crate::app::conversations::read::{self, Moment};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
@@ -48,14 +48,14 @@ impl Conversations {
         let account = caller.tenant.account.id;
         let body = if let Some(at) = at.0 {
             let last = usize::try_from(LAST).unwrap_or_default();
-            let then = read_conversation::as_of(&app, account, id, moment(&at)?, last).await?;
+            let then = read::as_of(&app, account, id, moment(&at)?, last).await?;
             ConversationOut::new(&then.state, &then.messages, None)
         } else {
             let reply = app.hub.under_way(id);
-            let state = read_conversation::conversation(&app, account, id).await?;
+            let state = read::conversation(&app, account, id).await?;
             let skip = state.message_count.saturating_sub(LAST);
             let size = usize::try_from(LAST).unwrap_or_default();
-            let page = read_conversation::messages(&app, account, id, skip, size).await?;
+            let page = read::messages(&app, account, id, skip, size).await?;
             let reply = reply.filter(|(reply, _)| state.owes(reply.in_reply_to));
             ConversationOut::new(&state, &page.messages, reply)
         };

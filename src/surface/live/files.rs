@@ -9,7 +9,8 @@ use poem_openapi::param::Path;
 
 use super::Answer;
 use super::caller::Credential;
-use crate::app::{App, attachments};
+use crate::app::App;
+use crate::app::messages::attachments;
 use crate::domain::Error;
 use crate::domain::seq::Seq;
 use crate::surface::download::{Disposition, Downloaded, download};

@@ -8,7 +8,7 @@ use poem::{Endpoint, Request, Response};
 use super::caller::Caller;
 use super::error::costume;
 use crate::app::App;
-use crate::app::limits::Caller as Limited;
+use crate::app::accounts::limits::Caller as Limited;
 use crate::domain::{Error, Result};
 use crate::surface::limited;
 use crate::surface::visits::{self, Class};

@@ -10,7 +10,9 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::Answer;
 use super::caller::Credential;
 use super::wire::{ReadIn, StoppedOut, TypingIn, named};
-use crate::app::{App, live_feed, stop_reply::stop_reply};
+use crate::app::App;
+use crate::app::conversations::live_feed;
+use crate::app::turn::stop::stop_reply;
 use crate::domain::Error;
 
 pub(super) struct Signals;

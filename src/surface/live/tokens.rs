@@ -11,9 +11,11 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::Answer;
 use super::caller::Credential;
 use super::wire::{DemoOut, TokenIn, TokenOut};
-use crate::app::limits::Caller as Limited;
-use crate::app::manage_conversation::{self, Beginning};
-use crate::app::{App, demo, live_feed};
+use crate::app::App;
+use crate::app::accounts::demo;
+use crate::app::accounts::limits::Caller as Limited;
+use crate::app::conversations::live_feed;
+use crate::app::conversations::manage::{self, Beginning};
 use crate::domain::Error;
 use crate::domain::message::Channel;
 use crate::surface::client::Address;
@@ -102,8 +104,7 @@ impl Tokens {
         if let Some(retry_after_s) = allowance.retry_after_s {
             return Err(Error::RateLimited { retry_after_s }.into());
         }
-        let begun =
-            manage_conversation::start(&app, &tenant, Channel::Web, Beginning::default()).await?;
+        let begun = manage::start(&app, &tenant, Channel::Web, Beginning::default()).await?;
         let (token, expires_at) =
             live_feed::sign_token(&tenant, begun.conversation, None, DEMO_VALID);
         Ok(DemoStarted::Demo(Json(DemoOut {

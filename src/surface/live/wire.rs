@@ -3,7 +3,7 @@
 use poem_openapi::{Enum, Object};
 use serde_json::Value;
 
-use crate::app::send_message::Sent;
+use crate::app::messages::send::Sent;
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::error::Fault;
 use crate::domain::text::{MESSAGE_MAX_CHARS, MessageText, PersonName};

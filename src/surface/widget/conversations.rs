@@ -12,10 +12,11 @@ use super::error::Failure;
 use super::history::{self, Since};
 use super::visitor::Key;
 use super::wire::{ConfigOut, CreateIn, CreatedOut, MessageOut, ReplyIn, StatusOut, sentence};
-use crate::app::outcome::await_outcome;
-use crate::app::send_message::{Opening, SendMessage, Sent, To, send_message};
-use crate::app::visitors::{self, Visitor};
-use crate::app::{App, live_feed, read_conversation};
+use crate::app::App;
+use crate::app::accounts::visitors::{self, Visitor};
+use crate::app::conversations::{live_feed, read};
+use crate::app::messages::send::{Opening, SendMessage, Sent, To, send_message};
+use crate::app::turn::outcome::await_outcome;
 use crate::domain::message::Channel;
 use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
@@ -137,8 +138,8 @@ impl Conversations {
         let tenant = key.tenant();
         let account = tenant.account.id;
         let id = visitors::conversation_of(tenant, &visitor_token.0);
-        let state = read_conversation::conversation(&app, account, id).await?;
-        let contact = read_conversation::contact(&app, account, state.contact_id).await?;
+        let state = read::conversation(&app, account, id).await?;
+        let contact = read::contact(&app, account, state.contact_id).await?;
         let brand = tenant.account.brand().to_owned();
         let pages = history::messages(&app, &state, contact, brand, since).await?;
         Ok(Listed::Messages(JsonArray::new(pages)))

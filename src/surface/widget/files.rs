@@ -14,8 +14,11 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use super::error::Failure;
 use super::visitor::Key;
 use super::wire::{AttachmentOut, message_text, sentence};
-use crate::app::send_message::{SendMessage, To};
-use crate::app::{App, attachments, read_conversation, visitors};
+use crate::app::App;
+use crate::app::accounts::visitors;
+use crate::app::conversations::read;
+use crate::app::messages::attachments;
+use crate::app::messages::send::{SendMessage, To};
 use crate::domain::Error;
 use crate::domain::characters::is_blank;
 use crate::domain::message::Channel;
@@ -135,7 +138,7 @@ impl Files {
         let idempotency = idempotency.given_to("widget")?;
         let conversation = visitors::conversation_of(tenant, &visitor_token.0);
         // A stranger's file is not waited for.
-        read_conversation::conversation(&app, account, conversation).await?;
+        read::conversation(&app, account, conversation).await?;
         let limits = Form {
             texts: &["message"],
             text_bytes: 256 << 10,

@@ -1,6 +1,6 @@
 //! The messages of a visitor's conversation, and what of them is new `since` a time.
 //!
-//! A message's `timestamp` is its stamp (`app::stamps`): milliseconds that only grow, whatever the clocks
+//! A message's `timestamp` is its stamp (`app::messages::stamps`): milliseconds that only grow, whatever the clocks
 //! of the nodes say. So whoever sends the last one back is told what is new, all of it, once.
 
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use futures_util::{Stream, stream};
 
 use super::wire::MessageOut;
-use crate::app::read_conversation::BLOCK;
-use crate::app::{App, read_conversation, stamps};
+use crate::app::App;
+use crate::app::conversations::read::{self, BLOCK};
+use crate::app::messages::stamps;
 use crate::domain::Result;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -95,7 +96,7 @@ pub(super) async fn messages(
                 return Ok(None);
             }
             let size = usize::try_from(left.min(BLOCK)).unwrap_or_default();
-            let page = read_conversation::messages(&app, account, id, skip, size).await?.messages;
+            let page = read::messages(&app, account, id, skip, size).await?.messages;
             let (mut last, mut shown) = (before, Vec::with_capacity(page.len()));
             for (number, (stamp, entry)) in (skip..).zip(stamps::stamped(&page, before)) {
                 last = Some(stamp);
@@ -130,7 +131,7 @@ async fn named_by_nanoseconds(
     let (account, id) = (state.account, state.id);
     let mut number = since.nanoseconds();
     while (1..=state.message_count).contains(&number) {
-        let found = read_conversation::messages(app, account, id, number - 1, 1).await?.messages;
+        let found = read::messages(app, account, id, number - 1, 1).await?.messages;
         let is_it = |entry: &Recorded| i128::from(entry.event.at.millis()) == since.millis();
         if found.first().is_some_and(is_it) {
             return Ok(Some(number));

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::error::WHOLE;
-use crate::app::visitors::TOKEN_MAX;
+use crate::app::accounts::visitors::TOKEN_MAX;
 use crate::domain::account::{Account, ReplyTime, RequireDetails, Welcome};
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::{Contact, Details};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use parlor::app::{clock, secret::LiveToken};
+use parlor::app::accounts::secret::LiveToken;
+use parlor::app::clock;
 use parlor::domain::event::Body;
 use parlor::domain::ids::AccountId;
 use parlor::engine::Topic;

@@ -296,7 +296,7 @@ impl World {
         self.conclude(|story, turn| story.stopped(turn));
     }
 
-    /// Ends the reply under way as `app::answer_turn` does: what was said, if it stands, then
+    /// Ends the reply under way as `app::turn::answer` does: what was said, if it stands, then
     /// what `end` gives.
     fn conclude<E: Into<Option<Event>>>(&mut self, end: impl FnOnce(&Story, u64) -> E) {
         let Some(writing) = self.writing.take() else { return };

@@ -1,6 +1,6 @@
 //! Reading what is stored: contacts, conversations, their messages, and how they once were.
 
-use super::{App, failed};
+use crate::app::{App, failed};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::event::Body;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::accounts::{Accounts, Tenant};
-use super::clock;
+use super::{Accounts, Tenant};
+use crate::app::clock;
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 

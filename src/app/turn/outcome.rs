@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::send_message::Sent;
-use super::{App, failed};
+use crate::app::messages::send::Sent;
+use crate::app::{App, failed};
 use crate::domain::ids::{AccountId, ConversationId, MessageId, StreamKey};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::outcome::{TurnEnd, ending_of};
-use super::send_message::Sent;
-use super::{App, clock, live_feed};
+use crate::app::conversations::live_feed;
+use crate::app::messages::send::Sent;
+use crate::app::{App, clock};
 use crate::domain::Result;
 use crate::domain::ids::AccountId;
 use crate::live::cursor::Cursor;

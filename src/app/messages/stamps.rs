@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 
-use super::{App, read_conversation};
+use crate::app::App;
+use crate::app::conversations::read;
 use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ConversationId};
@@ -67,7 +68,7 @@ pub async fn ends(app: &App, state: &Conversation) -> Result<Ends> {
     while ends.len() < whole {
         let skip = ends.len() as u64 * BLOCK;
         let size = usize::try_from(BLOCK).unwrap_or_default();
-        let page = read_conversation::messages(app, state.account, state.id, skip, size).await?;
+        let page = read::messages(app, state.account, state.id, skip, size).await?;
         let before = ends.last().copied();
         let last = stamped(&page.messages, before).last().map(|(stamp, _)| stamp);
         match last.filter(|_| page.messages.len() == size) {

@@ -1,8 +1,9 @@
 //! Conversations as things to manage: start one without a message, change, delete.
 
-use super::accounts::Tenant;
-use super::idempotency::{Given, awaited, once};
-use super::{App, append, clock, failed, read_conversation};
+use super::read;
+use crate::app::accounts::Tenant;
+use crate::app::messages::idempotency::{Given, awaited, once};
+use crate::app::{App, append, clock, failed};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ConversationDeleted, ConversationReopened,
@@ -118,7 +119,7 @@ pub async fn change(
     id: ConversationId,
     change: Change,
 ) -> Result<Conversation> {
-    let state = read_conversation::conversation(app, account, id).await?;
+    let state = read::conversation(app, account, id).await?;
     if change.resolved == Some(false) && !state.is_with_bot() {
         return Err(Error::Conflict(
             "status cannot be active while people answer: resolve the conversation first",
@@ -135,7 +136,7 @@ pub async fn change(
     }
     match change.resolved {
         Some(true) if !state.resolved => {
-            let name = read_conversation::contact_name(app, account, state.contact_id).await;
+            let name = read::contact_name(app, account, state.contact_id).await;
             bodies.push(Body::ConversationResolved(ConversationResolved {
                 conversation_id: id,
                 contact_id: state.contact_id,
@@ -151,7 +152,7 @@ pub async fn change(
         return Ok(state);
     }
     append(app, account, StreamKey::Contact(state.contact_id), bodies).await?;
-    read_conversation::conversation(app, account, id).await
+    read::conversation(app, account, id).await
 }
 
 /// Deletes a conversation for good, and the files that came with its messages.
@@ -159,7 +160,7 @@ pub async fn change(
 /// # Errors
 /// [`Error::NotFound`] for a conversation that is not this account's, or no longer.
 pub async fn delete(app: &App, account: AccountId, id: ConversationId) -> Result<()> {
-    let state = read_conversation::conversation(app, account, id).await?;
+    let state = read::conversation(app, account, id).await?;
     let deleted = Body::ConversationDeleted(ConversationDeleted { conversation_id: id });
     append(app, account, StreamKey::Contact(state.contact_id), vec![deleted]).await?;
     // Nobody can ask for its files any more: what is left of them harms nobody but the disk.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::shares::{Held, Shares};
+use crate::app::shares::{Held, Shares};
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
 

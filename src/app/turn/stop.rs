@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::live_feed::whereabouts;
 use super::outcome::await_ending;
-use super::{App, read_conversation};
+use crate::app::App;
+use crate::app::conversations::live_feed::whereabouts;
+use crate::app::conversations::read;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 use crate::domain::{Error, Result};
 
@@ -23,7 +24,7 @@ pub async fn stop_reply(
     account: AccountId,
     conversation: ConversationId,
 ) -> Result<Option<MessageId>> {
-    let state = read_conversation::conversation(app, account, conversation).await?;
+    let state = read::conversation(app, account, conversation).await?;
     let place = whereabouts(&state);
     let asked = app.turns.stop(conversation, |message| state.owes(message)).or_else(|| {
         // Whoever answers the oldest turn elsewhere hears of it.

@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::conclude::conclude;
 use super::gather::Gather;
-use super::live_feed::whereabouts;
 use super::outcome::outcome_of;
 use super::pace::paced;
-use super::send_message::{author_name, event_id};
-use super::turns::Begun;
-use super::{App, clock};
+use super::under_way::Begun;
+use crate::app::conversations::live_feed::whereabouts;
+use crate::app::messages::send::{author_name, event_id};
+use crate::app::{App, clock};
 use crate::bot::{self, Background, Bot, Step, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{Body, Event, FailureReason, MessageInbound, Received, ReplyDiscarded};

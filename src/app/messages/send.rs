@@ -9,9 +9,11 @@ use std::sync::Arc;
 use draft::Draft;
 
 use super::idempotency::{Given, awaited, once};
-use super::outcome::outcome_of;
-use super::turns::{Call, OWED_MAX, Turns};
-use super::{App, accounts::Tenant, clock, failed, read_conversation};
+use crate::app::accounts::Tenant;
+use crate::app::conversations::read;
+use crate::app::turn::outcome::outcome_of;
+use crate::app::turn::under_way::{Call, OWED_MAX, Turns};
+use crate::app::{App, clock, failed};
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::Conversation;
@@ -246,7 +248,7 @@ async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thr
         To::Conversation(id) => *id,
         To::New(opening) => return new_thread(app, account, opening, command.channel).await,
     };
-    let state = read_conversation::conversation(app, account, id).await?;
+    let state = read::conversation(app, account, id).await?;
     let known = if command.contact == Details::default() {
         None
     } else {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::accounts::Tenant;
-use super::send_message::{SendMessage, Sent, send_message};
-use super::{App, failed, read_conversation};
+use super::send::{SendMessage, Sent, send_message};
+use crate::app::accounts::Tenant;
+use crate::app::conversations::read;
+use crate::app::{App, failed};
 use crate::domain::attachment::Attachment;
 use crate::domain::event::Body;
 use crate::domain::ids::{AccountId, ConversationId};
@@ -28,7 +29,7 @@ pub async fn find(
     number: u64,
 ) -> Result<Attachment> {
     const MISSING: Error = Error::NotFound("file");
-    read_conversation::conversation(app, account, conversation).await?;
+    read::conversation(app, account, conversation).await?;
     let before = Seq::new(seq.get().checked_sub(1).ok_or(MISSING)?);
     let place = number.checked_sub(1).and_then(|place| usize::try_from(place).ok());
     let found = app.engine.timeline(account, conversation, before, 1).await.map_err(failed)?;

@@ -9,7 +9,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::shares::{Held, Shares};
+use crate::app::shares::{Held, Shares};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::{Error, Result};
 

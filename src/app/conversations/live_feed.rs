@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
 
-use super::accounts::Tenant;
-use super::secret::LiveToken;
-use super::send_message::author_name;
-use super::{App, append, clock, failed, read_conversation};
+use super::read;
+use crate::app::accounts::Tenant;
+use crate::app::accounts::secret::LiveToken;
+use crate::app::messages::send::author_name;
+use crate::app::{App, append, clock, failed};
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{Body, ConversationRead, Reader};
 use crate::domain::ids::{AccountId, ConversationId, KeyId, MessageId, StreamKey};
@@ -54,7 +55,7 @@ pub async fn reached(
     after: Option<Cursor>,
 ) -> Result<(Conversation, Cursor)> {
     let look = async || {
-        let state = read_conversation::conversation(app, account, conversation).await?;
+        let state = read::conversation(app, account, conversation).await?;
         let cursor = after.unwrap_or(Cursor::at(state.last_seq));
         if cursor.seq > state.last_seq {
             return Err(Error::UnknownCursor);
@@ -148,7 +149,7 @@ pub async fn typing(
     who: Who,
     typing: bool,
 ) -> Result<()> {
-    let state = read_conversation::conversation(app, tenant.account.id, conversation).await?;
+    let state = read::conversation(app, tenant.account.id, conversation).await?;
     app.hub.typing(whereabouts(&state), who.author(tenant, &state), typing, clock::now());
     Ok(())
 }
@@ -166,7 +167,7 @@ pub async fn read(
     message: MessageId,
 ) -> Result<()> {
     let account = tenant.account.id;
-    let state = read_conversation::conversation(app, account, conversation).await?;
+    let state = read::conversation(app, account, conversation).await?;
     let (reader, before) = match who {
         Who::Customer => (Reader::Customer, state.read_by_customer),
         Who::Bot(_) | Who::Agent(_) => (Reader::Agent, state.read_by_agent),
@@ -174,9 +175,9 @@ pub async fn read(
     if before == Some(message) {
         return Ok(());
     }
-    let mark = read_conversation::recent_message(app, &state, message).await?;
+    let mark = read::recent_message(app, &state, message).await?;
     if let Some(read) = before {
-        let former = read_conversation::recent_message(app, &state, read);
+        let former = read::recent_message(app, &state, read);
         if former.await.is_ok_and(|former| former.seq >= mark.seq) {
             return Ok(());
         }
@@ -203,7 +204,7 @@ pub async fn mint_token(
     key: Option<KeyId>,
     valid_for: Duration,
 ) -> Result<(String, Timestamp)> {
-    read_conversation::conversation(app, tenant.account.id, conversation).await?;
+    read::conversation(app, tenant.account.id, conversation).await?;
     Ok(sign_token(tenant, conversation, key, valid_for))
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{App, failed};
+use crate::app::{App, failed};
 use crate::domain::Result;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ConversationId, Id as _};

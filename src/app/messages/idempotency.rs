@@ -10,7 +10,8 @@ use backon::{ConstantBuilder, Retryable as _};
 use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{App, clock, failed, secret};
+use crate::app::accounts::secret;
+use crate::app::{App, clock, failed};
 use crate::domain::event::Idempotency;
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};

@@ -1,6 +1,6 @@
 //! Recordings, written down.
 
-use super::App;
+use crate::app::App;
 use crate::domain::ids::AccountId;
 use crate::domain::sound::audio_kind;
 use crate::domain::{Error, Result};

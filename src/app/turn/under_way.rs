@@ -24,8 +24,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::App;
-use super::answer_turn::{Oldest, answer_oldest};
+use super::answer::{Oldest, answer_oldest};
+use crate::app::App;
 use crate::domain::conversation::OpenTurn;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 use crate::fair::Limits;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER;
 use url::Url;
 
-use super::{App, append, clock, secret};
+use super::secret;
+use crate::app::{App, append, clock};
 use crate::bot::drafts;
 use crate::domain::account::{Account, Agent, KeyKind, Settings};
 use crate::domain::bot::Definition;

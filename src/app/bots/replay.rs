@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::{App, failed, list_conversations};
+use crate::app::conversations::list;
+use crate::app::{App, failed};
 use crate::bot::{Background, Bot, Step, Turn, Wants};
 use crate::domain::bot::Definition;
 use crate::domain::conversation::{Conversation, Effect};
@@ -87,7 +88,7 @@ pub async fn replay(
     let mut report = Report::default();
     let (mut after, mut listed) = (None, 0);
     while report.conversations < conversations && listed < LISTED {
-        let page = list_conversations::list(app, account, after, PAGE).await?;
+        let page = list::list(app, account, after, PAGE).await?;
         listed += page.conversations.len();
         let is_its = |state: &&Conversation| {
             of_bot.is_none_or(|bot| state.bot.is_some_and(|pinned| pinned.bot_id == bot))

@@ -4,8 +4,7 @@
 //! that are told of the same visitor at once speak of the same conversation, and the fold lets one
 //! of them begin it. The token opens the conversation: it is a secret and stands nowhere in the log.
 
-use super::accounts::Tenant;
-use super::secret;
+use super::{Tenant, secret};
 use crate::domain::ids::{ContactId, ConversationId, Id};
 
 /// The longest token, in bytes.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::conclude::conclude;
-use super::super::outcome::outcome_of;
-use super::super::turns::{Call, Taken, Turns};
-use super::super::{App, accounts::Tenant, clock, failed};
 use super::{SendMessage, Sent, Thread, To};
+use crate::app::accounts::Tenant;
+use crate::app::turn::conclude::conclude;
+use crate::app::turn::outcome::outcome_of;
+use crate::app::turn::under_way::{Call, Taken, Turns};
+use crate::app::{App, clock, failed};
 use crate::bot::{Answer, Background, Bot, Turn};
 use crate::domain::attachment;
 use crate::domain::contact::{Contact, Details};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::accounts::Tenant;
 use super::administration::{Credentials, NewAccount, adopt_key, create_account};
-use super::{App, secret};
+use super::{Tenant, secret};
+use crate::app::App;
 use crate::bot::{faq, flow};
 use crate::domain::account::{Agent, KeyKind, ReplyTime, Settings, Welcome};
 use crate::domain::bot::Definition;

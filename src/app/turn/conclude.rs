@@ -1,7 +1,7 @@
 //! Ends a turn, whether its answer was there at once or took time.
 
-use super::App;
-use super::read_conversation::contact_name;
+use crate::app::App;
+use crate::app::conversations::read::contact_name;
 use crate::domain::event::MessageInbound;
 use crate::domain::ids::AccountId;
 use crate::domain::text::PersonName;
@@ -13,7 +13,7 @@ use crate::engine;
 ///
 /// # Errors
 /// As the engine's views.
-pub(super) async fn conclude(
+pub(in crate::app) async fn conclude(
     app: &App,
     account: AccountId,
     asked: &MessageInbound,

@@ -1,0 +1,3 @@
+//! Bots: trying one before it answers anybody.
+
+pub mod replay;
