@@ -9,11 +9,14 @@
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod embedded;
+pub mod feed;
 pub mod relay;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+
+use feed::{Follower, Source};
 
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Effect};
@@ -268,12 +271,9 @@ pub trait Rebuild: Send + Sync {
 
 /// A log and its views, as one thing to hold.
 #[async_trait]
-pub trait Engine: EventLog + Views {
+pub trait Engine: EventLog + Views + Source {
     /// Whether the engine can serve now.
     fn health(&self) -> Health;
-
-    /// The partitions of the events whose unfinished work falls to this node.
-    fn owned(&self) -> Vec<u32>;
 
     /// How nodes tell each other what is not in the log; none where there is one node.
     fn relay(&self) -> Option<Arc<dyn relay::Relay>> {
@@ -283,6 +283,11 @@ pub trait Engine: EventLog + Views {
     /// Full-text search; none where nothing is indexed.
     fn search(&self) -> Option<Arc<dyn Search>> {
         None
+    }
+
+    /// What follows the feed on the engine's own account.
+    fn followers(&self) -> Vec<Arc<dyn Follower>> {
+        Vec::new()
     }
 
     /// Allowances that all nodes share; none where there is one node.

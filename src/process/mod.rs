@@ -1,4 +1,4 @@
-//! Processes that follow the log by themselves.
+//! What works by itself: followers of what was applied, and sweeps over what is due.
 
-pub mod takeover;
-pub mod upkeep;
+pub mod followers;
+pub mod sweeps;

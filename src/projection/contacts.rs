@@ -10,7 +10,7 @@ pub static TABLE: Table = Table {
     name: "contacts",
     number: 2,
     question: "who is one contact?",
-    read_by: &["app/turn/answer", "app/conversations/read", "app/bots/replay", "app/messages/send"],
+    read_by: &["app/bots/replay", "app/conversations/read", "app/messages/send", "app/turn/answer"],
     fed_by: &["contact.created", "contact.updated", "message.inbound"],
     partition: &[column("account", Kind::Account), column("contact", Kind::Contact)],
     order: &[],
@@ -18,6 +18,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    outside: false,
 };
 
 pub static AGGREGATE: Aggregate = Aggregate {

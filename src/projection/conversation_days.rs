@@ -27,6 +27,7 @@ pub static TABLE: Table = Table {
     newest_first: true,
     queue: false,
     forgets: None,
+    outside: false,
 };
 
 /// The day of a time: days since 1970-01-01, UTC.

@@ -12,6 +12,10 @@
 //! newer one before an older, is harmless as long as the newest place wins, which is what both engines
 //! see to.
 //!
+//! **Outside** are rows that follow from the world and not from the log: how far a follower is, a delivery, a
+//! session. Their tables are in [`SCHEMA`] as well ([`Schema::outside`]); they are read as any other and written
+//! through [`Places`]. Nothing that makes views anew touches them.
+//!
 //! **Special** is what must be atomic with something else, and each engine has code of its own for it:
 //!
 //! - the timeline of a conversation, with its state: events and state of one commit are seen together;
@@ -25,6 +29,8 @@ pub mod claims;
 pub mod contacts;
 pub mod conversation_days;
 pub mod conversations;
+pub mod discarded;
+pub mod followers;
 pub mod pages;
 pub mod rows;
 pub mod table;
@@ -34,20 +40,22 @@ pub mod turns_due;
 
 pub use aggregate::{Aggregate, Folded, Key, State, States};
 pub use cells::{Cell, Cells, Damaged};
-pub use rows::{Found, Range, Rows, Way};
+pub use rows::{Found, Places, Range, Rows, Way};
 pub use table::Table;
 
 use crate::domain::conversation::{Conversation, Effect, OpenTurn, Why};
 use crate::domain::event::{Body, Event};
 use crate::domain::seq::Seq;
 
-/// An event that the fold applied, and what it met.
+/// An event that was folded, and what it met.
 #[derive(Debug, Clone, Copy)]
 pub struct Met<'a> {
     /// The partition of the log, and the place there.
     pub partition: u32,
     pub seq: Seq,
     pub event: &'a Event,
+    /// Why the fold discarded it; none where it was applied.
+    pub why: Option<Why>,
     /// The turns that the event's conversation owed before.
     pub turns_before: &'a [OpenTurn],
     /// The event's conversation after it.
@@ -58,7 +66,16 @@ pub struct Met<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct View {
     pub table: &'static Table,
+    /// Which events it is told of.
+    pub of: Of,
     pub project: fn(&Met<'_>, &mut Changes),
+}
+
+/// What the fold made of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    Applied,
+    Discarded,
 }
 
 /// All that engines keep beside what is special.
@@ -67,17 +84,25 @@ pub struct Schema {
     pub views: &'static [View],
     /// In the order in which they are asked what becomes of an event.
     pub aggregates: &'static [Aggregate],
+    /// Tables whose rows follow from the world outside.
+    pub outside: &'static [&'static Table],
 }
 
 /// The aggregates and the views, one line each.
 pub static SCHEMA: Schema = Schema {
     aggregates: &[aggregate::CONVERSATION, contacts::AGGREGATE],
     views: &[
-        View { table: &pages::TABLE, project: pages::project },
-        View { table: &turns_due::TABLE, project: turns_due::project },
-        View { table: &conversations::TABLE, project: conversations::project },
-        View { table: &conversation_days::TABLE, project: conversation_days::project },
+        View { table: &pages::TABLE, of: Of::Applied, project: pages::project },
+        View { table: &turns_due::TABLE, of: Of::Applied, project: turns_due::project },
+        View { table: &conversations::TABLE, of: Of::Applied, project: conversations::project },
+        View {
+            table: &conversation_days::TABLE,
+            of: Of::Applied,
+            project: conversation_days::project,
+        },
+        View { table: &discarded::TABLE, of: Of::Discarded, project: discarded::project },
     ],
+    outside: &[&followers::TABLE],
 };
 
 /// A row of a table from a place in the log on, or none any more.
@@ -118,9 +143,9 @@ impl Schema {
         self.views.iter().map(|view| view.table)
     }
 
-    /// The tables of all views, and those of states.
+    /// The tables of all views, those of states, and those outside.
     pub fn all_tables(&self) -> impl Iterator<Item = &'static Table> + Clone + use<> {
-        self.tables().chain(self.state_tables())
+        self.tables().chain(self.state_tables()).chain(self.outside.iter().copied())
     }
 
     /// The tables that have states: of all aggregates but the conversation.
@@ -177,10 +202,15 @@ impl Schema {
             let turns_before = &turns(slot).unwrap_or_default();
             let became = fold(aggregate, slot, seq, event);
             effect = Some(became);
+            let conversation = slot.as_ref().and_then(Folded::get);
+            let (of, why) = match became {
+                Effect::Applied => (Of::Applied, None),
+                Effect::Discarded(why) => (Of::Discarded, Some(why)),
+            };
+            let met = Met { partition, seq, event, why, turns_before, conversation };
+            let views = self.views.iter().filter(|view| view.of == of);
+            views.for_each(|view| (view.project)(&met, &mut changes));
             if became == Effect::Applied {
-                let conversation = slot.as_ref().and_then(Folded::get);
-                let met = Met { partition, seq, event, turns_before, conversation };
-                self.views.iter().for_each(|view| (view.project)(&met, &mut changes));
                 changes.timeline = timeline::keeps(event);
                 changes.claim = claims::project(event);
                 changes.total = totals::project(event);

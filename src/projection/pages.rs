@@ -26,6 +26,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    outside: false,
 };
 
 fn key(account: AccountId, conversation: ConversationId, block: u64) -> Cells {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::Change;
 use super::cells::{Cells, Damaged};
 use super::table::Table;
 
@@ -41,4 +42,13 @@ pub trait Rows: Send + Sync {
 
     /// Up to `limit` rows of a partition. Costs no more deep in it than at its start.
     async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>, Self::Error>;
+}
+
+/// The rows that follow from the world outside and not from the log: how far a follower is, a delivery, a
+/// session. A crash may take the last of them; views that are made anew leave them as they are.
+#[async_trait]
+pub trait Places: Rows {
+    /// Puts a row of a table that is `outside`, or takes it away; of one row the greatest place wins, whenever
+    /// it comes.
+    async fn keep(&self, change: Change) -> Result<(), Self::Error>;
 }

@@ -39,6 +39,9 @@ pub struct Table {
     pub queue: bool,
     /// For how long the store knows that a row was taken away, where that is not the usual time.
     pub forgets: Option<Duration>,
+    /// Rows follow from the world outside and not from the log ([`super::Places`]). Nothing makes them anew, so
+    /// nothing that makes views anew touches them.
+    pub outside: bool,
 }
 
 /// A column.
@@ -123,7 +126,8 @@ impl Table {
     /// The first lines of its file: what it is for, and what reads and feeds it.
     pub fn header(&self) -> String {
         let Self { name, question, .. } = self;
-        let (readers, events) = (self.read_by.join(" · "), self.fed_by.join(" "));
+        let readers = self.read_by.join(" · ");
+        let events = if self.outside { "no event".to_owned() } else { self.fed_by.join(" ") };
         format!("-- {name}: {question}\n-- read by:  {readers}\n-- fed by:   {events}\n")
     }
 

@@ -19,7 +19,7 @@ pub static TABLE: Table = Table {
     name: "turns_due",
     number: 5,
     question: "which messages of a partition does a bot have yet to answer?",
-    read_by: &["process/takeover"],
+    read_by: &["process/sweeps/takeover"],
     fed_by: &[
         "message.inbound",
         "message.outbound",
@@ -36,6 +36,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: true,
     forgets: Some(Duration::from_secs(3_600)),
+    outside: false,
 };
 
 /// A turn that is owed: the inbound message at `seq`.

@@ -153,9 +153,14 @@ const MEASURES: &[(&str, Kind, &str)] = &[
     ),
     ("parlor_projector_unreadable_total", PLAIN, "Records of the log that are no events of ours."),
     (
-        "parlor_search_lag_seconds",
+        "parlor_follower_lag_seconds",
         Gauge,
-        "Age of the oldest message that is not in the search index yet.",
+        "Age of the oldest applied event that a follower has not taken yet, by follower.",
+    ),
+    (
+        "parlor_follower_failures_total",
+        Counter(Some(("follower", &[]))),
+        "Times that a follower could not take events and tries again.",
     ),
     ("parlor_search_indexed_total", PLAIN, "Messages that were written to the search index."),
     (

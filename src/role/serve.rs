@@ -14,7 +14,7 @@ use super::welcome::welcome;
 use super::{Failure, credentials, limits, telemetry};
 use crate::app::accounts::{Accounts, demo};
 use crate::app::conversations::readers::Caps;
-use crate::app::{App, Equipment, Watchers};
+use crate::app::{App, Equipment, Watchers, clock};
 use crate::config::{Address, Config, EngineKind};
 use crate::engine::embedded::{Embedded, Options};
 use crate::engine::{self, Engine, SCHEMA};
@@ -22,7 +22,8 @@ use crate::files::{self, Files};
 use crate::live::hub::Hub;
 use crate::outside::Outside;
 use crate::outside::transcription::Transcriber;
-use crate::process::{takeover, upkeep};
+use crate::process::followers;
+use crate::process::sweeps::{takeover, upkeep};
 use crate::server::accept::{self, Limits};
 use crate::surface::{self, gate::Gate};
 
@@ -194,6 +195,9 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     };
     gate.open(surface::router(&app, &settings));
     let background = TaskTracker::new();
+    let following = followers::registry(&*app.engine);
+    let source = app.engine.clone();
+    background.spawn(followers::run(source, following, clock::now, drain.clone()));
     background.spawn(takeover::run(app.clone(), drain.clone()));
     background.spawn(upkeep::run(app.clone(), metrics, drain.clone()));
     if let Some(control) = open_control(&config) {

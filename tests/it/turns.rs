@@ -18,9 +18,13 @@ use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::SCHEMA;
 use parlor::engine::embedded::{Embedded, Options};
+use parlor::engine::feed::{Applied, Feed};
 use parlor::engine::{Appended, Engine, Error, EventLog, Health, Recorded, Result, Topic, Views};
 use parlor::live::hub::Hub;
-use parlor::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
+use parlor::projection::{
+    Cells, Change, Folded, Found, Key, Places, Range, Rows, Table, claims, totals::Totals,
+};
+use tokio::sync::watch;
 
 use crate::harness::wait::within;
 
@@ -65,6 +69,28 @@ impl Rows for Blinking {
 
     async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>> {
         self.inner.range(table, range).await
+    }
+}
+
+#[async_trait]
+impl Places for Blinking {
+    async fn keep(&self, change: Change) -> Result<()> {
+        self.inner.keep(change).await
+    }
+}
+
+#[async_trait]
+impl Feed for Blinking {
+    fn owned(&self) -> Vec<u32> {
+        self.inner.owned()
+    }
+
+    async fn applied(&self, partition: u32, after: Seq, limit: usize) -> Result<Applied> {
+        self.inner.applied(partition, after, limit).await
+    }
+
+    fn news(&self) -> watch::Receiver<()> {
+        self.inner.news()
     }
 }
 
@@ -136,10 +162,6 @@ impl Views for Blinking {
 impl Engine for Blinking {
     fn health(&self) -> Health {
         self.inner.health()
-    }
-
-    fn owned(&self) -> Vec<u32> {
-        self.inner.owned()
     }
 
     async fn close(&self) {

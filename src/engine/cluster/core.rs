@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use super::kafka::Settings;
 use super::polling::Polling;
 use super::producer::Producer;
 use super::reader::Reader;
+use super::recent::Recent;
 use super::relay::ClusterRelay;
 use super::releases::Releases;
 use super::search::{Indexer, OpenSearch};
@@ -38,11 +40,15 @@ pub(super) struct Core {
     pub(super) reader: Reader,
     pub(super) relay: Arc<ClusterRelay>,
     /// None where nothing is indexed.
-    pub(super) search: OnceLock<(Indexer, OpenSearch)>,
+    pub(super) search: OnceLock<(Arc<Indexer>, OpenSearch)>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: fn() -> Timestamp,
     /// How far each partition of this node is projected.
     pub(super) projected: DashMap<u32, Seq>,
+    /// What was applied lately there.
+    pub(super) recent: Recent,
+    /// Changes when more is projected.
+    pub(super) news: watch::Sender<()>,
     /// When the broker took the oldest event that is being projected, by partition.
     pub(super) projecting_since: DashMap<u32, i64>,
     /// Which events may be written.
@@ -90,6 +96,8 @@ impl Core {
             observer: parts.observer,
             clock: parts.clock,
             projected: DashMap::new(),
+            recent: Recent::default(),
+            news: watch::Sender::new(()),
             projecting_since: DashMap::new(),
             releases: Releases::default(),
             projecting: closing.child_token(),

@@ -45,6 +45,8 @@ pub(super) struct Batch {
     pub(super) commit: Commit,
     /// One for each event.
     pub(super) effects: Vec<Effect>,
+    /// No event of it is only taken to stand.
+    pub(super) certain: bool,
 }
 
 impl projection::States for Cache {
@@ -123,6 +125,7 @@ impl Cache {
         shown: &BTreeSet<Open>,
     ) -> Result<Batch> {
         let mut effects = Vec::with_capacity(batch.len());
+        let mut certain = true;
         let mut events: BTreeMap<Key, Vec<Recorded>> = BTreeMap::new();
         let (mut others, mut accounts) = (HashSet::new(), HashSet::new());
         let mut rows: BTreeMap<(u8, Cells), Change> = BTreeMap::new();
@@ -169,6 +172,7 @@ impl Cache {
             // A contact has no timeline that would know: what was said of it is taken to stand.
             let of_contact = event.body.conversation().is_none()
                 && effect == Effect::Discarded(Why::AlreadyApplied);
+            certain &= !of_contact;
             let stood = of_contact || stood.contains(&place);
             effects.push(if stood { Effect::Applied } else { effect });
         }
@@ -186,7 +190,7 @@ impl Cache {
             self.totals.peek(account).map(|(totals, seq)| (*account, *totals, *seq))
         });
         commit.totals = totals.collect();
-        Ok(Batch { commit, effects })
+        Ok(Batch { commit, effects, certain })
     }
 }
 

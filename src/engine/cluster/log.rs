@@ -18,7 +18,7 @@ use super::producer::{Producer, Record};
 use super::reader::Reader;
 use super::record::{headers, partition_of};
 use super::relay::{ClusterRelay, Handle};
-use super::search::Access;
+use super::search::{self, Access, Indexer, OpenSearch};
 use super::views::SharedQuotas;
 use super::{monitor, projector, tail};
 use crate::domain::conversation::{Effect, Why};
@@ -26,6 +26,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::StreamKey;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
+use crate::engine::feed::Follower;
 use crate::engine::relay::{Relay, Whereabouts};
 use crate::engine::{
     Appended, Engine, Error, EventLog, Health, Observer, Quotas, Recorded, Result, Search, Topic,
@@ -130,7 +131,7 @@ impl Cluster {
         }));
         core.relay.connect(&core);
         if let Some(place) = &settings.search {
-            core.search.set(super::indexing::start(&core, place)?).ok();
+            core.search.set(start_search(&core, place)?).ok();
         }
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
@@ -287,6 +288,18 @@ async fn settled(
     }
 }
 
+/// Search, and what keeps its index.
+fn start_search(core: &Core, place: &Place) -> Result<(Arc<Indexer>, OpenSearch)> {
+    let search = OpenSearch::new(search::Settings {
+        url: place.url.clone(),
+        access: place.access.clone(),
+        index: format!("{}-messages", core.settings.prefix.to_lowercase()),
+        shards: core.settings.partitions.clamp(1, 6),
+        replicas: core.settings.replication.saturating_sub(1).min(1),
+    })?;
+    Ok((Arc::new(Indexer::start(search.clone())), search))
+}
+
 /// What became of an append according to the views; none while they do not contain it all.
 async fn look(core: &Core, append: u64, events: &[Event], partition: u32) -> Option<Vec<Appended>> {
     let places = core.appends.places(append)?;
@@ -364,10 +377,6 @@ impl Engine for Cluster {
         Health { writable: detail.is_none(), readable, detail }
     }
 
-    fn owned(&self) -> Vec<u32> {
-        self.core.owned()
-    }
-
     fn relay(&self) -> Option<Arc<dyn Relay>> {
         Some(Arc::new(Handle(self.core.relay.clone())))
     }
@@ -375,6 +384,11 @@ impl Engine for Cluster {
     fn search(&self) -> Option<Arc<dyn Search>> {
         let (_, search) = self.core.search.get()?;
         Some(Arc::new(search.clone()))
+    }
+
+    fn followers(&self) -> Vec<Arc<dyn Follower>> {
+        let search = self.core.search.get();
+        search.map(|(indexer, _)| indexer.clone() as Arc<dyn Follower>).into_iter().collect()
     }
 
     fn quotas(&self) -> Option<Arc<dyn Quotas>> {
@@ -394,9 +408,6 @@ impl Engine for Cluster {
         });
         if !matches!(joined.await, Ok(true)) {
             tracing::error!("a thread of the engine panicked");
-        }
-        if let Some((indexer, _)) = self.core.search.get() {
-            indexer.close().await;
         }
     }
 }

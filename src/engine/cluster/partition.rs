@@ -133,21 +133,20 @@ impl PartitionViews {
         place_of(self.position).0 > generation
     }
 
-    /// Folds and writes what comes after the position; the views then stand at `upto`. Gives what
-    /// became of each event.
+    /// Folds and writes what comes after the position; the views then stand at `upto`.
     ///
     /// # Errors
     /// As [`Patience::persist`]; [`Error::Storage`] when the batch cannot be folded.
-    pub(super) async fn apply(&mut self, batch: &[Recorded], upto: Seq) -> Result<Vec<Effect>> {
-        let effects =
-            if batch.is_empty() { Vec::new() } else { self.fold_and_write(batch).await? };
+    pub(super) async fn apply(&mut self, batch: &[Recorded], upto: Seq) -> Result<Judged> {
+        let nothing = Judged { effects: Vec::new(), certain: true };
+        let judged = if batch.is_empty() { nothing } else { self.fold_and_write(batch).await? };
         self.position = upto;
         let last = batch.last().map(|last| Landmark { seq: last.seq, event: last.event.id });
         self.last = last.or(self.last);
-        Ok(effects)
+        Ok(judged)
     }
 
-    async fn fold_and_write(&mut self, batch: &[Recorded]) -> Result<Vec<Effect>> {
+    async fn fold_and_write(&mut self, batch: &[Recorded]) -> Result<Judged> {
         let (cql, partition) = (self.cql.clone(), self.partition);
         let mut needs = self.cache.needs(batch);
         self.leave_out_new(&mut needs);
@@ -167,7 +166,7 @@ impl PartitionViews {
         self.patience.persist(partition, || cql.write_before(commit).boxed()).await?;
         self.patience.persist(partition, || cql.write(commit).boxed()).await?;
         self.note_open(&folded.commit);
-        Ok(folded.effects)
+        Ok(Judged { effects: folded.effects, certain: folded.certain })
     }
 
     /// What was never written need not be read.
@@ -242,6 +241,14 @@ impl PartitionViews {
         let due_after = self.open.first().map_or(self.position, before);
         Checkpoint { seq: self.position, due_after }
     }
+}
+
+/// What became of a batch.
+pub(super) struct Judged {
+    /// One for each event.
+    pub(super) effects: Vec<Effect>,
+    /// No event of it is only taken to stand.
+    pub(super) certain: bool,
 }
 
 /// States as they were stored.

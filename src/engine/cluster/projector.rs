@@ -265,6 +265,7 @@ impl Projector {
             }
             self.core.relay.disown(*partition);
             self.core.projected.remove(partition);
+            self.core.recent.leave(*partition);
             self.core.projecting_since.remove(partition);
             for gauge in [
                 "parlor_projector_lag_events",

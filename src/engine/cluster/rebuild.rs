@@ -19,8 +19,8 @@ use crate::engine::{Error, Result};
 use compare::{Side, compare};
 use whole_log::WholeLog;
 
-/// Fills the keyspace `into` from the whole log while the live one is served, and compares both
-/// with it. Run again, it goes on where it was interrupted. Gives how many events the log has.
+/// Fills the keyspace `into` from the whole log while the live one is served, carries over what is not the
+/// log's, and compares both with the log. Run again, it goes on where it was interrupted. Gives how many events the log has.
 ///
 /// # Errors
 /// As the engine's; [`Error::Storage`] with the first difference in `into`. One in the live keyspace is
@@ -35,10 +35,15 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
     cql::migrate(&target).await?;
     let target = Cql::open(&target).await?;
     fill::fill(&log, &target, settings.clock).await?;
-    let mut sides = vec![Side { name: into.to_owned(), cql: target }];
+    let mut sides = vec![Side { name: into.to_owned(), cql: target.clone() }];
     match Cql::open(live).await {
-        Ok(cql) => sides.push(Side { name: live.keyspace.clone(), cql }),
-        Err(error) => tracing::warn!(%error, "the live keyspace is not compared"),
+        Ok(cql) => {
+            cql.carry_into(&target).await?;
+            sides.push(Side { name: live.keyspace.clone(), cql });
+        }
+        Err(error) => tracing::warn!(
+            %error, "the live keyspace is not compared, and how far its followers are is not carried over"
+        ),
     }
     let compared = compare(&log, sides).await?;
     let mut differences = compared.differences.into_iter();

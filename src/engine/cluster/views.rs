@@ -15,7 +15,9 @@ use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Grant, Quotas, Recorded, Result, Views};
-use crate::projection::{Cells, Folded, Found, Key, Range, Rows, Table, claims, totals::Totals};
+use crate::projection::{
+    Cells, Change, Folded, Found, Key, Places, Range, Rows, Table, claims, totals::Totals,
+};
 
 /// How long a caller waits for the nodes to agree on its limit.
 const QUOTA_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,6 +47,13 @@ impl Rows for Cluster {
 
     async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>> {
         self.core.cql.range(table, range).await
+    }
+}
+
+#[async_trait]
+impl Places for Cluster {
+    async fn keep(&self, change: Change) -> Result<()> {
+        self.core.cql.keep(change).await
     }
 }
 

@@ -19,9 +19,8 @@ use super::applied::{self, Note, Tag};
 use super::core::Core;
 use super::group::Address;
 use super::landmark;
-use super::partition::PartitionViews;
+use super::partition::{Judged, PartitionViews};
 use super::patience::Patience;
-use super::search::Ownership;
 use super::signal::{Message, Notice, Origin};
 use super::trouble::Seen;
 use crate::domain::conversation::Effect;
@@ -80,7 +79,6 @@ pub(super) struct Worker {
     revoked: CancellationToken,
     views: PartitionViews,
     stored_at: Instant,
-    search: Option<Ownership>,
 }
 
 impl Worker {
@@ -93,9 +91,8 @@ impl Worker {
         let patience = Patience { revoked: revoked.clone(), most: None };
         let views = PartitionViews::open(core.cql.clone(), partition, patience, STATES);
         let views = views.await.ok()?;
-        let search = core.search.get().map(|(indexer, _)| indexer.own(partition, views.position()));
         let stored_at = Instant::now();
-        let mut worker = Self { core, partition, revoked, views, stored_at, search };
+        let mut worker = Self { core, partition, revoked, views, stored_at };
         worker.know_the_log().await?;
         worker.finish_older_generations().await?;
         worker.core.projected.insert(partition, worker.views.position());
@@ -158,7 +155,7 @@ impl Worker {
             }
         }
         self.core.projecting_since.insert(self.partition, oldest);
-        let effects = match self.views.apply(&batch, upto).await {
+        let Judged { effects, certain } = match self.views.apply(&batch, upto).await {
             Ok(effects) => effects,
             Err(error) => {
                 if !self.revoked.is_cancelled() {
@@ -177,8 +174,10 @@ impl Worker {
         let grown = grown.filter_map(|entry| Some((entry.event.body.conversation()?, entry.seq)));
         let grown = grown.collect();
         self.tell_readers(after, grown);
-        if let Some(search) = &self.search {
-            search.try_push(&applied, upto);
+        if !self.revoked.is_cancelled() {
+            let exactly = certain.then_some(&applied[..]);
+            self.core.recent.push(self.partition, after, exactly, upto);
+            self.core.news.send_replace(());
         }
         metrics::histogram!("parlor_projector_batch_events").record(batch.len() as f64);
         metrics::histogram!("parlor_projector_commit_seconds").record(started.elapsed());

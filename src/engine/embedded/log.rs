@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::beside::{Orders, Rebuild};
 use super::directory::{self, Hold};
 use super::logs::{self, Logs, Readers};
+use super::places::Places;
 use super::queue::{Phase, Queue, Refused};
 use super::rebuild::Watch;
 use super::segments::MAX_BODY_BYTES;
@@ -50,9 +51,10 @@ pub struct Options {
 
 /// The embedded engine. Cheap to share; closing joins the writer.
 pub struct Embedded {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     queue: Arc<Queue<Append>>,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    places: Places,
     dir: PathBuf,
     reserve_bytes: u64,
 }
@@ -69,6 +71,8 @@ pub(super) struct Shared {
     broken: RwLock<Option<String>>,
     full: AtomicBool,
     pub(super) free_bytes: AtomicU64,
+    /// Changes when more is in the views.
+    pub(super) news: watch::Sender<()>,
     born: Instant,
     /// Milliseconds after `born` at which the commit under way began; negative when none is.
     commit_since: AtomicI64,
@@ -137,6 +141,7 @@ impl Embedded {
             broken: RwLock::new(None),
             full: AtomicBool::new(false),
             free_bytes: AtomicU64::new(0),
+            news: watch::Sender::new(()),
             born: Instant::now(),
             commit_since: AtomicI64::new(-1),
             hold: Mutex::new(Some(hold)),
@@ -151,12 +156,18 @@ impl Embedded {
             .spawn(move || writer.run(&taker.0))
             .map_err(storage)?;
         let (dir, reserve_bytes) = (dir.clone(), options.reserve_bytes);
-        Ok(Self { shared, queue, writer: Mutex::new(Some(thread)), dir, reserve_bytes })
+        let places = Places::of(&dir);
+        Ok(Self { shared, queue, writer: Mutex::new(Some(thread)), places, dir, reserve_bytes })
     }
 
     /// The logs, for reading.
     pub(super) fn readers(&self) -> &Readers {
         &self.shared.readers
+    }
+
+    /// The rows that are not the log's.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The store, for reading.
@@ -344,16 +355,15 @@ impl Engine for Embedded {
         Health { writable: readable && detail.is_none(), readable, detail }
     }
 
-    fn owned(&self) -> Vec<u32> {
-        vec![0]
-    }
-
     fn rebuild(&self) -> Option<&dyn engine::Rebuild> {
         Some(self)
     }
 
     async fn close(&self) {
         self.queue.close();
+        if let Err(error) = self.places.close() {
+            tracing::warn!(%error, "the places could not be synced");
+        }
         let thread = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;

@@ -8,9 +8,9 @@ use fjall::OwnedWriteBatch;
 use super::cells;
 use super::log::Embedded;
 use super::store::Store;
-use super::table::Row;
+use super::table::{Row, Table as View};
 use crate::engine::{Error, Result};
-use crate::projection::{Cells, Change, Damaged, Found, Range, Rows, Table, Way};
+use crate::projection::{Cells, Change, Damaged, Found, Places, Range, Rows, Table, Way};
 
 impl Store {
     /// Puts a change into a batch. The log is folded in order, so the newest comes last.
@@ -21,33 +21,34 @@ impl Store {
             None => batch.remove(self.rows(), key),
         }
     }
+}
 
-    fn read(&self, table: &'static Table, key: &Cells) -> Result<Option<Cells>> {
-        let found = self.view(table).get(&cells::key(table.number, &**key)[1..])?;
-        let row = |bytes: &[u8]| cells::read_row(table.row.iter().map(|column| column.kind), bytes);
-        Ok(found.map(|bytes| row(&bytes).ok_or(Damaged(table.name))).transpose()?)
-    }
+/// A row of a table, which stands in `view`.
+pub(super) fn get(view: &View, table: &'static Table, key: &Cells) -> Result<Option<Cells>> {
+    let found = view.get(&cells::key(table.number, &**key)[1..])?;
+    let row = |bytes: &[u8]| cells::read_row(table.row.iter().map(|column| column.kind), bytes);
+    Ok(found.map(|bytes| row(&bytes).ok_or(Damaged(table.name))).transpose()?)
+}
 
-    fn read_range(&self, table: &'static Table, range: &Range) -> Result<Vec<Found>> {
-        let whole = cells::key(table.number, &*range.partition);
-        let below = whole.len() - 1;
-        let place = range.after.as_ref().map(|after| {
-            let cells = range.partition.iter().chain(after.iter());
-            Bound::Excluded(cells::key(table.number, cells)[1..].to_vec())
-        });
-        let first = || Bound::Included(whole[1..].to_vec());
-        let last = || behind(&whole[1..]).map_or(Bound::Unbounded, Bound::Excluded);
-        let view = self.view(table);
-        let found = |row: Result<Row>| found(table, below, &row?);
-        match range.way {
-            Way::Up => {
-                let rows = view.range((place.unwrap_or_else(first), last()));
-                rows.take(range.limit).map(found).collect()
-            }
-            Way::Down => {
-                let rows = view.range((first(), place.unwrap_or_else(last))).rev();
-                rows.take(range.limit).map(found).collect()
-            }
+/// Rows of a table, which stands in `view`.
+pub(super) fn range(view: &View, table: &'static Table, range: &Range) -> Result<Vec<Found>> {
+    let whole = cells::key(table.number, &*range.partition);
+    let below = whole.len() - 1;
+    let place = range.after.as_ref().map(|after| {
+        let cells = range.partition.iter().chain(after.iter());
+        Bound::Excluded(cells::key(table.number, cells)[1..].to_vec())
+    });
+    let first = || Bound::Included(whole[1..].to_vec());
+    let last = || behind(&whole[1..]).map_or(Bound::Unbounded, Bound::Excluded);
+    let found = |row: Result<Row>| found(table, below, &row?);
+    match range.way {
+        Way::Up => {
+            let rows = view.range((place.unwrap_or_else(first), last()));
+            rows.take(range.limit).map(found).collect()
+        }
+        Way::Down => {
+            let rows = view.range((first(), place.unwrap_or_else(last))).rev();
+            rows.take(range.limit).map(found).collect()
         }
     }
 }
@@ -77,11 +78,25 @@ impl Rows for Embedded {
     type Error = Error;
 
     async fn get(&self, table: &'static Table, key: Cells) -> Result<Option<Cells>> {
-        self.store()?.read(table, &key)
+        get(&self.view(table)?, table, &key)
     }
 
     async fn range(&self, table: &'static Table, range: Range) -> Result<Vec<Found>> {
-        self.store()?.read_range(table, &range)
+        self::range(&self.view(table)?, table, &range)
+    }
+}
+
+#[async_trait]
+impl Places for Embedded {
+    async fn keep(&self, change: Change) -> Result<()> {
+        self.places().keep(&change)
+    }
+}
+
+impl Embedded {
+    /// Where a table stands.
+    fn view(&self, table: &'static Table) -> Result<View> {
+        if table.outside { self.places().view(table) } else { Ok(self.store()?.view(table)) }
     }
 }
 

@@ -191,6 +191,7 @@ impl Writer {
         match self.project(topic, first, &batch) {
             Ok((results, applied)) => {
                 self.observer.committed(&applied);
+                self.shared.news.send_replace(());
                 for (append, result) in batch.into_iter().zip(results) {
                     append.done.send(Ok(result)).ok();
                 }

@@ -6,6 +6,9 @@
 //! `PARLOR_KILLS` says how often each is killed (1 where it does not), `PARLOR_SEED` repeats a run's
 //! moments.
 
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -25,6 +28,8 @@ use crate::harness::setting;
 use crate::harness::wait::{eventually_in, within_time};
 
 const NODES: usize = 3;
+/// Kills more at most, until a reply was cut that was being read.
+const MORE: usize = 5;
 /// After this a cluster whose services are there must be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long nobody else gets the key that a killed node has claimed, and a while more.
@@ -67,14 +72,20 @@ async fn nothing_acknowledged_is_lost_or_doubled_whatever_is_killed() {
     let services = Services::own_of(&NEEDED).await;
     let mut cluster = Cluster::start(&services, NODES, &LOG).await;
     let (rounds, round) = watch::channel(Round::default());
+    let cut_inside = Arc::new(AtomicUsize::new(0));
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let doors = Doors::nodes(cluster.clients(), Faults::Kills, round.clone(), number);
+        let doors = doors.counting(&cut_inside);
         callers.spawn(call(number, doors));
     }
 
     let mut back_after = Vec::new();
-    for blow in blows(each, &mut random) {
+    let more = iter::repeat_n(Blow { node: true, ..Blow::default() }, MORE);
+    let proves = || each == 0 || cut_inside.load(Ordering::Relaxed) > 0;
+    let planned = blows(each, &mut random);
+    let blows = planned.into_iter().chain(more.take_while(|_| !proves()));
+    for blow in blows {
         load(&mut random).await;
         let took = strike(&mut cluster, &services, blow, &mut random).await;
         println!("{blow:?}: all nodes ready after {took:?}");

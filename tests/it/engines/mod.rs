@@ -8,6 +8,7 @@ mod beside;
 mod concurrency;
 #[cfg(feature = "cluster")]
 mod cql;
+mod following;
 mod messages;
 mod observing;
 mod place;
@@ -75,6 +76,11 @@ macro_rules! contract {
                     rows_are_paged_both_ways_from_anywhere,
                     rows_are_there_after_closing,
                     an_aggregate_is_folded_and_kept;
+                following:
+                    what_was_applied_is_handed_out_in_order_and_nothing_else,
+                    a_place_is_kept_and_never_goes_back,
+                    a_follower_is_given_everything_in_order_whatever_fails,
+                    a_follower_goes_on_from_its_stored_place;
                 accounts:
                     nothing_of_one_account_is_found_by_another,
                     one_id_in_two_accounts_is_two_conversations;

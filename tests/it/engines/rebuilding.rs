@@ -8,6 +8,7 @@ use parlor::domain::seq::Seq;
 use parlor::engine::embedded::{self, Difference, Embedded, Options};
 use parlor::engine::{Engine, Error, Result, Topic};
 
+use super::following;
 use super::place::{Bench, Directory, Place, Seen};
 use super::reopening::{everything, populate};
 use super::samples::Thread;
@@ -105,10 +106,18 @@ async fn what_was_written_is_what_the_log_says() {
 #[tokio::test]
 async fn a_rebuild_gives_the_same_views() {
     let (place, threads, before) = closed().await;
+    let engine = open(&place).await;
+    let handed_out = following::handed_out(&*engine, 0, 50).await;
+    engine.store("one", 0, Seq::new(7)).await.expect("stored");
+    engine.close().await;
+    drop(engine);
     let applied = rebuild(place.0.path()).expect("rebuilt");
     assert_eq!(verify(place.0.path()).expect("verified"), (applied, None));
     let engine = open(&place).await;
     assert!(everything(&*engine, &threads).await == before, "a rebuild has changed something");
+    assert!(following::handed_out(&*engine, 0, 50).await == handed_out, "nothing else was applied");
+    let kept = engine.load("one", 0).await.expect("readable");
+    assert_eq!(kept, Seq::new(7), "how far followers are is not the log's");
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub async fn populate(engine: &dyn Engine) -> Vec<Thread> {
     join_all((0..8).map(|number| async move {
         let thread = Thread::begun(engine).await;
         engine.append(thread.administration()).await.expect("appended");
+        // Of what is there already, nothing is applied.
+        engine.append(thread.begin()).await.expect("appended");
         let (message, keyed) = thread.inbound_with_key("key");
         engine.append(vec![keyed, thread.reply(message, "hi")]).await.expect("appended");
         for _ in 0..number * 10 {

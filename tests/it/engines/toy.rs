@@ -13,7 +13,7 @@ use parlor::domain::seq::Seq;
 use parlor::engine::SCHEMA;
 use parlor::projection::table::{Kind, column};
 use parlor::projection::{
-    Aggregate, Cells, Changes, Folded, Found, Key, Met, Range, Schema, State, Table, View, Way,
+    Aggregate, Cells, Changes, Folded, Found, Key, Met, Of, Range, Schema, State, Table, View, Way,
     cells, is_message,
 };
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,7 @@ pub static UNANSWERED: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    outside: false,
 };
 
 /// What a conversation has heard: whether it began, and how many events came of it.
@@ -78,6 +79,7 @@ static HEARD: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    outside: false,
 };
 
 static TOY: Aggregate = Aggregate {
@@ -92,10 +94,10 @@ static TOY: Aggregate = Aggregate {
 /// The views, and the toys.
 pub fn schema() -> &'static Schema {
     static WITH_TOY: LazyLock<Schema> = LazyLock::new(|| {
-        let toy = View { table: &UNANSWERED, project };
+        let toy = View { table: &UNANSWERED, of: Of::Applied, project };
         let views: Vec<_> = SCHEMA.views.iter().copied().chain([toy]).collect();
         let aggregates: Vec<_> = SCHEMA.aggregates.iter().copied().chain([TOY]).collect();
-        Schema { views: views.leak(), aggregates: aggregates.leak() }
+        Schema { views: views.leak(), aggregates: aggregates.leak(), outside: SCHEMA.outside }
     });
     &WITH_TOY
 }

@@ -8,6 +8,7 @@
 //! Each has a time-out and tries again a few times; all statements may be repeated.
 
 mod attempts;
+mod carry;
 mod claims;
 mod link;
 mod phrases;

@@ -188,13 +188,6 @@ impl Cql {
         .transpose()
     }
 
-    /// How far a partition is in a search index.
-    pub async fn indexed(&self, index: &str, partition: u32) -> Result<Option<Seq>> {
-        let key = (index, number(partition)?);
-        let row = self.fetch_one::<(i64,)>(&self.statements.indexed, key).await?;
-        row.map(|(seq,)| unsigned(seq).map(Seq::new)).transpose()
-    }
-
     /// How far a partition is projected.
     pub async fn checkpoint(&self, partition: u32) -> Result<Option<Checkpoint>> {
         let key = (number(partition)?,);

@@ -34,7 +34,7 @@ macro_rules! special {
     };
 }
 
-special!("timeline", "claims", "totals", "checkpoints", "landmarks", "indexed", "quotas",);
+special!("timeline", "claims", "totals", "checkpoints", "landmarks", "quotas",);
 
 /// Everything that is made, and the statement that makes it.
 fn tables(schema: &'static Schema) -> impl Iterator<Item = (&'static str, String)> {

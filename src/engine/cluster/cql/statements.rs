@@ -96,7 +96,6 @@ statements! {
         "SELECT inbound, outbound, seq FROM ks.totals WHERE account = ? AND log_partition = ?";
     Read checkpoint = "SELECT seq, due_after FROM ks.checkpoints WHERE log_partition = ?";
     Read landmark = "SELECT seq, event_id FROM ks.landmarks WHERE log_partition = ?";
-    Read indexed = "SELECT seq FROM ks.indexed WHERE index_id = ? AND log_partition = ?";
     Read quota = "SELECT until FROM ks.quotas WHERE bucket = ?";
 
     Read scan_conversations = "SELECT DISTINCT account, conversation, state FROM ks.timeline";
@@ -115,8 +114,6 @@ statements! {
         "INSERT INTO ks.checkpoints (log_partition, seq, due_after) VALUES (?, ?, ?) USING TIMESTAMP ?";
     Write store_landmark =
         "INSERT INTO ks.landmarks (log_partition, seq, event_id) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    Write store_indexed =
-        "INSERT INTO ks.indexed (index_id, log_partition, seq) VALUES (?, ?, ?) USING TIMESTAMP ?";
 
     Transaction take_claim =
         "UPDATE ks.claims SET claim = ? WHERE account = ? AND key_sha256 = ? IF claim = NULL";

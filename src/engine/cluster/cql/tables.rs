@@ -11,7 +11,7 @@ use super::statements::Statement;
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result};
 use crate::projection::table::{Column, Kind};
-use crate::projection::{Cell, Cells, Change, Damaged, Found, Range, Rows, Table, Way};
+use crate::projection::{Cell, Cells, Change, Damaged, Found, Places, Range, Rows, Table, Way};
 
 impl Cql {
     /// The tables that are kept here.
@@ -103,6 +103,13 @@ impl Rows for Cql {
             Way::Up if table.queue => self.queued(table, range).await,
             Way::Up | Way::Down => self.stretch(table, &range, None).await,
         }
+    }
+}
+
+#[async_trait]
+impl Places for Cql {
+    async fn keep(&self, change: Change) -> Result<()> {
+        self.change(&change).await
     }
 }
 

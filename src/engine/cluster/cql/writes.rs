@@ -11,7 +11,6 @@ use super::reads::{Checkpoint, Landmark};
 use super::rows::{bigint, partition as number, place};
 use super::{Commit, ConversationRows, Cql, json};
 use crate::domain::ids::Id;
-use crate::domain::seq::Seq;
 use crate::engine::Result;
 
 /// Statements under way at a time, so that one commit does not flood the store.
@@ -80,15 +79,6 @@ impl Cql {
         let seq = place(landmark.seq)?;
         let values = (number(partition)?, seq, landmark.event.uuid(), seq);
         self.run(&self.statements.store_landmark, values).await
-    }
-
-    /// Stores how far a partition is in a search index.
-    ///
-    /// # Errors
-    /// As any write.
-    pub async fn store_indexed(&self, index: &str, partition: u32, seq: Seq) -> Result<()> {
-        let seq = place(seq)?;
-        self.run(&self.statements.store_indexed, (index, number(partition)?, seq, seq)).await
     }
 
     /// One atomic batch, or several in order when there are many rows; the state is in the last, so

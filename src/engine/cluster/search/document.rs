@@ -77,7 +77,7 @@ fn word(author: &Author) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::engine::cluster) mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
@@ -103,7 +103,7 @@ pub(super) mod tests {
     }
 
     /// A customer's message; its ids follow from `bits` and `seq`.
-    pub(in super::super) fn inbound(seq: u64, bits: u128, text: &str) -> Recorded {
+    pub(in crate::engine::cluster) fn inbound(seq: u64, bits: u128, text: &str) -> Recorded {
         let body = Body::MessageInbound(MessageInbound {
             message_id: MessageId::from_uuid(Uuid::from_u128(seq.into())),
             conversation_id: ConversationId::from_uuid(Uuid::from_u128(bits)),

@@ -45,6 +45,13 @@ pub async fn shared() -> Settings {
     made.await.clone()
 }
 
+/// A keyspace of one's own.
+pub async fn open_own() -> Cql {
+    let settings = settings(&Services::shared().await.cql, &fresh_name());
+    migrate(&settings).await.expect("migrated");
+    Cql::open(&settings).await.expect("opened")
+}
+
 pub async fn open() -> Cql {
     Cql::open(&shared().await).await.expect("opened")
 }

@@ -7,9 +7,9 @@ use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::Recorded;
 use parlor::engine::cluster::cql::{Checkpoint, Commit, Cql, Kept, Stored};
-use parlor::projection::{Folded, Key, SCHEMA, conversations, is_message, turns_due};
+use parlor::projection::{Folded, Key, SCHEMA, conversations, followers, is_message, turns_due};
 
-use super::stage::{self, Partition, open, write};
+use super::stage::{self, Partition, open, open_own, write};
 use crate::engines::samples::{Thread, events};
 
 /// Every row of these accounts and this partition, as the store has it.
@@ -277,6 +277,26 @@ async fn a_checkpoint_goes_only_forward() {
     {
         cql.store_checkpoint(number, stored).await.expect("stored");
         assert_eq!(cql.checkpoint(number).await.expect("readable"), Some(expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_the_logs_is_carried_into_another_keyspace_and_nothing_goes_back() {
+    let (cql, other) = (open_own().await, open_own().await);
+    let places =
+        |number| (format!("follower {}", number % 3), number, Seq::new(1_000 + u64::from(number)));
+    for (name, partition, seq) in (0..20).map(places) {
+        followers::reached(&cql, &name, partition, seq).await.expect("stored");
+    }
+    let ahead = Seq::new(5_000);
+    followers::reached(&other, "follower 1", 1, ahead).await.expect("stored");
+    for _ in 0..2 {
+        assert_eq!(cql.carry_into(&other).await.expect("carried"), 20);
+    }
+    for (name, partition, seq) in (0..20).map(places) {
+        let expected = if partition == 1 { ahead } else { seq };
+        let found = followers::place(&other, &name, partition).await.expect("readable");
+        assert_eq!(found, expected, "{name} {partition}");
     }
 }
 

@@ -1,18 +1,22 @@
-//! An index of its own for each test, and views made of memory that an indexer follows.
+//! An index of its own for each test, and views made of memory that search follows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use parlor::app::clock;
 use parlor::domain::ids::{AccountId, ConversationId, Id};
 use parlor::domain::seq::Seq;
-use parlor::engine::cluster::search::{
-    Access, Backlog, Checkpoints, Document, Indexer, OpenSearch, Ownership, Settings,
-};
+use parlor::engine::cluster::search::{Access, Document, Indexer, OpenSearch, Settings};
+use parlor::engine::feed::{Applied, Checkpoints, Feed, Follower};
 use parlor::engine::{Recorded, Result, Search};
+use parlor::process::followers;
 use parlor::projection::is_message;
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::engines::samples::Thread;
 use crate::harness::http::client;
@@ -94,17 +98,43 @@ pub fn document(thread: &Thread, seq: u64, text: &str) -> Document {
     Document::of(&inbound(thread, seq, text)).expect("a message has a document")
 }
 
-/// The views of one partition and the checkpoints of the index, as the engine would supply them.
-#[derive(Default)]
+/// What was applied in one partition, and how far followers are, as an engine would supply them.
 pub struct Views {
     applied: Mutex<BTreeMap<Seq, Recorded>>,
     checkpoints: Mutex<BTreeMap<String, Seq>>,
-    /// After which positions a page was asked for.
-    pages: Mutex<Vec<Seq>>,
+    /// After which places was read.
+    reads: Mutex<Vec<Seq>>,
+    owned: AtomicBool,
+    news: watch::Sender<()>,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self {
+            applied: Mutex::default(),
+            checkpoints: Mutex::default(),
+            reads: Mutex::default(),
+            owned: AtomicBool::new(true),
+            news: watch::Sender::new(()),
+        }
+    }
 }
 
 /// The partition that the tests follow.
 pub const PARTITION: u32 = 7;
+
+/// Search, following.
+pub struct Following {
+    drain: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Following {
+    pub async fn end(self) {
+        self.drain.cancel();
+        self.task.await.expect("it ends");
+    }
+}
 
 impl Views {
     /// Applied events, into the views; nobody is told.
@@ -113,10 +143,14 @@ impl Views {
         kept.extend(applied.iter().map(|event| (event.seq, event.clone())));
     }
 
-    /// A commit: into the views, then the indexer is told.
-    pub fn commit(&self, owner: &Ownership, applied: &[Recorded]) {
+    /// A commit: into the views, then followers are told.
+    pub fn commit(&self, applied: &[Recorded]) {
         self.keep(applied);
-        owner.try_push(applied, self.end());
+        self.news.send_replace(());
+    }
+
+    pub fn own(&self, owned: bool) {
+        self.owned.store(owned, Ordering::Relaxed);
     }
 
     pub fn end(&self) -> Seq {
@@ -130,60 +164,61 @@ impl Views {
         kept.values().filter(|event| is_message(&event.event)).count()
     }
 
-    pub fn pages(&self) -> Vec<Seq> {
-        self.pages.lock().expect("sound").clone()
+    /// After which places was read.
+    pub fn reads(&self) -> Vec<Seq> {
+        self.reads.lock().expect("sound").clone()
     }
 
     pub fn checkpoint(&self) -> Option<Seq> {
         self.checkpoints.lock().expect("sound").values().max().copied()
     }
 
-    /// An indexer of these views, and its partition.
-    pub fn indexer(self: &Arc<Self>, stage: &Stage) -> (Indexer, Ownership) {
-        let indexer = Indexer::start(stage.search.clone(), self.clone(), self.clone(), clock::now);
-        let owner = indexer.own(PARTITION, self.end());
-        (indexer, owner)
+    /// Search follows these views.
+    pub fn followed(self: &Arc<Self>, stage: &Stage) -> Following {
+        let indexer: Arc<dyn Follower> = Arc::new(Indexer::start(stage.search.clone()));
+        let drain = CancellationToken::new();
+        let run = followers::run(self.clone(), vec![indexer], clock::now, drain.clone());
+        Following { drain, task: tokio::spawn(run) }
     }
 
-    /// Waits until everything is in the index.
-    pub async fn indexed(&self, indexer: &Indexer) {
+    /// Waits until everything is in the index, and stored to be.
+    pub async fn indexed(&self) {
         let end = self.end();
-        let there = || async { (indexer.checkpoint(PARTITION) >= end).then_some(()) };
+        let there = || async { self.checkpoint().is_some_and(|at| at >= end).then_some(()) };
         eventually("the index is up with the views", there).await;
     }
 }
 
 #[async_trait]
-impl Backlog for Views {
-    async fn applied_messages(
-        &self,
-        _: u32,
-        after: Seq,
-        limit: usize,
-    ) -> Result<(Vec<Recorded>, Seq)> {
-        self.pages.lock().expect("sound").push(after);
+impl Feed for Views {
+    fn owned(&self) -> Vec<u32> {
+        self.owned.load(Ordering::Relaxed).then_some(PARTITION).into_iter().collect()
+    }
+
+    async fn applied(&self, _: u32, after: Seq, limit: usize) -> Result<Applied> {
+        self.reads.lock().expect("sound").push(after);
         let end = self.end();
         let kept = self.applied.lock().expect("sound");
-        let messages = kept.range(after.next()..).map(|(_, event)| event.clone());
-        let messages = messages.filter(|event| is_message(&event.event));
-        let page: Vec<_> = messages.take(limit).collect();
-        let read_up_to = match page.last() {
-            Some(last) if page.len() == limit => last.seq,
-            _ => end,
-        };
-        Ok((page, read_up_to))
+        let events: Vec<_> =
+            kept.range(after.next()..).map(|(_, event)| event.clone()).take(limit).collect();
+        let upto = events.last().filter(|_| events.len() == limit).map_or(end, |last| last.seq);
+        Ok(Applied { events, upto })
+    }
+
+    fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 }
 
 #[async_trait]
 impl Checkpoints for Views {
-    async fn load(&self, index: &str, _: u32) -> Result<Seq> {
+    async fn load(&self, follower: &str, _: u32) -> Result<Seq> {
         let checkpoints = self.checkpoints.lock().expect("sound");
-        Ok(checkpoints.get(index).copied().unwrap_or(Seq::START))
+        Ok(checkpoints.get(follower).copied().unwrap_or(Seq::START))
     }
 
-    async fn store(&self, index: &str, _: u32, seq: Seq) -> Result<()> {
-        self.checkpoints.lock().expect("sound").insert(index.to_owned(), seq);
+    async fn store(&self, follower: &str, _: u32, seq: Seq) -> Result<()> {
+        self.checkpoints.lock().expect("sound").insert(follower.to_owned(), seq);
         Ok(())
     }
 }
