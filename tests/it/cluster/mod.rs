@@ -5,6 +5,7 @@
 
 mod draining;
 mod fold;
+mod following;
 mod fresh;
 mod ground;
 mod kills;

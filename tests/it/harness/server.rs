@@ -195,6 +195,15 @@ impl Server {
         self.process.signal(Signal::TERM);
     }
 
+    /// SIGSTOP: it holds all that it has and does nothing, until [`Self::thaw`].
+    pub fn freeze(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
     /// Starts again on the same data and port.
     pub async fn restart(&mut self) {
         self.begin_again().await;
