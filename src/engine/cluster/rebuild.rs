@@ -14,7 +14,9 @@ mod scratch;
 mod whole_log;
 
 use super::cql::{self, Cql};
+use super::landmark;
 use super::log::Settings;
+use super::reader::Reader;
 use crate::engine::{Error, Result};
 use compare::{Side, compare};
 use whole_log::WholeLog;
@@ -38,7 +40,11 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
     let mut sides = vec![Side { name: into.to_owned(), cql: target.clone() }];
     match Cql::open(live).await {
         Ok(cql) => {
-            cql.carry_into(&target).await?;
+            match stranger(&log, &cql).await? {
+                None => drop(cql.carry_into(&target).await?),
+                // Of a log that was restored they could be ahead, and pass over what comes next.
+                Some(stranger) => tracing::warn!(stranger, "places of followers are not carried over"),
+            }
             sides.push(Side { name: live.keyspace.clone(), cql });
         }
         Err(error) => tracing::warn!(
@@ -55,6 +61,18 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
         None => Ok(compared.events),
         Some(difference) => Err(Error::Storage(format!("the views differ: {difference}"))),
     }
+}
+
+/// Why views came from another log than this; none where they did not, as far as is known.
+async fn stranger(log: &WholeLog, cql: &Cql) -> Result<Option<String>> {
+    let reader = Reader::new(log.settings.clone());
+    for partition in 0..log.partitions() {
+        let stranger = landmark::stranger(cql, &reader, &log.settings, partition).await?;
+        if stranger.is_some() {
+            return Ok(stranger);
+        }
+    }
+    Ok(None)
 }
 
 /// Folds the whole log and compares every row of every view with it. Gives how many events were
