@@ -9,7 +9,7 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 const MAX_LINES: usize = 500;
 
 struct File {
-    /// Under `src/`, such as `surface/live/mod.rs`.
+    /// Under `src/`, such as `surface/live.rs`.
     path: String,
     lines: usize,
     /// Without comments.
@@ -166,10 +166,8 @@ fn arrows_point_one_way() {
 
 /// What `super::super::…` names when it climbs out of its layer.
 fn beyond_the_layer(file: &File) -> Vec<(String, String)> {
-    let parts = file.path.split('/').count();
-    let is_mod = file.path.ends_with("/mod.rs");
-    // How deep the file's module is: `surface/live/mod.rs` is two deep, `surface/fields.rs` too.
-    let depth = if is_mod { parts - 1 } else { parts };
+    // How deep the file's module is: `surface/live.rs` is two deep.
+    let depth = file.path.split('/').count();
     let (code, tests) =
         file.code.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&file.code, ""));
     let climb = |code, depth| paths_after(code, &"super::".repeat(depth));
@@ -192,10 +190,11 @@ fn no_surface_imports_another() {
     for file in files() {
         let mut parts = file.path.split('/');
         let (Some("surface"), Some(own)) = (parts.next(), parts.next()) else { continue };
+        let own = own.trim_end_matches(".rs");
         if !folders.iter().any(|folder| folder == own) {
             continue;
         }
-        // From `surface/live/mod.rs` a sibling is `super::x`, from its other files
+        // From `surface/live.rs` a sibling is `super::x`, from its other files
         // `super::super::x`.
         let of_surface = paths_after(&file.code, "crate::surface::").into_iter();
         let of_crate = paths_after(&file.code, "crate::")
@@ -254,6 +253,16 @@ fn no_file_is_long() {
         .map(|file| format!("src/{} has {} lines", file.path, file.lines))
         .collect();
     assert_none(&long, "Cut it where its subject changes.");
+}
+
+#[test]
+fn a_module_is_a_file_beside_the_folder_of_its_name() {
+    let others: Vec<_> = files()
+        .iter()
+        .filter(|file| file.path.ends_with("/mod.rs"))
+        .map(|file| format!("src/{}", file.path))
+        .collect();
+    assert_none(&others, "Call it `name.rs`, beside `name/`.");
 }
 
 #[test]

@@ -43,7 +43,9 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
             match stranger(&log, &cql).await? {
                 None => drop(cql.carry_into(&target).await?),
                 // Of a log that was restored they could be ahead, and pass over what comes next.
-                Some(stranger) => tracing::warn!(stranger, "places of followers are not carried over"),
+                Some(stranger) => {
+                    tracing::warn!(stranger, "places of followers are not carried over")
+                }
             }
             sides.push(Side { name: live.keyspace.clone(), cql });
         }

@@ -1,4 +1,4 @@
-//! The contract in `src/engine/mod.rs`, a function for each sentence, held against every engine.
+//! The contract in `src/engine.rs`, a function for each sentence, held against every engine.
 //!
 //! Another engine is held to it by a [`place::Place`] of its own and one line below.
 
