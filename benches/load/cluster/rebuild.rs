@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parlor::{domain::event::Event, engine::cluster::record::partition_of};
+use parlor::{domain::event::Event, engine::cluster::kafka::record::partition_of};
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},

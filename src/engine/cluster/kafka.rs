@@ -1,5 +1,10 @@
 //! Kafka's clients: their settings, and the topics they use.
 
+pub(super) mod group;
+pub(super) mod polling;
+pub(super) mod reader;
+pub mod record;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

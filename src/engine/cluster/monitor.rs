@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 
 use super::core::Core;
-use super::group;
+use super::kafka::group;
+use super::kafka::reader::watermarks;
+use super::kafka::record::place_of;
 use super::kafka::{Quiet, QuietConsumer, blocking, client_error};
-use super::progress::{Place, Progress};
-use super::reader::watermarks;
-use super::record::place_of;
+use super::project::progress::{Place, Progress};
 use super::trouble::Seen;
 use crate::engine::{Error, Result, Topic};
 

@@ -14,9 +14,9 @@ mod scratch;
 mod whole_log;
 
 use super::cql::{self, Cql};
-use super::landmark;
+use super::kafka::reader::Reader;
 use super::log::Settings;
-use super::reader::Reader;
+use super::project::landmark;
 use crate::engine::{Error, Result};
 use compare::{Side, compare};
 use whole_log::WholeLog;

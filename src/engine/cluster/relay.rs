@@ -5,6 +5,9 @@
 //! told before. So a notice that comes late, twice or never opens no hole: the next one, a new
 //! owner's first, or the moment a partition begins to be tailed brings what is missing.
 
+pub(super) mod signal;
+pub(super) mod tail;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -17,11 +20,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::core::Core;
-use super::group::Group;
+use super::kafka::group::Group;
+use super::kafka::reader::watermarks;
+use super::kafka::record::partition_of;
 use super::kafka::{QuietConsumer, client_error};
-use super::reader::watermarks;
-use super::record::partition_of;
-use super::signal::{Message, Notice, Origin};
+use super::relay::signal::{Message, Notice, Origin};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::engine::relay::{Relay, Signal, Whereabouts};

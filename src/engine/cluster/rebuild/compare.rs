@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::super::cql::Cql;
 use super::super::kafka::blocking;
-use super::super::record::seq_of;
+use super::super::kafka::record::seq_of;
 use super::folding::Folding;
 use super::found::Found;
 use super::judge::{Difference, Judge};

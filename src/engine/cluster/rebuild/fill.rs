@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::cql::Cql;
 use super::super::kafka::blocking;
-use super::super::landmark;
-use super::super::partition::PartitionViews;
-use super::super::patience::Patience;
-use super::super::reader::Reader;
-use super::super::record::seq_of;
-use super::super::touched::Touched;
+use super::super::kafka::reader::Reader;
+use super::super::kafka::record::seq_of;
+use super::super::project::landmark;
+use super::super::project::partition::PartitionViews;
+use super::super::project::patience::Patience;
+use super::super::project::touched::Touched;
 use super::progress::Progress;
 use super::whole_log::{Stretch, WholeLog};
 use crate::domain::seq::Seq;

@@ -1,6 +1,6 @@
 //! The whole log, streamed: all generations of the events' topic, one partition after the other.
 //!
-//! A reader of its own and not [`super::super::reader`]: that one is for pages on the way of a request,
+//! A reader of its own and not [`super::super::kafka::reader`]: that one is for pages on the way of a request,
 //! and begins anew for each.
 
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::super::kafka::reader::watermarks;
+use super::super::kafka::record::{event_of, seq_of};
 use super::super::kafka::{PATIENCE, Quiet, QuietConsumer, Settings, blocking, client_error};
-use super::super::reader::watermarks;
-use super::super::record::{event_of, seq_of};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use parlor::domain::ids::StreamKey;
-use parlor::engine::cluster::{Cluster, Settings, migrate, record};
+use parlor::engine::cluster::kafka::record;
+use parlor::engine::cluster::{Cluster, Settings, migrate};
 use parlor::engine::{Engine, Observer, Result};
 
 use super::{Place, toy};

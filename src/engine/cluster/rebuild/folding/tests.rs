@@ -13,7 +13,7 @@ use crate::domain::conversation::tests::story::Story;
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
 use crate::engine::cluster::cql::kept;
-use crate::engine::cluster::fold::{Cache, opened};
+use crate::engine::cluster::project::fold::{Cache, opened};
 use crate::projection::{SCHEMA, turns_due};
 
 type Rows = BTreeMap<(Kept, String), Stored>;

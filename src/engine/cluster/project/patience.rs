@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Error, Result};
 
 /// How long something is tried again that the views, or the log, refuse.
-pub(super) struct Patience {
+pub(in super::super) struct Patience {
     /// Until then, at the longest.
-    pub(super) revoked: CancellationToken,
+    pub(in super::super) revoked: CancellationToken,
     /// For so long; for ever where none is said.
-    pub(super) most: Option<Duration>,
+    pub(in super::super) most: Option<Duration>,
 }
 
 impl Patience {
@@ -21,7 +21,7 @@ impl Patience {
     ///
     /// # Errors
     /// What was refused last; of a revoked partition, that it is.
-    pub(super) async fn persist<'a, T>(
+    pub(in super::super) async fn persist<'a, T>(
         &self,
         partition: u32,
         mut act: impl FnMut() -> BoxFuture<'a, Result<T>>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::error::KafkaError;
 use tokio::time::Instant;
 
-use super::kafka::{is_away, is_settling};
+use super::super::kafka::{is_away, is_settling};
 
 /// A failure is a reason not to be ready once it has come again for so long …
 const PERSISTS: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The polls of one node.
 #[derive(Default)]
-pub(super) struct Polling(Mutex<Option<Failing>>);
+pub(in super::super) struct Polling(Mutex<Option<Failing>>);
 
 struct Failing {
     what: String,
@@ -31,7 +31,7 @@ struct Failing {
 
 impl Polling {
     /// A poll of a reader's has failed.
-    pub(super) fn failed(&self, reader: &'static str, error: &KafkaError) {
+    pub(in super::super) fn failed(&self, reader: &'static str, error: &KafkaError) {
         if is_away(error) || is_settling(error) {
             tracing::debug!(%error, reader, "the log could not be polled");
             return;
@@ -53,14 +53,14 @@ impl Polling {
     }
 
     /// What goes wrong again and again.
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(in super::super) fn trouble(&self) -> Option<String> {
         let failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let failing = failing.as_ref().filter(|failing| failing.last.elapsed() < PASSES)?;
         (failing.last - failing.since >= PERSISTS).then(|| failing.what.clone())
     }
 
     /// What went wrong last, however long ago.
-    pub(super) fn last(&self) -> Option<String> {
+    pub(in super::super) fn last(&self) -> Option<String> {
         let failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failing.as_ref().map(|failing| failing.what.clone())
     }

@@ -8,8 +8,8 @@ use dashmap::DashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::super::kafka::group::Group;
 use super::applied::Note;
-use super::group::Group;
 use crate::domain::conversation::Effect;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Result, Topic};
@@ -19,7 +19,7 @@ use crate::engine::{Appended, Error, Result, Topic};
 const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
 /// All that wait, by their number.
-pub(super) struct Appends {
+pub(in super::super) struct Appends {
     group: Group,
     next: AtomicU64,
     waiting: DashMap<u64, Waiting>,
@@ -49,7 +49,7 @@ impl Waiting {
 
 /// How far an append is in the own keyspace.
 #[derive(Debug, PartialEq)]
-pub(super) enum Here {
+pub(in super::super) enum Here {
     /// It is shown, and no other keyspace is waited for.
     Shown(Vec<Appended>),
     AwaitsOthers,
@@ -57,12 +57,12 @@ pub(super) enum Here {
 }
 
 impl Appends {
-    pub(super) fn new(group: Group) -> Self {
+    pub(in super::super) fn new(group: Group) -> Self {
         Self { group, next: AtomicU64::new(0), waiting: DashMap::new(), heard: DashMap::new() }
     }
 
     /// Begins an append of `count` events.
-    pub(super) fn begin(
+    pub(in super::super) fn begin(
         &self,
         topic: Topic,
         count: usize,
@@ -82,22 +82,22 @@ impl Appends {
     }
 
     /// A group keeps up with the log.
-    pub(super) fn heard(&self, group: Group) {
+    pub(in super::super) fn heard(&self, group: Group) {
         self.heard.insert(group, Instant::now());
     }
 
     /// Whether the own group does.
-    pub(super) fn keeps_up(&self) -> bool {
+    pub(in super::super) fn keeps_up(&self) -> bool {
         self.is_near(self.group)
     }
 
     /// Whether another group does, as far as is known.
-    pub(super) fn hears_others(&self) -> bool {
+    pub(in super::super) fn hears_others(&self) -> bool {
         !self.others().is_empty()
     }
 
     /// Other groups have no nodes any more.
-    pub(super) fn forget_all_but(&self, present: &[Group]) {
+    pub(in super::super) fn forget_all_but(&self, present: &[Group]) {
         self.heard.retain(|group, _| present.contains(group));
     }
 
@@ -111,7 +111,7 @@ impl Appends {
     }
 
     /// An event is in the log.
-    pub(super) fn delivered(&self, append: u64, index: u16, seq: Seq) {
+    pub(in super::super) fn delivered(&self, append: u64, index: u16, seq: Seq) {
         if let Some(mut waiting) = self.waiting.get_mut(&append)
             && let Some(place) = waiting.places.get_mut(usize::from(index))
         {
@@ -120,7 +120,7 @@ impl Appends {
     }
 
     /// An event is in the views of a group, or was discarded.
-    pub(super) fn applied(&self, group: Group, note: Note) {
+    pub(in super::super) fn applied(&self, group: Group, note: Note) {
         let complete = {
             let Some(mut waiting) = self.waiting.get_mut(&note.append) else { return };
             let waiting = &mut *waiting;
@@ -144,13 +144,13 @@ impl Appends {
     }
 
     /// An event is in the log and needs no projecting.
-    pub(super) fn recorded(&self, append: u64, index: u16, seq: Seq) {
+    pub(in super::super) fn recorded(&self, append: u64, index: u16, seq: Seq) {
         self.applied(self.group, Note { append, index, seq, effect: Effect::Applied });
     }
 
     /// How far an append is here; other groups are waited for no longer when they keep up no more, or
     /// are late. One that is shown ends.
-    pub(super) fn here(&self, append: u64, others_are_late: bool) -> Here {
+    pub(in super::super) fn here(&self, append: u64, others_are_late: bool) -> Here {
         {
             let Some(waiting) = self.waiting.get(&append) else { return Here::NotYet };
             if waiting.missing > 0 {
@@ -166,14 +166,14 @@ impl Appends {
     }
 
     /// The append ends here.
-    pub(super) fn failed(&self, append: u64, error: Error) {
+    pub(in super::super) fn failed(&self, append: u64, error: Error) {
         if let Some((_, waiting)) = self.waiting.remove(&append) {
             waiting.done.send(Err(error)).ok();
         }
     }
 
     /// Where the events of an append are; none while one is not in the log or nobody waits.
-    pub(super) fn places(&self, append: u64) -> Option<Vec<Seq>> {
+    pub(in super::super) fn places(&self, append: u64) -> Option<Vec<Seq>> {
         self.waiting.get(&append)?.places.iter().copied().collect()
     }
 }

@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::core::Core;
-use super::kafka::{client_error, note_away};
-use super::record::{event_of, place_of, seq_of};
+use super::super::core::Core;
+use super::super::kafka::record::{event_of, place_of, seq_of};
+use super::super::kafka::{client_error, note_away};
 use super::worker::{Incoming, QUEUE, Worker};
 use crate::engine::{Result, Topic};
 
@@ -126,7 +126,7 @@ struct Projector {
 ///
 /// # Errors
 /// When the consumer cannot be made.
-pub(super) fn start(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>> {
+pub(in super::super) fn start(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>> {
     let config = core.settings.projector(&core.keyspace);
     let consumer: BaseConsumer<Membership> =
         config.create_with_context(Membership::default()).map_err(client_error)?;
@@ -145,7 +145,7 @@ pub(super) fn start(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>> {
     };
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("parlor-projector".into());
-    thread.spawn(move || projector.run(&runtime)).map_err(super::core::thread_error)
+    thread.spawn(move || projector.run(&runtime)).map_err(super::super::core::thread_error)
 }
 
 impl Projector {

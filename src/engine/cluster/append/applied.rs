@@ -11,25 +11,25 @@ use crate::domain::seq::Seq;
 
 /// Who waits for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub(super) node: Uuid,
+pub(in super::super) struct Tag {
+    pub(in super::super) node: Uuid,
     /// The partition of `parlor.applied` that the node reads.
-    pub(super) inbox: u32,
+    pub(in super::super) inbox: u32,
     /// The node's number for the append.
-    pub(super) append: u64,
+    pub(in super::super) append: u64,
     /// Which of the append's events this is.
-    pub(super) index: u16,
+    pub(in super::super) index: u16,
     /// Others of the append come right after it.
-    pub(super) more: bool,
+    pub(in super::super) more: bool,
 }
 
 /// What became of one event of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Note {
-    pub(super) append: u64,
-    pub(super) index: u16,
-    pub(super) seq: Seq,
-    pub(super) effect: Effect,
+pub(in super::super) struct Note {
+    pub(in super::super) append: u64,
+    pub(in super::super) index: u16,
+    pub(in super::super) seq: Seq,
+    pub(in super::super) effect: Effect,
 }
 
 /// A tag was so many bytes once; a text is longer, for its node alone.
@@ -38,13 +38,13 @@ const NOTE_BYTES: usize = 19;
 
 impl Tag {
     /// Text, as all headers are: many readers decode every one.
-    pub(super) fn to_text(self) -> String {
+    pub(in super::super) fn to_text(self) -> String {
         let Self { node, inbox, append, index, more } = self;
         format!("{node} {inbox} {append} {index} {}", u8::from(more))
     }
 
     /// Reads a header's value, also in the form that it once had.
-    pub(super) fn from_header(value: &[u8]) -> Option<Self> {
+    pub(in super::super) fn from_header(value: &[u8]) -> Option<Self> {
         if value.len() == FORMER_BYTES {
             return Self::from_former(value);
         }
@@ -71,7 +71,7 @@ impl Tag {
 }
 
 /// Notes for one node, as the value of a record.
-pub(super) fn to_bytes(notes: &[Note]) -> Vec<u8> {
+pub(in super::super) fn to_bytes(notes: &[Note]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(notes.len() * NOTE_BYTES);
     for note in notes {
         bytes.extend_from_slice(&note.append.to_be_bytes());
@@ -83,7 +83,7 @@ pub(super) fn to_bytes(notes: &[Note]) -> Vec<u8> {
 }
 
 /// The notes of a record; what is not one is left out.
-pub(super) fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = Note> {
+pub(in super::super) fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = Note> {
     bytes.chunks_exact(NOTE_BYTES).filter_map(|bytes| {
         Some(Note {
             append: u64::from_be_bytes(bytes[..8].try_into().ok()?),

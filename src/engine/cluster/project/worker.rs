@@ -15,14 +15,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::applied::{self, Note, Tag};
-use super::core::Core;
-use super::group::Address;
+use super::super::append::applied::{self, Note, Tag};
+use super::super::core::Core;
+use super::super::kafka::group::Address;
+use super::super::relay::signal::{Message, Notice, Origin};
+use super::super::trouble::Seen;
 use super::landmark;
 use super::partition::{Judged, PartitionViews};
 use super::patience::Patience;
-use super::signal::{Message, Notice, Origin};
-use super::trouble::Seen;
 use crate::domain::conversation::Effect;
 use crate::domain::event::Event;
 use crate::domain::ids::{ConversationId, Id as _};
@@ -32,7 +32,7 @@ use crate::engine::{Error, Recorded, Topic};
 /// Events of one commit at most.
 const BATCH: usize = 512;
 /// Events that may wait for a worker.
-pub(super) const QUEUE: usize = 2_048;
+pub(in super::super) const QUEUE: usize = 2_048;
 /// States in memory; more than twice what a batch can touch.
 const STATES: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
 /// How long the rest of an append is waited for, so that it is not torn over two commits.
@@ -41,17 +41,17 @@ const REST: Duration = Duration::from_millis(3);
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 
 /// A record of the partition.
-pub(super) struct Incoming {
-    pub(super) seq: Seq,
+pub(in super::super) struct Incoming {
+    pub(in super::super) seq: Seq,
     /// When the broker took it, in milliseconds since 1970; of what is no record, never.
-    pub(super) taken_at: i64,
+    pub(in super::super) taken_at: i64,
     /// None for a record that is no event.
-    pub(super) entry: Option<(Event, Option<Tag>)>,
+    pub(in super::super) entry: Option<(Event, Option<Tag>)>,
 }
 
 impl Incoming {
     /// Up to there, nothing more comes.
-    pub(super) fn gap(upto: Seq) -> Self {
+    pub(in super::super) fn gap(upto: Seq) -> Self {
         Self { seq: upto, taken_at: i64::MAX, entry: None }
     }
 
@@ -73,7 +73,7 @@ async fn complete(waiting: &mut Vec<Incoming>, queue: &mut mpsc::Receiver<Incomi
 }
 
 /// A worker of one partition.
-pub(super) struct Worker {
+pub(in super::super) struct Worker {
     core: Arc<Core>,
     partition: u32,
     revoked: CancellationToken,
@@ -83,7 +83,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A worker for a partition that was just assigned; none when it was revoked meanwhile.
-    pub(super) async fn begin(
+    pub(in super::super) async fn begin(
         core: Arc<Core>,
         partition: u32,
         revoked: CancellationToken,
@@ -100,12 +100,12 @@ impl Worker {
     }
 
     /// The offset to go on from.
-    pub(super) fn next_offset(&self) -> i64 {
+    pub(in super::super) fn next_offset(&self) -> i64 {
         self.views.next_offset(self.core.settings.generation)
     }
 
     /// Works until the queue ends or the partition is revoked.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Incoming>) {
+    pub(in super::super) async fn run(mut self, mut queue: mpsc::Receiver<Incoming>) {
         // Readers elsewhere may have missed what a former owner did not tell any more.
         self.tell_readers(Seq::START, BTreeMap::new());
         let mut waiting = Vec::with_capacity(BATCH);
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn incoming(seq: u64, more: bool) -> Incoming {
-        let line = include_str!("../../../tests/it/events.v1.jsonl").lines().next().unwrap();
+        let line = include_str!("../../../../tests/it/events.v1.jsonl").lines().next().unwrap();
         let event = serde_json::from_str(line).unwrap();
         let tag = Tag { node: Uuid::nil(), inbox: 0, append: 1, index: 0, more };
         Incoming { seq: Seq::new(seq), taken_at: 0, entry: Some((event, Some(tag))) }

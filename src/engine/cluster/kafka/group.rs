@@ -13,8 +13,8 @@ use rdkafka::consumer::Consumer as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::core::Core;
-use super::kafka::{PATIENCE, QuietConsumer, client_error};
+use super::super::core::Core;
+use super::super::kafka::{PATIENCE, QuietConsumer, client_error};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Result, Topic};
 
@@ -24,18 +24,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A keyspace, as records name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Group(u32);
+pub(in super::super) struct Group(u32);
 
 impl Group {
-    pub(super) fn of(keyspace: &str) -> Self {
+    pub(in super::super) fn of(keyspace: &str) -> Self {
         Self(murmur2::murmur2(keyspace.as_bytes(), 0))
     }
 
-    pub(super) fn to_bytes(self) -> [u8; 4] {
+    pub(in super::super) fn to_bytes(self) -> [u8; 4] {
         self.0.to_be_bytes()
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in super::super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(u32::from_be_bytes(bytes)))
     }
 }
@@ -43,27 +43,27 @@ impl Group {
 /// The key of a record of `parlor.applied`: for which node it is, and which group says it. What is for no
 /// node says that the group keeps up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Address {
-    pub(super) node: Uuid,
-    pub(super) group: Group,
+pub(in super::super) struct Address {
+    pub(in super::super) node: Uuid,
+    pub(in super::super) group: Group,
 }
 
 impl Address {
-    pub(super) fn to_bytes(self) -> [u8; 20] {
+    pub(in super::super) fn to_bytes(self) -> [u8; 20] {
         let mut bytes = [0; 20];
         bytes[..16].copy_from_slice(self.node.as_bytes());
         bytes[16..].copy_from_slice(&self.group.to_bytes());
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in super::super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (node, group) = bytes.split_at_checked(16)?;
         Some(Self { node: Uuid::from_slice(node).ok()?, group: Group::from_bytes(group)? })
     }
 }
 
 /// Tells every node that this one's group keeps up.
-pub(super) fn tell(core: &Core) {
+pub(in super::super) fn tell(core: &Core) {
     let address = Address { node: Uuid::nil(), group: core.group };
     for inbox in 0..core.settings.inboxes() {
         core.producer.signal(&core.settings.applied(), inbox, &address.to_bytes(), &[]);
@@ -74,7 +74,7 @@ pub(super) fn tell(core: &Core) {
 ///
 /// # Errors
 /// When Kafka does not say.
-pub(super) fn present(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Group>> {
+pub(in super::super) fn present(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Group>> {
     let groups = consumer.fetch_group_list(None, PATIENCE).map_err(client_error)?;
     let all = core.settings.group("");
     let ours = groups.groups().iter().filter(|group| !group.members().is_empty());
@@ -82,7 +82,7 @@ pub(super) fn present(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Group
 }
 
 /// Whether nodes of another group project; no, where Kafka does not say. Blocks.
-pub(super) fn are_others(core: &Core, consumer: &QuietConsumer) -> bool {
+pub(in super::super) fn are_others(core: &Core, consumer: &QuietConsumer) -> bool {
     let groups = present(core, consumer).unwrap_or_else(|error| {
         tracing::warn!(%error, "the consumer groups cannot be listed");
         Vec::new()
@@ -94,7 +94,7 @@ pub(super) fn are_others(core: &Core, consumer: &QuietConsumer) -> bool {
 ///
 /// # Errors
 /// When it cannot be found out.
-pub(super) async fn is_empty(core: &Core) -> Result<bool> {
+pub(in super::super) async fn is_empty(core: &Core) -> Result<bool> {
     for partition in 0..core.settings.partitions {
         if core.cql.checkpoint(partition).await?.is_some() {
             return Ok(false);
@@ -112,7 +112,7 @@ pub(super) async fn is_empty(core: &Core) -> Result<bool> {
 ///
 /// # Errors
 /// [`Error::ReadOnly`] when it takes too long.
-pub(super) async fn keeps_up(core: &Core) -> Result<()> {
+pub(in super::super) async fn keeps_up(core: &Core) -> Result<()> {
     tracing::info!(core.keyspace, "waiting until this keyspace keeps up with the log");
     let deadline = Instant::now() + BEGIN_TIMEOUT;
     let mut ends = Vec::new();

@@ -11,16 +11,16 @@ use rdkafka::producer::{
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext, Statistics};
 
+use super::super::kafka::record::seq_of;
+use super::super::kafka::{Settings, client_error, note_away};
 use super::appends::Appends;
-use super::kafka::{Settings, client_error, note_away};
-use super::record::seq_of;
 use crate::engine::{Error, Result};
 
 /// Bits of a record's mark that are its place in its append; zero marks nobody's record.
 const INDEX_BITS: u32 = 16;
 
 /// Produces to any topic.
-pub(super) struct Producer {
+pub(in super::super) struct Producer {
     settings: Settings,
     deliveries: Deliveries,
     inner: RwLock<Arc<ThreadedProducer<Deliveries>>>,
@@ -29,10 +29,10 @@ pub(super) struct Producer {
 }
 
 /// A record that is handed over.
-pub(super) struct Record {
-    pub(super) key: String,
-    pub(super) value: Vec<u8>,
-    pub(super) headers: OwnedHeaders,
+pub(in super::super) struct Record {
+    pub(in super::super) key: String,
+    pub(in super::super) value: Vec<u8>,
+    pub(in super::super) headers: OwnedHeaders,
 }
 
 /// Hears from the brokers what became of each record.
@@ -101,7 +101,7 @@ fn undelivered(error: &KafkaError) -> Error {
 }
 
 impl Producer {
-    pub(super) fn new(settings: &Settings, appends: Arc<Appends>) -> Result<Self> {
+    pub(in super::super) fn new(settings: &Settings, appends: Arc<Appends>) -> Result<Self> {
         let deliveries = Deliveries { appends, generation: settings.generation };
         let inner = RwLock::new(Arc::new(make(settings, deliveries.clone())?));
         let turnstiles = (0..settings.partitions.max(1)).map(|_| Mutex::default()).collect();
@@ -112,7 +112,7 @@ impl Producer {
     ///
     /// # Errors
     /// When nothing was handed over.
-    pub(super) fn append(
+    pub(in super::super) fn append(
         &self,
         topic: &str,
         partition: u32,
@@ -144,7 +144,7 @@ impl Producer {
     }
 
     /// Hands over a record of ours that nobody waits for.
-    pub(super) fn signal(&self, topic: &str, partition: u32, key: &[u8], value: &[u8]) {
+    pub(in super::super) fn signal(&self, topic: &str, partition: u32, key: &[u8], value: &[u8]) {
         let record = BaseRecord::with_opaque_to(topic, 0)
             .partition(i32::try_from(partition).unwrap_or(0))
             .key(key)
@@ -156,7 +156,7 @@ impl Producer {
     }
 
     /// Replaces a producer that has failed for good; what it held fails.
-    pub(super) fn mend(&self) -> Result<()> {
+    pub(in super::super) fn mend(&self) -> Result<()> {
         let old = self.producer();
         let Some((code, reason)) = old.client().fatal_error() else { return Ok(()) };
         tracing::error!(%code, reason, "the producer failed for good and is made anew");
@@ -166,7 +166,7 @@ impl Producer {
     }
 
     /// Waits until all that was handed over is delivered or has failed. Blocks.
-    pub(super) fn flush(&self, patience: Duration) {
+    pub(in super::super) fn flush(&self, patience: Duration) {
         if let Err(error) = self.producer().flush(patience) {
             tracing::warn!(%error, "not everything was delivered before closing");
         }

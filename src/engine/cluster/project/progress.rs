@@ -11,29 +11,29 @@ const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// A partition as it is seen now.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) partition: u32,
+pub(in super::super) struct Place {
+    pub(in super::super) partition: u32,
     /// Up to where its views are; none while its worker has yet to begin.
-    pub(super) at: Option<Seq>,
+    pub(in super::super) at: Option<Seq>,
     /// Offsets that its views have yet to come to.
-    pub(super) waiting: i64,
+    pub(in super::super) waiting: i64,
 }
 
 /// Since when each partition is where it is.
 #[derive(Default)]
-pub(super) struct Progress(HashMap<u32, (Option<Seq>, Instant)>);
+pub(in super::super) struct Progress(HashMap<u32, (Option<Seq>, Instant)>);
 
 /// A partition that stands still.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) partition: u32,
-    pub(super) since: Duration,
-    pub(super) waiting: i64,
+pub(in super::super) struct Standing {
+    pub(in super::super) partition: u32,
+    pub(in super::super) since: Duration,
+    pub(in super::super) waiting: i64,
 }
 
 impl Progress {
     /// Looks at the partitions that the node has now; gives for how long each has stood still.
-    pub(super) fn look(&mut self, places: &[Place], now: Instant) -> Vec<Standing> {
+    pub(in super::super) fn look(&mut self, places: &[Place], now: Instant) -> Vec<Standing> {
         self.0.retain(|partition, _| places.iter().any(|place| place.partition == *partition));
         let look = |place: &Place| {
             let Place { partition, at, waiting } = *place;
@@ -49,7 +49,7 @@ impl Progress {
 
 impl Standing {
     /// Whether it has been for too long.
-    pub(super) fn is_too_long(&self) -> bool {
+    pub(in super::super) fn is_too_long(&self) -> bool {
         self.since >= STANDSTILL
     }
 }

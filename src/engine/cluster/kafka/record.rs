@@ -5,7 +5,7 @@
 
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 
-use super::applied::Tag;
+use super::super::append::applied::Tag;
 use crate::domain::event::{Body, Event, Received};
 use crate::domain::ids::StreamKey;
 use crate::domain::seq::Seq;
@@ -45,7 +45,7 @@ pub fn place_of(seq: Seq) -> (u32, i64) {
 }
 
 /// The headers of an event's record.
-pub(super) fn headers(event: &Event, tag: &Tag) -> OwnedHeaders {
+pub(in super::super) fn headers(event: &Event, tag: &Tag) -> OwnedHeaders {
     let mut headers = OwnedHeaders::new_with_capacity(9);
     let texts = [
         (SPEC_VERSION, "1.0".to_owned()),
@@ -65,7 +65,7 @@ pub(super) fn headers(event: &Event, tag: &Tag) -> OwnedHeaders {
 
 /// Why a record is not an event of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(in super::super) enum Unreadable {
     #[error("no valid header {0}")]
     Header(&'static str),
     #[error("unknown event type {0}")]
@@ -75,7 +75,9 @@ pub(super) enum Unreadable {
 }
 
 /// The event of a record, and who waits for it.
-pub(super) fn event_of(message: &BorrowedMessage<'_>) -> Result<(Event, Option<Tag>), Unreadable> {
+pub(in super::super) fn event_of(
+    message: &BorrowedMessage<'_>,
+) -> Result<(Event, Option<Tag>), Unreadable> {
     let headers = message.headers().ok_or(Unreadable::Header(TYPE))?;
     let pairs = headers.iter().map(|header| (header.key, header.value.unwrap_or_default()));
     read(pairs, message.key().unwrap_or_default(), message.payload().unwrap_or_default())
@@ -128,7 +130,7 @@ mod tests {
     use crate::domain::ids::{ContactId, Id as _};
 
     fn examples() -> Vec<Event> {
-        let lines = include_str!("../../../tests/it/events.v1.jsonl").lines();
+        let lines = include_str!("../../../../tests/it/events.v1.jsonl").lines();
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

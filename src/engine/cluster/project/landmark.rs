@@ -5,10 +5,10 @@
 //! from a copy and written on. Refused: Kafka's own id of a topic, which its client does not tell
 //! us and which a copy does not keep.
 
-use super::cql::{Cql, Landmark};
-use super::kafka::Settings;
-use super::reader::Reader;
-use super::record::place_of;
+use super::super::cql::{Cql, Landmark};
+use super::super::kafka::Settings;
+use super::super::kafka::reader::Reader;
+use super::super::kafka::record::place_of;
 use crate::domain::seq::Seq;
 use crate::engine::{Result, Topic};
 
@@ -17,7 +17,7 @@ use crate::engine::{Result, Topic};
 ///
 /// # Errors
 /// When it cannot be found out.
-pub(super) async fn stranger(
+pub(in super::super) async fn stranger(
     cql: &Cql,
     reader: &Reader,
     settings: &Settings,

@@ -4,41 +4,41 @@
 
 use uuid::Uuid;
 
-use super::group::Group;
+use super::super::kafka::group::Group;
 use crate::domain::ids::{ConversationId, Id};
 use crate::domain::seq::Seq;
 use crate::engine::relay::Signal;
 
 /// Whoever owns a partition tells that events up to a place are in the views.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(in super::super) struct Notice {
     /// Where the notice before ended; a hole shows that one was lost.
-    pub(super) after: Seq,
-    pub(super) upto: Seq,
+    pub(in super::super) after: Seq,
+    pub(in super::super) upto: Seq,
     /// Conversations whose timelines have grown, and up to where.
-    pub(super) conversations: Vec<(ConversationId, Seq)>,
+    pub(in super::super) conversations: Vec<(ConversationId, Seq)>,
 }
 
 /// The value of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Message {
+pub(in super::super) enum Message {
     Notice(Notice),
     Signal(Signal),
 }
 
 /// The key of a record: which node of which group said it, and of which conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) node: Uuid,
-    pub(super) group: Group,
-    pub(super) conversation: ConversationId,
+pub(in super::super) struct Origin {
+    pub(in super::super) node: Uuid,
+    pub(in super::super) group: Group,
+    pub(in super::super) conversation: ConversationId,
 }
 
 const NOTICE: u8 = b'N';
 const SIGNAL: u8 = b'S';
 
 impl Origin {
-    pub(super) fn to_bytes(self) -> [u8; 36] {
+    pub(in super::super) fn to_bytes(self) -> [u8; 36] {
         let mut bytes = [0; 36];
         bytes[..16].copy_from_slice(self.node.as_bytes());
         bytes[16..20].copy_from_slice(&self.group.to_bytes());
@@ -46,7 +46,7 @@ impl Origin {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in super::super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != 36 {
             return None;
         }
@@ -58,7 +58,7 @@ impl Origin {
 }
 
 impl Message {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(in super::super) fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Notice(notice) => {
                 let mut bytes = Vec::with_capacity(17 + 24 * notice.conversations.len());
@@ -80,7 +80,7 @@ impl Message {
         }
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in super::super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, rest) = bytes.split_first()?;
         match *kind {
             NOTICE => {

@@ -11,15 +11,15 @@ use sha2::{Digest as _, Sha256};
 const WORDS: usize = (32 << 20) / 8;
 
 /// Keys, of which it is known for certain when they come for the first time.
-pub(super) struct Touched(Vec<AtomicU64>);
+pub(in super::super) struct Touched(Vec<AtomicU64>);
 
 impl Touched {
-    pub(super) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         Self((0..WORDS).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// Notes a key; false when it certainly was not noted before.
-    pub(super) fn touch(&self, kind: u8, key: &[&[u8]]) -> bool {
+    pub(in super::super) fn touch(&self, kind: u8, key: &[&[u8]]) -> bool {
         let mut digest = Sha256::new().chain_update([kind]);
         for part in key {
             digest.update(part);

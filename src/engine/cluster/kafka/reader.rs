@@ -9,7 +9,9 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Semaphore;
 
-use super::kafka::{PATIENCE, Quiet, QuietConsumer, Settings, blocking, client_error, is_settling};
+use super::super::kafka::{
+    PATIENCE, Quiet, QuietConsumer, Settings, blocking, client_error, is_settling,
+};
 use super::record::{event_of, place_of, seq_of};
 use crate::domain::seq::Seq;
 use crate::engine::{Error, Recorded, Result, Topic};
@@ -25,28 +27,28 @@ const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Events of a partition, in order.
-pub(super) struct Page {
-    pub(super) events: Vec<Recorded>,
+pub(in super::super) struct Page {
+    pub(in super::super) events: Vec<Recorded>,
     /// Up to here there is nothing else. It may be past the last record: a transaction's marker,
     /// say, takes an offset and is none.
-    pub(super) upto: Seq,
+    pub(in super::super) upto: Seq,
 }
 
 /// Reads pages; consumers are kept between calls.
 #[derive(Clone)]
-pub(super) struct Reader {
+pub(in super::super) struct Reader {
     settings: Arc<Settings>,
     idle: Arc<Mutex<Vec<QuietConsumer>>>,
     turns: Arc<Semaphore>,
 }
 
 impl Reader {
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(in super::super) fn new(settings: Arc<Settings>) -> Self {
         Self { settings, idle: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Up to `limit` events of a partition after `after`. A record that is no event is left out.
-    pub(super) async fn read(
+    pub(in super::super) async fn read(
         &self,
         topic: Topic,
         partition: u32,
@@ -58,7 +60,7 @@ impl Reader {
     }
 
     /// The same, in the generations before one.
-    pub(super) async fn read_before(
+    pub(in super::super) async fn read_before(
         &self,
         topic: Topic,
         partition: u32,
@@ -86,12 +88,12 @@ impl Reader {
     }
 
     /// The last position of a partition. It need not be an event's.
-    pub(super) async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
+    pub(in super::super) async fn end(&self, topic: Topic, partition: u32) -> Result<Seq> {
         self.end_before(topic, partition, self.last_generation(topic) + 1).await
     }
 
     /// The same, in the generations before one.
-    pub(super) async fn end_before(
+    pub(in super::super) async fn end_before(
         &self,
         topic: Topic,
         partition: u32,
@@ -146,7 +148,7 @@ impl Reader {
 
 /// The first offset that is there and the one after the last; nothing where there is no such
 /// partition.
-pub(super) fn watermarks(
+pub(in super::super) fn watermarks(
     consumer: &QuietConsumer,
     topic: &str,
     partition: u32,

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
-use super::cql::{Checkpoint, Commit, Cql, Landmark};
+use super::super::cql::{Checkpoint, Commit, Cql, Landmark};
+use super::super::kafka::record::place_of;
 use super::fold::{Cache, Needs, Open, opened};
 use super::patience::Patience;
-use super::record::place_of;
 use super::touched::Touched;
 use crate::domain::conversation::Effect;
 use crate::domain::ids::{AccountId, Id as _};
@@ -37,15 +37,15 @@ const OF_TOTALS: u8 = 0;
 const LANDMARK_EVERY: Duration = Duration::from_secs(10);
 
 /// The views of one partition, and whoever brings them forward.
-pub(super) struct PartitionViews {
+pub(in super::super) struct PartitionViews {
     cql: Cql,
     partition: u32,
-    pub(super) patience: Patience,
+    pub(in super::super) patience: Patience,
     cache: Cache,
     /// Claims that are older are not written; they have expired.
-    pub(super) claims_since: Timestamp,
+    pub(in super::super) claims_since: Timestamp,
     /// Of a keyspace that was empty: what has been written since. None where that is not known.
-    pub(super) touched: Option<Arc<Touched>>,
+    pub(in super::super) touched: Option<Arc<Touched>>,
     /// Up to where the views are.
     position: Seq,
     /// The rows of queues: they bound where those are looked for.
@@ -62,7 +62,7 @@ impl PartitionViews {
     ///
     /// # Errors
     /// As [`Patience::persist`].
-    pub(super) async fn open(
+    pub(in super::super) async fn open(
         cql: Cql,
         partition: u32,
         patience: Patience,
@@ -116,12 +116,12 @@ impl PartitionViews {
     }
 
     /// Up to where the views are.
-    pub(super) fn position(&self) -> Seq {
+    pub(in super::super) fn position(&self) -> Seq {
         self.position
     }
 
     /// The offset in a generation of the topic to go on from.
-    pub(super) fn next_offset(&self, generation: u32) -> i64 {
+    pub(in super::super) fn next_offset(&self, generation: u32) -> i64 {
         match place_of(self.position) {
             (at, offset) if at == generation => offset + 1,
             _ => 0,
@@ -129,7 +129,7 @@ impl PartitionViews {
     }
 
     /// Whether the views stand in a later generation of the topic.
-    pub(super) fn is_beyond(&self, generation: u32) -> bool {
+    pub(in super::super) fn is_beyond(&self, generation: u32) -> bool {
         place_of(self.position).0 > generation
     }
 
@@ -137,7 +137,11 @@ impl PartitionViews {
     ///
     /// # Errors
     /// As [`Patience::persist`]; [`Error::Storage`] when the batch cannot be folded.
-    pub(super) async fn apply(&mut self, batch: &[Recorded], upto: Seq) -> Result<Judged> {
+    pub(in super::super) async fn apply(
+        &mut self,
+        batch: &[Recorded],
+        upto: Seq,
+    ) -> Result<Judged> {
         let nothing = Judged { effects: Vec::new(), certain: true };
         let judged = if batch.is_empty() { nothing } else { self.fold_and_write(batch).await? };
         self.position = upto;
@@ -201,7 +205,7 @@ impl PartitionViews {
     }
 
     /// Whether the checkpoint says where the views are.
-    pub(super) fn is_noted(&self) -> bool {
+    pub(in super::super) fn is_noted(&self) -> bool {
         self.position == self.stored
     }
 
@@ -209,7 +213,7 @@ impl PartitionViews {
     ///
     /// # Errors
     /// As [`Patience::persist`].
-    pub(super) async fn note(&mut self) -> Result<()> {
+    pub(in super::super) async fn note(&mut self) -> Result<()> {
         let (cql, partition, reached) = (self.cql.clone(), self.partition, self.reached());
         let store = || cql.store_checkpoint(partition, reached).boxed();
         self.patience.persist(partition, store).await?;
@@ -227,7 +231,7 @@ impl PartitionViews {
 
     /// Tries once to store the checkpoint of a partition that is given up. Who follows repeats what is
     /// not stored.
-    pub(super) async fn note_at_last(&self) {
+    pub(in super::super) async fn note_at_last(&self) {
         let partition = self.partition;
         if !self.is_noted()
             && let Err(error) = self.cql.store_checkpoint(partition, self.reached()).await
@@ -244,11 +248,11 @@ impl PartitionViews {
 }
 
 /// What became of a batch.
-pub(super) struct Judged {
+pub(in super::super) struct Judged {
     /// One for each event.
-    pub(super) effects: Vec<Effect>,
+    pub(in super::super) effects: Vec<Effect>,
     /// No event of it is only taken to stand.
-    pub(super) certain: bool,
+    pub(in super::super) certain: bool,
 }
 
 /// States as they were stored.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::cql::{Commit, ConversationRows};
+use super::super::cql::{Commit, ConversationRows};
 use crate::domain::conversation::{Conversation, Effect, Why};
 use crate::domain::ids::AccountId;
 use crate::domain::seq::Seq;
@@ -17,7 +17,7 @@ use crate::projection::totals::Totals;
 use crate::projection::{self, Cells, Change, Folded, Key, Schema};
 
 /// The states of one partition that are in memory; those of its owner alone.
-pub(super) struct Cache {
+pub(in super::super) struct Cache {
     states: LruCache<Key, Option<Folded>>,
     /// With the position of the last message they count.
     totals: LruCache<AccountId, (Totals, Seq)>,
@@ -25,28 +25,28 @@ pub(super) struct Cache {
 }
 
 /// A row of a queue: where it stands, and the table's number.
-pub(super) type Open = (Seq, u8);
+pub(in super::super) type Open = (Seq, u8);
 
 /// Which row of a queue a change speaks of, if it is of one.
-pub(super) fn opened(change: &Change) -> Option<Open> {
+pub(in super::super) fn opened(change: &Change) -> Option<Open> {
     let place = change.key.seq(change.table.partition.len()).filter(|_| change.table.queue);
     place.map(|place| (place, change.table.number))
 }
 
 /// What must be put into the cache before a batch is folded.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    pub(super) states: Vec<Key>,
-    pub(super) totals: Vec<AccountId>,
+pub(in super::super) struct Needs {
+    pub(in super::super) states: Vec<Key>,
+    pub(in super::super) totals: Vec<AccountId>,
 }
 
 /// A batch after folding.
-pub(super) struct Batch {
-    pub(super) commit: Commit,
+pub(in super::super) struct Batch {
+    pub(in super::super) commit: Commit,
     /// One for each event.
-    pub(super) effects: Vec<Effect>,
+    pub(in super::super) effects: Vec<Effect>,
     /// No event of it is only taken to stand.
-    pub(super) certain: bool,
+    pub(in super::super) certain: bool,
 }
 
 impl projection::States for Cache {
@@ -63,7 +63,7 @@ fn not_loaded() -> Error {
 
 impl Cache {
     /// With room for so many states of each kind: at least twice what a batch can touch.
-    pub(super) fn holding(states: NonZeroUsize, schema: &'static Schema) -> Self {
+    pub(in super::super) fn holding(states: NonZeroUsize, schema: &'static Schema) -> Self {
         let kinds = NonZeroUsize::new(schema.aggregates.len());
         Self {
             schema,
@@ -73,7 +73,7 @@ impl Cache {
     }
 
     /// What of a batch is not in memory yet; what is, stays there while the batch is folded.
-    pub(super) fn needs(&mut self, batch: &[Recorded]) -> Needs {
+    pub(in super::super) fn needs(&mut self, batch: &[Recorded]) -> Needs {
         let mut needs = Needs::default();
         let (mut keys, mut accounts) = (HashSet::new(), HashSet::new());
         for Recorded { event, .. } in batch {
@@ -92,17 +92,21 @@ impl Cache {
         needs
     }
 
-    pub(super) fn put_state(&mut self, key: Key, state: Option<Folded>) {
+    pub(in super::super) fn put_state(&mut self, key: Key, state: Option<Folded>) {
         self.states.put(key, state);
     }
 
-    pub(super) fn put_totals(&mut self, account: AccountId, totals: Option<(Totals, Seq)>) {
+    pub(in super::super) fn put_totals(
+        &mut self,
+        account: AccountId,
+        totals: Option<(Totals, Seq)>,
+    ) {
         self.totals.put(account, totals.unwrap_or_default());
     }
 
     /// The events of a batch that the states already contain: a former owner has projected them
     /// without storing its checkpoint. Whether it applied them, only their timelines know.
-    pub(super) fn replayed(&mut self, batch: &[Recorded]) -> Vec<usize> {
+    pub(in super::super) fn replayed(&mut self, batch: &[Recorded]) -> Vec<usize> {
         let ahead = |entry: &Recorded| {
             let id = entry.event.body.conversation()?;
             let key = Key::conversation(entry.event.account, id);
@@ -117,7 +121,7 @@ impl Cache {
     ///
     /// # Errors
     /// When a state was not put in.
-    pub(super) fn fold(
+    pub(in super::super) fn fold(
         &mut self,
         partition: u32,
         batch: &[Recorded],

@@ -21,7 +21,7 @@ const PAGE_BYTES: usize = 2 << 20;
 const EVENT_BYTES: usize = 512;
 
 /// The stretches of this node's partitions.
-pub(super) struct Recent {
+pub(in super::super) struct Recent {
     /// Somebody follows: before that nothing is kept.
     wanted: AtomicBool,
     /// Bytes that may still be taken.
@@ -53,12 +53,18 @@ impl Recent {
     }
 
     /// Somebody follows from now on.
-    pub(super) fn want(&self) {
+    pub(in super::super) fn want(&self) {
         self.wanted.store(true, Ordering::Relaxed);
     }
 
     /// What was applied after `after`, up to `upto`, of a partition; none where it is not known exactly.
-    pub(super) fn push(&self, partition: u32, after: Seq, applied: Option<&[Recorded]>, upto: Seq) {
+    pub(in super::super) fn push(
+        &self,
+        partition: u32,
+        after: Seq,
+        applied: Option<&[Recorded]>,
+        upto: Seq,
+    ) {
         if !self.wanted.load(Ordering::Relaxed) {
             return;
         }
@@ -82,14 +88,19 @@ impl Recent {
     }
 
     /// A partition is this node's no longer.
-    pub(super) fn leave(&self, partition: u32) {
+    pub(in super::super) fn leave(&self, partition: u32) {
         if let Some((_, stretch)) = self.stretches.remove(&partition) {
             stretch.events.iter().for_each(|event| self.give_back(event));
         }
     }
 
     /// What follows on `after`; none where that must be read from the log.
-    pub(super) fn after(&self, partition: u32, after: Seq, limit: usize) -> Option<Applied> {
+    pub(in super::super) fn after(
+        &self,
+        partition: u32,
+        after: Seq,
+        limit: usize,
+    ) -> Option<Applied> {
         let stretch = self.stretches.get(&partition)?;
         if after < stretch.from || after > stretch.upto {
             return None;

@@ -8,18 +8,18 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::applied;
-use super::core::Core;
-use super::group::Address;
-use super::kafka::{QuietConsumer, client_error};
-use super::reader::watermarks;
-use super::record::{event_of, seq_of};
+use super::super::append::applied;
+use super::super::core::Core;
+use super::super::kafka::group::Address;
+use super::super::kafka::reader::watermarks;
+use super::super::kafka::record::{event_of, seq_of};
+use super::super::kafka::{QuietConsumer, client_error};
 use crate::engine::{Recorded, Result, Topic};
 
 const WAIT: Duration = Duration::from_millis(100);
 
 /// Sets a consumer to where the tails begin. Blocks.
-pub(super) fn assign(core: &Core, consumer: &QuietConsumer) -> Result<()> {
+pub(in super::super) fn assign(core: &Core, consumer: &QuietConsumer) -> Result<()> {
     let (_, end) = watermarks(consumer, &core.settings.applied(), core.inbox)?;
     let mut list = TopicPartitionList::new();
     let inbox = i32::try_from(core.inbox).unwrap_or(i32::MAX);
@@ -36,13 +36,13 @@ pub(super) fn assign(core: &Core, consumer: &QuietConsumer) -> Result<()> {
 ///
 /// # Errors
 /// When there can be no thread.
-pub(super) fn start(
+pub(in super::super) fn start(
     core: &Arc<Core>,
     consumer: Arc<QuietConsumer>,
 ) -> Result<std::thread::JoinHandle<()>> {
     let core = core.clone();
     let thread = std::thread::Builder::new().name("parlor-tail".into());
-    thread.spawn(move || run(&core, &consumer)).map_err(super::core::thread_error)
+    thread.spawn(move || run(&core, &consumer)).map_err(super::super::core::thread_error)
 }
 
 fn run(core: &Core, consumer: &QuietConsumer) {
