@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,6 +20,8 @@ use crate::engine::feed::{Follower, Source};
 
 mod task;
 
+/// Pages of a follower that are worked on at once, over all partitions.
+const PAGES: usize = 4;
 /// How often it is looked which partitions are this node's, and said how far followers lag.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the last places may take to be stored.
@@ -46,6 +50,7 @@ impl Behind {
 struct Running {
     behind: Arc<Behind>,
     stop: CancellationToken,
+    task: JoinHandle<()>,
 }
 
 /// Runs them until `drain`; then stores their places.
@@ -59,6 +64,7 @@ pub async fn run(
         return;
     }
     let tasks = TaskTracker::new();
+    let pages: Vec<_> = followers.iter().map(|_| Arc::new(Semaphore::new(PAGES))).collect();
     // They end with this, also where nobody waits for it any more.
     let all = drain.child_token();
     let _guard = all.clone().drop_guard();
@@ -72,9 +78,10 @@ pub async fn run(
             if !is_owned {
                 one.stop.cancel();
             }
-            is_owned
+            // One that panicked is begun again, at its stored place.
+            is_owned && !one.task.is_finished()
         });
-        for (number, follower) in followers.iter().enumerate() {
+        for (number, (follower, pages)) in followers.iter().zip(&pages).enumerate() {
             for partition in &owned {
                 running.entry((number, *partition)).or_insert_with(|| {
                     let (behind, stop) = (Arc::new(Behind::default()), all.child_token());
@@ -85,9 +92,10 @@ pub async fn run(
                         follower.clone(),
                         *partition,
                         behind.clone(),
+                        pages.clone(),
                     );
-                    tasks.spawn(task.run(stop.clone()));
-                    Running { behind, stop }
+                    let task = tasks.spawn(task.run(stop.clone()));
+                    Running { behind, stop, task }
                 });
             }
             let of_it = running.range((number, 0)..=(number, u32::MAX));

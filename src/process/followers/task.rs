@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,8 @@ pub(super) struct Task {
     follower: Arc<dyn Follower>,
     partition: u32,
     behind: Arc<Behind>,
+    /// Held while a page is read and taken: so many of a follower are in memory at once.
+    pages: Arc<Semaphore>,
     news: watch::Receiver<()>,
     /// The name whose place was loaded.
     kept_as: Option<Arc<str>>,
@@ -47,6 +49,7 @@ impl Task {
         follower: Arc<dyn Follower>,
         partition: u32,
         behind: Arc<Behind>,
+        pages: Arc<Semaphore>,
     ) -> Self {
         let news = source.news();
         Self {
@@ -54,6 +57,7 @@ impl Task {
             follower,
             partition,
             behind,
+            pages,
             news,
             kept_as: None,
             taken: Seq::START,
@@ -82,6 +86,8 @@ impl Task {
 
     async fn step(&mut self) -> Result<()> {
         self.know_place().await?;
+        let pages = self.pages.clone();
+        let page = pages.acquire().await;
         self.news.mark_unchanged();
         let read = self.source.applied(self.partition, self.taken, PAGE);
         let found = in_time("what was applied", FEED_TIMEOUT, read).await?;
@@ -91,6 +97,7 @@ impl Task {
             in_time(self.follower.name(), TAKE_TIMEOUT, take).await?;
             self.behind.set(Some(last.event.at));
         }
+        drop(page);
         let more = found.upto > self.taken;
         self.taken = self.taken.max(found.upto);
         if !more {

@@ -127,12 +127,14 @@ struct Toy {
     name: &'static str,
     /// Of so many takings one fails.
     fails: Option<usize>,
+    /// The first taking is the end of its task.
+    panics: bool,
     given: Mutex<Vec<(u32, Vec<Seq>)>>,
 }
 
 impl Toy {
     fn named(name: &'static str) -> Self {
-        Self { name, fails: None, given: Mutex::default() }
+        Self { name, fails: None, panics: false, given: Mutex::default() }
     }
 
     /// What it has taken of a partition; what came again is left out.
@@ -160,10 +162,11 @@ impl Follower for Toy {
     async fn take(&self, partition: u32, events: &[Recorded]) -> Result<()> {
         let mut given = self.given.lock().expect("sound");
         given.push((partition, events.iter().map(|event| event.seq).collect()));
-        match self.fails {
-            Some(nth) if given.len().is_multiple_of(nth) => Err(Error::Overloaded),
-            _ => Ok(()),
-        }
+        let is_first = given.len() == 1;
+        let fails = self.fails.is_some_and(|nth| given.len().is_multiple_of(nth));
+        drop(given);
+        assert!(!(self.panics && is_first), "this follower panics once");
+        if fails { Err(Error::Overloaded) } else { Ok(()) }
     }
 }
 
@@ -227,11 +230,11 @@ async fn has_taken(toy: &Toy, partition: u32, expected: &[Seq]) {
 
 pub async fn a_follower_is_given_everything_in_order_whatever_fails<P: Place>() {
     let bench = Bench::<P>::make().await;
-    let (faithful, failing) = (
-        Arc::new(Toy::named("faithful")),
-        Arc::new(Toy { fails: Some(3), ..Toy::named("failing") }),
-    );
-    let all: Vec<Arc<dyn Follower>> = vec![Arc::new(Stuck), faithful.clone(), failing.clone()];
+    let faithful = Arc::new(Toy::named("faithful"));
+    let failing = Arc::new(Toy { fails: Some(3), ..Toy::named("failing") });
+    let panicking = Arc::new(Toy { panics: true, ..Toy::named("panicking") });
+    let all: Vec<Arc<dyn Follower>> =
+        vec![Arc::new(Stuck), faithful.clone(), failing.clone(), panicking.clone()];
     let (drain, task) = run(bench.engine.clone(), all);
     let mut expected: BTreeMap<u32, Vec<Seq>> = BTreeMap::new();
     for _ in 0..20 {
@@ -242,6 +245,7 @@ pub async fn a_follower_is_given_everything_in_order_whatever_fails<P: Place>() 
     for (partition, expected) in &expected {
         has_taken(&faithful, *partition, expected).await;
         has_taken(&failing, *partition, expected).await;
+        has_taken(&panicking, *partition, expected).await;
     }
     drain.cancel();
     task.await.expect("it ends");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::OpenSearch;
@@ -18,8 +18,6 @@ use super::http::Failure;
 use crate::engine::feed::Follower;
 use crate::engine::{Error, Recorded, Result};
 
-/// Batches that are sent at once.
-const AT_ONCE: usize = 4;
 /// How often it is looked whether the index is still the one it was.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -31,7 +29,6 @@ pub struct Indexer {
 
 struct Shared {
     search: OpenSearch,
-    permits: Semaphore,
     /// The identity of the index; none before it was ever seen.
     index: watch::Sender<Option<Arc<str>>>,
     /// Somebody found that the index is not there.
@@ -41,12 +38,8 @@ struct Shared {
 impl Indexer {
     /// Must be called in a Tokio runtime.
     pub fn start(search: OpenSearch) -> Self {
-        let shared = Arc::new(Shared {
-            search,
-            permits: Semaphore::new(AT_ONCE),
-            index: watch::Sender::new(None),
-            look: Notify::new(),
-        });
+        let shared =
+            Arc::new(Shared { search, index: watch::Sender::new(None), look: Notify::new() });
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(watch_index(shared.clone())));
         Self { shared, _look: stop.drop_guard() }
@@ -72,7 +65,6 @@ impl Follower for Indexer {
         if documents.is_empty() {
             return Ok(());
         }
-        let Ok(_permit) = self.shared.permits.acquire().await else { return Ok(()) };
         let refused = self.shared.send(documents).await?;
         if refused.is_empty() {
             return Ok(());
