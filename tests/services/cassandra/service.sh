@@ -45,6 +45,8 @@ key_cache_size: 8MiB
 counter_cache_size: 4MiB
 file_cache_size: 64MiB
 networking_cache_size: 32MiB
+# some hundred statements of a node, times a keyspace per test: those that are thrown out are prepared in turns for ever
+prepared_statements_cache_size: 96MiB
 # patience on a loaded machine
 read_request_timeout: 10s
 range_request_timeout: 10s
