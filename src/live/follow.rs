@@ -100,8 +100,11 @@ impl Follower {
     async fn catch_up(&mut self, out: &mut Vec<Frame>) -> engine::Result<()> {
         let after = self.reader.cursor().seq;
         let Whereabouts { account, conversation, .. } = self.place;
+        // Whoever is shown an event must find what it led to: what the state does not have yet comes live.
+        let state = self.engine.conversation(account, conversation).await?;
+        let known = state.map_or(after, |state| state.last_seq);
         let page = self.engine.timeline(account, conversation, after, PAGE).await?;
-        for entry in &page {
+        for entry in page.iter().take_while(|entry| entry.seq <= known) {
             self.reader.stored(entry.seq, &entry.event, out);
         }
         if page.len() < PAGE
