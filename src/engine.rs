@@ -10,6 +10,7 @@
 pub mod cluster;
 pub mod embedded;
 pub mod feed;
+pub mod pauses;
 pub mod relay;
 
 use std::sync::Arc;

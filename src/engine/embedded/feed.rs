@@ -5,13 +5,11 @@ use tokio::sync::watch;
 
 use super::keys;
 use super::log::Embedded;
+use super::writer::PARTITION;
 use crate::domain::seq::Seq;
 use crate::engine::feed::{Applied, Feed};
 use crate::engine::{Result, Topic};
 use crate::projection::discarded;
-
-/// The log has one.
-const PARTITION: u32 = 0;
 
 #[async_trait]
 impl Feed for Embedded {

@@ -39,7 +39,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const SETTLE_EVENTS: usize = 8_192;
 const SETTLE_STATES: usize = 1_024;
 /// The log has one.
-const PARTITION: u32 = 0;
+pub(super) const PARTITION: u32 = 0;
 
 /// Events of one append, with their JSON, and who waits for them.
 pub(super) struct Append {

@@ -1,10 +1,8 @@
 //! One follower at one partition.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Behind;
 use crate::domain::seq::Seq;
 use crate::engine::feed::{Follower, Source};
+use crate::engine::pauses::Pauses;
 use crate::engine::{Error, Result};
 
 /// Events that are taken at once.
@@ -25,7 +24,6 @@ const STORE_EVERY: Duration = Duration::from_secs(1);
 const FEED_TIMEOUT: Duration = Duration::from_secs(30);
 const TAKE_TIMEOUT: Duration = Duration::from_secs(60);
 const PLACE_TIMEOUT: Duration = Duration::from_secs(4);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 pub(super) struct Task {
     source: Arc<dyn Source>,
@@ -78,7 +76,13 @@ impl Task {
             match self.step().await {
                 Ok(()) => pauses = Pauses::default(),
                 Err(error) => {
-                    sleep(pauses.after(&error, self.follower.name(), self.partition)).await;
+                    let (follower, partition) = (self.follower.name(), self.partition);
+                    metrics::counter!("parlor_follower_failures_total", "follower" => follower)
+                        .increment(1);
+                    let pause = pauses.after(|| {
+                        tracing::warn!(%error, follower, partition, "a follower fails; it is tried again until it does not");
+                    });
+                    sleep(pause).await;
                 }
             }
         }
@@ -152,34 +156,6 @@ impl Task {
                 tracing::debug!(%error, follower = self.follower.name(), "a place was not stored");
             }
         }
-    }
-}
-
-/// Pauses between tries that fail, growing; a failure is logged when it begins.
-struct Pauses {
-    waits: ExponentialBackoff,
-    failing: bool,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(LONGEST_PAUSE)
-            .without_max_times()
-            .with_jitter();
-        Self { waits: waits.build(), failing: false }
-    }
-}
-
-impl Pauses {
-    /// Notes a failure and says how long to wait.
-    fn after(&mut self, error: &impl Display, follower: &'static str, partition: u32) -> Duration {
-        metrics::counter!("parlor_follower_failures_total", "follower" => follower).increment(1);
-        if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(%error, follower, partition, "a follower fails; it is tried again until it does not");
-        }
-        self.waits.next().unwrap_or(LONGEST_PAUSE)
     }
 }
 

@@ -3,12 +3,10 @@
 //! The place belongs to the very index it was reached in: should that be lost and made anew, everything is
 //! indexed again from the log, without being told to.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -16,6 +14,7 @@ use super::client::OpenSearch;
 use super::document::Document;
 use super::http::Failure;
 use crate::engine::feed::Follower;
+use crate::engine::pauses::Pauses;
 use crate::engine::{Error, Recorded, Result};
 
 /// How often it is looked whether the index is still the one it was.
@@ -129,41 +128,16 @@ async fn watch_index(shared: Arc<Shared>) {
                 });
                 LOOK_EVERY
             }
-            Err(failure) => pauses.after(&failure),
+            Err(error) => {
+                metrics::counter!("parlor_search_failures_total", "reason" => "away").increment(1);
+                pauses.after(|| {
+                    tracing::warn!(%error, "the search index cannot be looked at; it is tried again until it is");
+                })
+            }
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shared.look.notified() => {}
         }
-    }
-}
-
-/// Pauses between tries that fail, growing; a failure is logged when it begins.
-struct Pauses {
-    waits: ExponentialBackoff,
-    failing: bool,
-}
-
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-
-impl Default for Pauses {
-    fn default() -> Self {
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(LONGEST_PAUSE)
-            .without_max_times()
-            .with_jitter();
-        Self { waits: waits.build(), failing: false }
-    }
-}
-
-impl Pauses {
-    /// Notes a failure and says how long to wait.
-    fn after(&mut self, error: &impl Display) -> Duration {
-        metrics::counter!("parlor_search_failures_total", "reason" => "away").increment(1);
-        if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(%error, "the search index cannot be looked at; it is tried again until it is");
-        }
-        self.waits.next().unwrap_or(LONGEST_PAUSE)
     }
 }
