@@ -140,7 +140,6 @@ pub fn failed(error: engine::Error) -> Error {
             tracing::debug!(detail, "a write was refused");
             Error::Unavailable("writes are not possible at the moment; try again later")
         }
-        engine::Error::Claimed => Error::IdempotencyInFlight,
         engine::Error::Unknown => {
             tracing::error!("the outcome of a write is not known");
             Error::Unavailable(
@@ -162,7 +161,7 @@ async fn append(
     account: AccountId,
     key: StreamKey,
     bodies: Vec<Body>,
-) -> crate::domain::Result<()> {
+) -> crate::domain::Result<Vec<engine::Appended>> {
     let at = clock::now();
     let events = bodies.into_iter().map(|body| Event {
         id: clock::mint(),
@@ -172,6 +171,5 @@ async fn append(
         body,
         received: Received::default(),
     });
-    app.engine.append(events.collect()).await.map_err(failed)?;
-    Ok(())
+    app.engine.append(events.collect()).await.map_err(failed)
 }

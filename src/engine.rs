@@ -38,9 +38,6 @@ pub enum Error {
     /// Nothing is written now (disk full, log away); reads may go on. Nothing was written.
     #[error("the log takes no writes: {0}")]
     ReadOnly(String),
-    /// The idempotency key of an event was claimed by another; nothing was written.
-    #[error("the idempotency key is claimed")]
-    Claimed,
     /// It is not known whether the write happened: the answer never came.
     #[error("the outcome of a write is not known")]
     Unknown,
@@ -109,10 +106,7 @@ pub trait EventLog: Send + Sync {
     /// them.
     ///
     /// Returns when they are durable and the views show them, one result each. On an error
-    /// other than [`Error::Unknown`] nothing was written. An event whose idempotency key
-    /// another claimed in the last [`claims::KEPT`] is refused with [`Error::Claimed`]: only
-    /// the log knows of a claim whose outcome was once unknown. Cancelling the future does not cancel
-    /// the write.
+    /// other than [`Error::Unknown`] nothing was written. Cancelling the future does not cancel the write.
     async fn append(&self, events: Vec<Event>) -> Result<Vec<Appended>>;
 
     /// Up to `limit` events of a partition after `after`, in order.

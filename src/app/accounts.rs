@@ -50,6 +50,11 @@ impl Tenant {
         token.key.is_none_or(|key| account.holds(key)).then_some(token)
     }
 
+    /// An id that follows from a name given outside, and tells nothing of it.
+    pub fn derived<I: Id>(&self, kind: &str, name: &str) -> I {
+        I::from_uuid(secret::derived(&self.account.signing_secret, kind, name))
+    }
+
     /// What answers a conversation that began with `pinned`, compiled when first asked for. A
     /// definition that does not compile counts as none; deploying checks it beforehand.
     pub fn bot(&self, pinned: Option<BotVersion>) -> Option<(Arc<Bot>, BotVersion)> {

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use keys::Keys;
+
 use super::event::{
     Body, BotVersion, ConversationUpdated, Event, MessageInbound, MessageOutbound, Reader,
 };
@@ -17,6 +19,8 @@ use super::seq::Seq;
 use super::text::{PersonName, Title};
 use super::time::Timestamp;
 use super::variables::Variables;
+
+mod keys;
 
 /// Whether the fold let an event change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub enum Why {
     Deleted,
     /// Nothing would change.
     NoChange,
+    /// Another message has its idempotency key.
+    KeyIsUsed,
+    /// Its sender looked for its idempotency key too long ago: it looks again.
+    LookedTooLongAgo,
     /// The event is about something else.
     NotConcerned,
 }
@@ -114,6 +122,8 @@ pub struct Conversation {
     pub read_by_customer: Option<MessageId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_by_agent: Option<MessageId>,
+    #[serde(default, skip_serializing_if = "Keys::is_empty")]
+    pub keys: Keys,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub last_seq: Seq,
@@ -153,6 +163,7 @@ impl Conversation {
             last_discarded: None,
             read_by_customer: None,
             read_by_agent: None,
+            keys: Keys::default(),
             created_at: event.at,
             updated_at: event.at,
             last_seq: seq,
@@ -228,6 +239,12 @@ impl Conversation {
     fn inbound(&mut self, seq: Seq, at: Timestamp, data: &MessageInbound) -> Effect {
         if data.opens && self.opening != Some(data.message_id) {
             return Effect::Discarded(Why::AlreadyThere);
+        }
+        if let Some(asked) = &data.idempotency {
+            if let Some(why) = self.keys.refuse(asked) {
+                return Effect::Discarded(why);
+            }
+            self.keys.note(asked, seq, self.last_seq, at);
         }
         if self.resolved {
             self.reopen();

@@ -13,6 +13,7 @@ use super::attachment::Attachment;
 use super::ids::{AccountId, BotId, ContactId, ConversationId, EventId, MessageId, StreamKey};
 use super::language::Language;
 use super::message::{Author, Channel, Said};
+use super::seq::Seq;
 use super::text::{Email, MessageText, PersonName, Phone, Title};
 use super::time::Timestamp;
 use super::variables::{Memory, Variables};
@@ -155,14 +156,29 @@ impl<'de> Deserialize<'de> for Event {
 impl Body {
     /// How many types every release knows that does not say how many it knows.
     pub const KNOWN_TO_ALL: usize = 22;
+    /// The release that knows so many types was the last whose fold does not mind idempotency keys. That it does
+    /// counts as one type more.
+    const BEFORE_KEYS: usize = 24;
 
     /// The types of this release; with `older-release` two fewer, to run beside this one in a test.
     pub fn known() -> &'static [&'static str] {
         &Self::NAMES[..Self::NAMES.len() - if cfg!(feature = "older-release") { 2 } else { 0 }]
     }
 
-    /// Whether a release that knows so many types knows this one.
-    pub fn is_known_to(&self, types: usize) -> bool {
+    /// How much this release knows, as nodes tell each other: types, and that the fold minds keys.
+    pub fn knowledge() -> usize {
+        let types = Self::known().len();
+        types + usize::from(types >= Self::BEFORE_KEYS)
+    }
+
+    /// Whether the fold of a release that knows so much minds idempotency keys.
+    pub fn are_keys_minded_by(knowledge: usize) -> bool {
+        knowledge > Self::BEFORE_KEYS
+    }
+
+    /// Whether a release that knows so much knows this type.
+    pub fn is_known_to(&self, knowledge: usize) -> bool {
+        let types = knowledge - usize::from(Self::are_keys_minded_by(knowledge));
         Self::NAMES.iter().take(types).any(|known| *known == self.name())
     }
 
@@ -193,6 +209,14 @@ impl Body {
             | Self::ReplyStopped(_)
             | Self::ReplyDiscarded(_)
             | Self::ReplyFailed(_) => false,
+        }
+    }
+
+    /// The idempotency key that a message was sent with.
+    pub fn key_mut(&mut self) -> Option<&mut Idempotency> {
+        match self {
+            Self::MessageInbound(data) => data.idempotency.as_mut(),
+            _ => None,
         }
     }
 
@@ -411,6 +435,10 @@ pub struct Idempotency {
     pub key: String,
     /// SHA-256 of what was asked for, hex; another request under the same key is refused.
     pub request: String,
+    /// Of a message in a conversation: up to which of its events the key was looked for. Where it was used in a
+    /// later one, the fold discards the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seq>,
 }
 
 /// The bot or an agent answered.

@@ -129,7 +129,7 @@ fn event(s: &Story, kind: u8, number: u64) -> Event {
 }
 
 fn with_claim(mut event: Event, key: &str) -> Event {
-    let claim = Some(Idempotency { key: key.into(), request: "asked".into() });
+    let claim = Some(Idempotency { key: key.into(), request: "asked".into(), seen: None });
     match &mut event.body {
         Body::MessageInbound(data) => data.idempotency = claim,
         Body::ConversationStarted(data) => data.idempotency = claim,

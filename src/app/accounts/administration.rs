@@ -220,7 +220,7 @@ pub async fn change_settings(app: &App, account: AccountId, settings: Settings) 
 
 /// Appends one fact about an account.
 async fn record(app: &App, account: AccountId, body: Body) -> Result<()> {
-    append(app, account, StreamKey::Account(account), vec![body]).await
+    append(app, account, StreamKey::Account(account), vec![body]).await.map(drop)
 }
 
 fn check_name(name: &str) -> Result<()> {

@@ -4,8 +4,8 @@
 //! that are told of the same visitor at once speak of the same conversation, and the fold lets one
 //! of them begin it. The token opens the conversation: it is a secret and stands nowhere in the log.
 
-use super::{Tenant, secret};
-use crate::domain::ids::{ContactId, ConversationId, Id};
+use super::Tenant;
+use crate::domain::ids::{ContactId, ConversationId};
 
 /// The longest token, in bytes.
 pub const TOKEN_MAX: usize = 255;
@@ -21,8 +21,8 @@ impl Visitor {
     /// The visitor of an account who made this token.
     pub fn of_token(tenant: &Tenant, token: &str) -> Self {
         Self {
-            conversation: derived(tenant, "widget conversation", token),
-            contact: derived(tenant, "widget contact", token),
+            conversation: tenant.derived("widget conversation", token),
+            contact: tenant.derived("widget contact", token),
         }
     }
 }
@@ -40,10 +40,5 @@ pub fn live(tenant: &Tenant, token: &str) -> Option<ConversationId> {
 
 /// The contact that a caller of an account knows by an id of its own (seed 002).
 pub fn contact_of_external_id(tenant: &Tenant, external_id: &str) -> ContactId {
-    derived(tenant, "external contact", external_id)
-}
-
-/// An id that follows from a name given outside, and tells nothing of it.
-fn derived<I: Id>(tenant: &Tenant, kind: &str, name: &str) -> I {
-    I::from_uuid(secret::derived(&tenant.account.signing_secret, kind, name))
+    tenant.derived("external contact", external_id)
 }

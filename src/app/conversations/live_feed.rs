@@ -189,7 +189,7 @@ pub async fn read(
         message_id: message,
         by,
     });
-    append(app, account, StreamKey::Contact(state.contact_id), vec![body]).await
+    append(app, account, StreamKey::Contact(state.contact_id), vec![body]).await.map(drop)
 }
 
 /// A token for a browser: opens one conversation for a while, or until the key goes that it was made

@@ -2,12 +2,12 @@
 
 use super::read;
 use crate::app::accounts::Tenant;
-use crate::app::messages::idempotency::{Given, awaited, once};
+use crate::app::messages::idempotency::{Given, Goes, Unused, awaited, once};
 use crate::app::{App, append, clock, failed};
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ConversationDeleted, ConversationReopened,
-    ConversationResolved, ConversationStarted, ConversationUpdated, Idempotency,
+    ConversationResolved, ConversationStarted, ConversationUpdated,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, StreamKey};
 use crate::domain::message::Channel;
@@ -29,23 +29,33 @@ pub struct Beginning {
     pub title: Option<Title>,
     /// What answers it; the account's default where none is named.
     pub bot: Option<BotVersion>,
-    /// The claim of the request's key.
-    pub idempotency: Option<Idempotency>,
 }
 
 /// Starts an empty conversation with a new contact.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when it cannot be kept now; [`Error::IdempotencyInFlight`] when its key
-/// is claimed already.
+/// [`Error::Unavailable`] when it cannot be kept now.
 pub async fn start(
     app: &App,
     tenant: &Tenant,
     channel: Channel,
     beginning: Beginning,
 ) -> Result<Started> {
-    let Beginning { title, bot, idempotency } = beginning;
-    let (conversation_id, contact_id) = (clock::mint(), clock::mint());
+    begin(app, tenant, channel, beginning, None).await
+}
+
+/// [`Error::AlreadyExists`] where another request with its key was first.
+async fn begin(
+    app: &App,
+    tenant: &Tenant,
+    channel: Channel,
+    beginning: Beginning,
+    unused: Option<Unused>,
+) -> Result<Started> {
+    let Beginning { title, bot } = beginning;
+    let begins = unused.as_ref().and_then(|unused| unused.begins);
+    let (conversation_id, contact_id) = begins.unwrap_or_else(|| (clock::mint(), clock::mint()));
+    let idempotency = unused.map(|unused| unused.claim);
     let bodies = vec![
         Body::ContactCreated(ContactCreated {
             contact_id,
@@ -66,7 +76,10 @@ pub async fn start(
             idempotency,
         }),
     ];
-    append(app, tenant.account.id, StreamKey::Contact(contact_id), bodies).await?;
+    let appended = append(app, tenant.account.id, StreamKey::Contact(contact_id), bodies).await?;
+    if appended.last().is_none_or(|start| start.effect != Effect::Applied) {
+        return Err(Error::AlreadyExists("conversation"));
+    }
     Ok(Started { conversation: conversation_id, contact: contact_id })
 }
 
@@ -84,9 +97,7 @@ pub async fn start_once(
     beginning: impl FnOnce() -> Result<Beginning>,
 ) -> Result<Started> {
     let account = tenant.account.id;
-    let first = |idempotency| async {
-        start(app, tenant, channel, Beginning { idempotency, ..beginning()? }).await
-    };
+    let first = |unused| async { begin(app, tenant, channel, beginning()?, unused).await };
     let again = |earlier: claims::Row| {
         let (conversation, contact) = (earlier.conversation, earlier.contact);
         awaited(move || async move {
@@ -95,7 +106,8 @@ pub async fn start_once(
             Ok(Started { conversation, contact })
         })
     };
-    once(app, account, given, asked, first, again).await
+    let goes = Goes::Begins { conversation: None, contact: None };
+    once(app, tenant, given, goes, asked, first, again).await
 }
 
 /// What shall change about a conversation; what is absent stays.

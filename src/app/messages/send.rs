@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use draft::Draft;
 
-use super::idempotency::{Given, awaited, once};
+use super::idempotency::{Given, Goes, Unused, awaited, once};
 use crate::app::accounts::Tenant;
 use crate::app::conversations::read;
 use crate::app::turn::outcome::outcome_of;
@@ -17,7 +17,7 @@ use crate::app::{App, clock, failed};
 use crate::domain::attachment::Attachment;
 use crate::domain::contact::{Contact, Details};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Body, BotVersion, Idempotency};
+use crate::domain::event::{Body, BotVersion};
 use crate::domain::ids::{AccountId, ContactId, ConversationId, MessageId};
 use crate::domain::language::Language;
 use crate::domain::message::{Channel, Said};
@@ -148,7 +148,7 @@ pub async fn send_message(
         return send(app, tenant, &command, None).await;
     }
     let details = &command.contact;
-    let (conversation, opening) = asked_of(&command.to);
+    let (goes, conversation, opening) = asked_of(&command.to);
     let mut asked = vec![
         conversation.as_str(),
         command.text.as_str(),
@@ -159,8 +159,9 @@ pub async fn send_message(
     asked.extend(opening.iter().map(String::as_str));
     asked.extend(command.context.iter().map(|said| said.text.as_str()));
     asked.extend(command.attachments.iter().map(|file| file.sha256.as_str()));
+    let first = |unused| send(app, tenant, &command, unused);
     // Boxed, so that it takes no room where there is no key.
-    Box::pin(send_once(app, tenant, &given, &asked, async { Ok(command.clone()) })).await
+    Box::pin(once(app, tenant, &given, goes, &asked, first, again(app, tenant))).await
 }
 
 /// Sends the message that a request comes to. With a key, what it comes to is only found out where
@@ -172,23 +173,37 @@ pub async fn send_once(
     app: &Arc<App>,
     tenant: &Tenant,
     given: &Given,
+    goes: Goes,
     asked: &[&str],
     command: impl Future<Output = Result<SendMessage>>,
 ) -> Result<Sent> {
-    let first = |claim| async { send(app, tenant, &command.await?, claim).await };
-    let again = |earlier: claims::Row| {
-        let (conversation, message) = (earlier.conversation, earlier.message_id);
-        awaited(move || replay(app, tenant, conversation, message))
+    let first = |unused: Option<Unused>| async {
+        let command = command.await?;
+        // That may have taken long: the conversation is read again.
+        let unused = unused.map(|unused| Unused { state: None, ..unused });
+        send(app, tenant, &command, unused).await
     };
-    once(app, tenant.account.id, given, asked, first, again).await
+    once(app, tenant, given, goes, asked, first, again(app, tenant)).await
+}
+
+/// Answers as the request was answered that used a key first.
+fn again<'a>(
+    app: &'a Arc<App>,
+    tenant: &'a Tenant,
+) -> impl FnOnce(claims::Row) -> futures_util::future::BoxFuture<'a, Result<Sent>> {
+    move |earlier| {
+        let (conversation, message) = (earlier.conversation, earlier.message_id);
+        Box::pin(awaited(move || replay(app, tenant, conversation, message)))
+    }
 }
 
 /// What tells one request from another in where it goes: the conversation, and how it begins.
-fn asked_of(to: &To) -> (String, Vec<String>) {
+fn asked_of(to: &To) -> (Goes, String, Vec<String>) {
     let opening = match to {
-        To::Conversation(id) => return (id.to_string(), Vec::new()),
+        To::Conversation(id) => return (Goes::Into(*id), id.to_string(), Vec::new()),
         To::New(opening) => opening,
     };
+    let (conversation, contact) = (opening.conversation, opening.contact);
     let begins = opening
         .title
         .iter()
@@ -196,7 +211,8 @@ fn asked_of(to: &To) -> (String, Vec<String>) {
         .chain(opening.contact.iter().map(ToString::to_string))
         .chain(opening.bot.iter().map(|bot| format!("{} {}", bot.bot_id, bot.version)))
         .chain(opening.variables.iter().map(|(name, value)| format!("{name}={value}")));
-    (opening.conversation.map(|id| id.to_string()).unwrap_or_default(), begins.collect())
+    let named = conversation.map(|id| id.to_string()).unwrap_or_default();
+    (Goes::Begins { conversation, contact }, named, begins.collect())
 }
 
 /// What an earlier request with the same key has led to.
@@ -238,17 +254,33 @@ struct Thread {
     channel: Channel,
     /// None in a conversation that this message starts.
     state: Option<Conversation>,
+    /// Another may begin it at the same moment, under the same id.
+    contested: bool,
     /// Read only when the caller tells about the contact, or when it may be there already.
     known: Option<Contact>,
 }
 
-async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thread> {
+async fn thread(
+    app: &App,
+    tenant: &Tenant,
+    command: &SendMessage,
+    unused: Option<&mut Unused>,
+) -> Result<Thread> {
     let account = tenant.account.id;
+    let (state, begins) = match unused {
+        Some(unused) => (unused.state.take(), unused.begins),
+        None => (None, None),
+    };
     let id = match &command.to {
         To::Conversation(id) => *id,
-        To::New(opening) => return new_thread(app, account, opening, command.channel).await,
+        To::New(opening) => {
+            return new_thread(app, account, opening, begins, command.channel).await;
+        }
     };
-    let state = read::conversation(app, account, id).await?;
+    let state = match state.filter(|state| !state.deleted) {
+        Some(state) => state,
+        None => read::conversation(app, account, id).await?,
+    };
     let known = if command.contact == Details::default() {
         None
     } else {
@@ -258,6 +290,7 @@ async fn thread(app: &App, tenant: &Tenant, command: &SendMessage) -> Result<Thr
         conversation: id,
         contact: state.contact_id,
         channel: state.channel,
+        contested: false,
         state: Some(state),
         known,
     })
@@ -267,6 +300,7 @@ async fn new_thread(
     app: &App,
     account: AccountId,
     opening: &Opening,
+    begins: Option<(ConversationId, ContactId)>,
     channel: Channel,
 ) -> Result<Thread> {
     if let Some(id) = opening.conversation
@@ -278,10 +312,15 @@ async fn new_thread(
         Some(id) => app.engine.contact(account, id).await.map_err(failed)?,
         None => None,
     };
+    let (conversation, contact) = begins.unwrap_or_else(|| {
+        let conversation = opening.conversation.unwrap_or_else(clock::mint);
+        (conversation, opening.contact.unwrap_or_else(clock::mint))
+    });
     Ok(Thread {
-        conversation: opening.conversation.unwrap_or_else(clock::mint),
-        contact: opening.contact.unwrap_or_else(clock::mint),
+        conversation,
+        contact,
         channel,
+        contested: opening.conversation.is_some() || begins.is_some(),
         state: None,
         known,
     })
@@ -291,9 +330,10 @@ async fn send(
     app: &Arc<App>,
     tenant: &Tenant,
     command: &SendMessage,
-    idempotency: Option<Idempotency>,
+    mut unused: Option<Unused>,
 ) -> Result<Sent> {
-    let thread = thread(app, tenant, command).await?;
+    let thread = thread(app, tenant, command, unused.as_mut()).await?;
+    let idempotency = unused.map(|unused| unused.claim);
     if thread.state.as_ref().is_some_and(|state| state.turns.len() >= OWED_MAX) {
         return Err(Error::RateLimited { retry_after_s: 1 });
     }

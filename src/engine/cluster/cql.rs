@@ -1,7 +1,7 @@
 //! The views in a CQL store: ScyllaDB or Apache Cassandra, with the same tables and statements.
 //!
 //! Every row is written `USING TIMESTAMP` of its place in the log, so that doing it twice, late or
-//! from a node that has lost its partition changes nothing: the newest place wins. Only claims and
+//! from a node that has lost its partition changes nothing: the newest place wins. Only
 //! quotas are compared and set, by lightweight transactions, because two nodes may want the same.
 //!
 //! Reads and writes are at `LOCAL_QUORUM`: what a commit wrote, every node of the data centre reads.
@@ -26,7 +26,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use claims::{ABANDONED, Claim};
 pub use link::check_build;
 pub use quotas::Quota;
 pub use reads::{Checkpoint, Landmark};

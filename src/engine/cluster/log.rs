@@ -25,7 +25,6 @@ use super::search::{self, Access, Indexer, OpenSearch};
 use super::views::SharedQuotas;
 use crate::domain::conversation::{Effect, Why};
 use crate::domain::event::Event;
-use crate::domain::ids::StreamKey;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::feed::Follower;
@@ -33,7 +32,6 @@ use crate::engine::relay::{Relay, Whereabouts};
 use crate::engine::{
     Appended, Engine, Error, EventLog, Health, Observer, Quotas, Recorded, Result, Search, Topic,
 };
-use crate::projection::claims;
 
 /// Events of this node that may be on their way.
 const UNDER_WAY: usize = 65_536;
@@ -44,8 +42,6 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 const OTHERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// A note that has not come by now may be lost: the views are asked.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait before looking at a checkpoint again.
-const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
 /// How long closing waits for what was handed over.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -167,15 +163,15 @@ impl Cluster {
     }
 }
 
-/// Claims, produces, and waits until the views show it.
+/// Produces, and waits until the views show it.
 async fn append(
     core: Arc<Core>,
     room: Arc<Semaphore>,
-    events: Vec<Event>,
+    mut events: Vec<Event>,
 ) -> Result<Vec<Appended>> {
+    core.releases.check(&mut events)?;
     let Some(first) = events.first() else { return Ok(Vec::new()) };
     let topic = Topic::of(first);
-    core.releases.check(&events)?;
     debug_assert!(events.iter().all(|event| Topic::of(event) == topic && event.key == first.key));
     let partition = match topic {
         Topic::Events => partition_of(first.key, core.settings.partitions),
@@ -184,7 +180,6 @@ async fn append(
     let count = u32::try_from(events.len().min(UNDER_WAY)).unwrap_or(u32::MAX);
     let room = tokio::time::timeout(ROOM_TIMEOUT, room.acquire_many_owned(count)).await;
     let Ok(Ok(_room)) = room else { return Err(Error::Overloaded) };
-    claim(&core, &events).await?;
     let (number, outcome) = core.appends.begin(topic, events.len());
     let records = records(&core, number, &events);
     let handed_over = records.and_then(|records| {
@@ -192,7 +187,6 @@ async fn append(
     });
     if let Err(error) = handed_over {
         core.appends.failed(number, Error::Unknown);
-        release(&core, &events).await;
         return Err(error);
     }
     let started = std::time::Instant::now();
@@ -212,50 +206,6 @@ fn records(core: &Core, append: u64, events: &[Event]) -> Result<Vec<Record>> {
         Ok(Record { key: event.key.to_string(), value, headers: headers(event, &tag) })
     };
     events.iter().enumerate().map(record).collect()
-}
-
-/// Claims the idempotency keys of an append, so that no other node uses them.
-async fn claim(core: &Core, events: &[Event]) -> Result<()> {
-    for row in events.iter().filter_map(claims::project) {
-        match core.cql.try_claim(&row, |abandoned| is_gone(core, abandoned)).await {
-            Ok(None) => {}
-            Ok(Some(_)) => return Err(Error::Claimed),
-            Err(Error::Unknown) => {
-                // Nothing is in the log, whatever became of the claim.
-                release(core, events).await;
-                return Err(Error::ReadOnly("a claim could not be taken".into()));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Whether a claim that seems abandoned is: nothing of it can come any more once its partition is
-/// in the views up to an end that was read after its producer must have given up.
-async fn is_gone(core: &Core, abandoned: claims::Row) -> Result<bool> {
-    let key = StreamKey::Contact(abandoned.contact);
-    let partition = partition_of(key, core.settings.partitions);
-    let end = core.reader.end(Topic::Events, partition).await?;
-    let deadline = tokio::time::Instant::now() + ROOM_TIMEOUT;
-    while core.cql.checkpoint(partition).await?.unwrap_or_default().seq < end {
-        if tokio::time::Instant::now() >= deadline {
-            return Ok(false);
-        }
-        tokio::time::sleep(CHECKPOINT_PAUSE).await;
-    }
-    // What was on its way has come, and may have confirmed it.
-    let found = core.cql.claim(abandoned.account, &abandoned.key).await?;
-    Ok(!found.is_some_and(|found| found.kept && found.row == abandoned))
-}
-
-/// Gives the claims of an append back that was certainly not written.
-async fn release(core: &Core, events: &[Event]) {
-    for row in events.iter().filter_map(claims::project) {
-        if let Err(error) = core.cql.release_claim(&row).await {
-            tracing::debug!(%error, "a claim is left to expire");
-        }
-    }
 }
 
 /// Waits for the partition's owner; where its word seems lost, looks at the views.

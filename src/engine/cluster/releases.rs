@@ -1,7 +1,7 @@
 //! What all nodes know, while two releases run side by side.
 //!
 //! A node that folds passes over types of events that it does not know, for good. So a new type is written
-//! only once every node knows it. A node says how many types it knows in the name that its Kafka clients
+//! only once every node knows it, and so is a field that the fold goes by. A node says how much it knows in the name that its Kafka clients
 //! have (`client.id`), which Kafka tells of every member of a group. Nothing is stored, and nobody must be
 //! heard in time: who is no member folds nothing.
 
@@ -13,7 +13,7 @@ use super::kafka::{PATIENCE, QuietConsumer, Settings, client_error};
 use crate::domain::event::{Body, Event};
 use crate::engine::{Error, Result};
 
-/// What the name of a client begins with; the number of known types follows.
+/// What the name of a client begins with; how much it knows follows.
 const CLIENT: &str = "parlor-";
 /// Looks between two at the members of the groups, once all nodes know what this one knows.
 const LOOKS: u32 = 10;
@@ -22,16 +22,16 @@ const GONE: u32 = 30;
 
 /// The name of this node's clients.
 pub(super) fn client_id() -> String {
-    format!("{CLIENT}{}", Body::known().len())
+    format!("{CLIENT}{}", Body::knowledge())
 }
 
-/// How many types a member knows, by the name of its client.
+/// How much a member knows, by the name of its client.
 fn known_to(client: &str) -> usize {
     let number = client.strip_prefix(CLIENT).and_then(|number| number.parse().ok());
     number.unwrap_or(Body::KNOWN_TO_ALL)
 }
 
-/// How many types of events every node knows.
+/// How much every node knows.
 pub(super) struct Releases {
     known: AtomicUsize,
     /// Counts down to the next look.
@@ -75,7 +75,7 @@ impl Releases {
     }
 
     fn note<'a>(&self, clients: impl Iterator<Item = &'a str>) {
-        let own = Body::known().len();
+        let own = Body::knowledge();
         let seen = clients.map(known_to).fold(own, usize::min);
         let gone = self.gone.load(Ordering::Relaxed);
         if seen < own {
@@ -91,14 +91,20 @@ impl Releases {
         }
     }
 
-    /// Whether every node knows these events.
+    /// Whether every node knows these events. What not every fold minds is left out of them.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] for one that a node would pass over; nothing may be written then.
-    pub(super) fn check(&self, events: &[Event]) -> Result<()> {
+    pub(super) fn check(&self, events: &mut [Event]) -> Result<()> {
         let known = self.known.load(Ordering::Relaxed);
-        if known >= Body::NAMES.len() {
+        if known >= Body::knowledge() {
             return Ok(());
+        }
+        if !Body::are_keys_minded_by(known) {
+            events
+                .iter_mut()
+                .filter_map(|event| event.body.key_mut())
+                .for_each(|key| key.seen = None);
         }
         match events.iter().find(|event| !event.body.is_known_to(known)) {
             Some(event) => Err(Error::ReadOnly(format!(
@@ -121,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_type_is_written_once_every_node_knows_it() {
-        let (others, newest): (Vec<_>, Vec<_>) =
+        let (mut others, mut newest): (Vec<_>, Vec<_>) =
             examples().into_iter().partition(|event| event.body.is_known_to(Body::KNOWN_TO_ALL));
         assert!(!newest.is_empty() && !others.is_empty());
         let now = client_id();
         let begins = Releases::default();
-        begins.check(&others).unwrap();
-        assert!(begins.check(&newest).is_err(), "nobody has looked yet");
+        begins.check(&mut others).unwrap();
+        assert!(begins.check(&mut newest).is_err(), "nobody has looked yet");
         for (clients, knows) in [
             (vec![now.as_str(), "parlor-3"], false),
             (vec![now.as_str()], true),
@@ -138,18 +144,18 @@ mod tests {
         ] {
             let releases = Releases::default();
             releases.note(clients.iter().copied());
-            assert_eq!(releases.check(&newest).is_ok(), knows, "{clients:?}");
+            assert_eq!(releases.check(&mut newest).is_ok(), knows, "{clients:?}");
         }
         let releases = Releases::default();
         releases.note(["parlor"].into_iter());
-        releases.check(&others).unwrap();
+        releases.check(&mut others).unwrap();
         // It may come back: it is not gone at once.
         for _ in 0..GONE {
             releases.note([now.as_str()].into_iter());
-            assert!(releases.check(&newest).is_err());
+            assert!(releases.check(&mut newest).is_err());
         }
         releases.note([now.as_str()].into_iter());
-        releases.check(&newest).unwrap();
+        releases.check(&mut newest).unwrap();
     }
 
     #[test]

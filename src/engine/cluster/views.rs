@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::core::Core;
-use super::cql::ABANDONED;
 use super::log::Cluster;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -106,11 +105,7 @@ impl Views for Cluster {
     }
 
     async fn claim(&self, account: AccountId, key: &str) -> Result<Option<claims::Row>> {
-        let now = (self.core.clock)();
-        let found = self.core.cql.claim(account, key).await?;
-        // Of a claim that was never confirmed, the message will not come any more.
-        let found = found.filter(|claim| claim.kept || now.since(claim.row.at) < ABANDONED);
-        Ok(found.map(|claim| claim.row))
+        self.core.cql.claim(account, key).await
     }
 
     async fn totals(&self, account: AccountId) -> Result<Totals> {

@@ -28,7 +28,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::Id as _;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::{claims, is_message};
+use crate::projection::is_message;
 
 /// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
@@ -128,7 +128,10 @@ impl Writer {
             }
             return;
         }
-        self.refuse_claimed(waiting);
+        // They only ask to look.
+        for append in waiting.extract_if(.., |append| append.events.is_empty()) {
+            append.done.send(Ok(Vec::new())).ok();
+        }
         for topic in TOPICS {
             let batch: Vec<_> = waiting.extract_if(.., |append| append.topic == topic).collect();
             if batch.is_empty() {
@@ -139,25 +142,6 @@ impl Writer {
             self.write(topic, batch);
             self.shared.commit_ended();
             metrics::histogram!("parlor_log_commit_seconds").record(started.elapsed());
-        }
-    }
-
-    /// Answers those that have nothing to write: they only ask to look, or their key is claimed.
-    fn refuse_claimed(&self, waiting: &mut Vec<Append>) {
-        let Some(store) = self.shared.store() else { return };
-        for append in std::mem::take(waiting) {
-            let claim =
-                append.events.iter().find_map(|(event, _)| claimed(&store, event).transpose());
-            let refusal = match claim {
-                _ if append.events.is_empty() => Ok(Vec::new()),
-                None => {
-                    waiting.push(append);
-                    continue;
-                }
-                Some(Ok(_)) => Err(Error::Claimed),
-                Some(Err(error)) => Err(error),
-            };
-            append.done.send(refusal).ok();
         }
     }
 
@@ -382,16 +366,6 @@ pub(super) fn project_into(
         states.count(total)?;
     }
     Ok(effect)
-}
-
-/// Another's claim of this event's idempotency key, if there is one.
-fn claimed(store: &Store, event: &Event) -> Result<Option<claims::Row>> {
-    let Some(asked) = claims::project(event) else { return Ok(None) };
-    let key = keys::claim(event.account, &asked.key);
-    let found: Option<claims::Row> = store.claims.row(key)?;
-    Ok(found.filter(|found| {
-        found.message_id != asked.message_id && event.at.since(found.at) < claims::KEPT
-    }))
 }
 
 /// Whether the disk takes what views that are opened anew may write. The ones that are open have in memory

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::app::conversations::read;
 use crate::app::conversations::readers::ReadBy;
-use crate::app::messages::idempotency::Given;
+use crate::app::messages::idempotency::{Given, Goes};
 use crate::app::messages::send::{Opening, SendMessage, Sent, To, send_once};
 use crate::app::turn::outcome::{await_outcome, ending_of};
 use crate::domain::account::Account;
@@ -194,7 +194,13 @@ async fn ask(
     let asked = Asked::read(tenant.account.id, form).await?;
     let sent = asked.fingerprint();
     let sent: Vec<_> = sent.iter().map(String::as_str).collect();
-    send_once(app, tenant, given, &sent, message(app, &tenant.account, asked, streaming)).await
+    let goes = match asked.conversation.as_deref().map(str::parse) {
+        Some(Ok(id)) => Goes::Into(id),
+        // What is no id is no conversation's, and refused as such.
+        Some(Err(_)) | None => Goes::Begins { conversation: None, contact: None },
+    };
+    let message = message(app, &tenant.account, asked, streaming);
+    send_once(app, tenant, given, goes, &sent, message).await
 }
 
 /// What a form comes to.

@@ -82,7 +82,7 @@ impl Conversations {
         let beginning = || {
             let agent = asked.agent_id.as_deref().map(agent_id).transpose()?;
             let bot = chosen(&tenant.account, agent, asked.deployment_id.as_deref())?;
-            Ok(Beginning { title: asked.title.clone(), bot, idempotency: None })
+            Ok(Beginning { title: asked.title.clone(), bot })
         };
         let sent = asked.fingerprint();
         let begun = start_once(&app, tenant, Channel::Api, &given, &sent, beginning).await?;

@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use parlor::app::clock::mint;
-use parlor::domain::ids::{ConversationId, Id as _, MessageId};
+use parlor::domain::ids::Id as _;
 use reqwest::Method;
 use scylla::client::session_builder::SessionBuilder;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::stage::{MESSAGES, QUESTION, Tenant, engine, message, shared, times};
 use crate::crash::doors::is_in_flight;
@@ -19,14 +18,19 @@ use crate::harness::http::Answer;
 use crate::harness::services::Services;
 use crate::harness::wait::eventually_in;
 
-/// Longer than a claim is held whose node has died: no copy waits for longer.
+/// No copy waits for longer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// Sends under a key until the answer is not that another copy is under way.
 async fn insist(client: &Client, key: &str, text: &str) -> Answer {
+    insist_on(client, key.to_owned(), message(None, text)).await
+}
+
+async fn insist_on(client: &Client, key: String, asked: Value) -> Answer {
+    let key = key.as_str();
     let keyed = client.with("Idempotency-Key", key);
     eventually_in(PATIENCE, "the copy is answered", async || {
-        let request = keyed.request(Method::POST, MESSAGES).json(&message(None, text));
+        let request = keyed.request(Method::POST, MESSAGES).json(&asked);
         let answer = keyed.try_send(request).await.expect("an answer");
         (!is_in_flight(&answer)).then_some(answer)
     })
@@ -91,32 +95,49 @@ async fn of_different_requests_under_one_key_one_wins() {
     engine.close().await;
 }
 
+/// In one conversation, while others send there as well: the fold sees all of it in one order.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_a_dead_node_left_behind_asks_its_caller_to_come_again() {
-    let tenant = Tenant::new(shared().await, "Left", &[]).await;
-    let keyed = tenant.clients[0].with("Idempotency-Key", "left behind");
-    let told = keyed.post(MESSAGES, &message(None, QUESTION)).await.expect(200);
-    // As after a death between claim and append: the key is another message's, and that is nowhere.
+async fn copies_of_a_message_in_a_conversation_are_one_among_others() {
+    let copies = usize::try_from(times("PARLOR_COPIES", 100, 1_000)).expect("few");
+    let tenant = Tenant::new(shared().await, "Within", &[]).await;
+    let begun = tenant.clients[0].post(MESSAGES, &message(None, QUESTION)).await;
+    let id = begun.expect(200)["conversation_id"].as_str().expect("an id").to_owned();
+    let keys = (copies / 10).max(1);
+    let sending = (0..copies).map(|copy| {
+        let (client, id) = (&tenant.clients[copy % tenant.clients.len()], &id);
+        let key = copy % keys;
+        insist_on(client, format!("within {key}"), message(Some(id), &format!("{QUESTION} {key}")))
+    });
+    let answers = join_all(sending).await;
+    for key in 0..keys {
+        let of_key = answers.iter().enumerate().filter(|(copy, _)| copy % keys == key);
+        let told: BTreeSet<_> = of_key.map(|(_, answer)| (answer.status, &answer.text)).collect();
+        assert_eq!(told.len(), 1, "all copies are told the same: {told:#?}");
+    }
+    let path = format!("/bot/v1/conversations/{id}/messages?limit=1");
+    let listed = tenant.clients[1].get(&path).await.expect(200);
+    assert_eq!(listed["paging"]["total"], 2 * (keys + 1), "a key is one message: {listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_began_a_conversation_is_known_when_its_claim_is_forgotten() {
+    let tenant = Tenant::new(shared().await, "Later", &[]).await;
+    let keyed: Vec<_> =
+        tenant.clients.iter().map(|client| client.with("Idempotency-Key", "later")).collect();
+    let first = keyed[0].post(MESSAGES, &message(None, QUESTION)).await;
+    first.expect(200);
+    // As it is after a day.
     let keyspace = shared().await.name();
     let session = SessionBuilder::new().known_node(&Services::shared().await.cql).build().await;
     let session = session.expect("a session");
-    let ask = format!(
-        "SELECT key_sha256, claim FROM {keyspace}.claims WHERE account = ? ALLOW FILTERING"
-    );
+    let ask = format!("SELECT key_sha256 FROM {keyspace}.claims WHERE account = ? ALLOW FILTERING");
     let found = session.query_unpaged(ask, (tenant.id.uuid(),)).await.expect("asked");
-    let found = found.into_rows_result().expect("rows");
-    let (key, claim) = found.first_row::<(String, String)>().expect("one claim");
-    let mut claim: Value = serde_json::from_str(&claim).expect("JSON");
-    assert_eq!(claim["message_id"], told["message_id"]);
-    claim["message_id"] = json!(mint::<MessageId>());
-    claim["conversation"] = json!(mint::<ConversationId>());
-    let change =
-        format!("UPDATE {keyspace}.claims SET claim = ? WHERE account = ? AND key_sha256 = ?");
-    let values = (claim.to_string(), tenant.id.uuid(), key);
-    session.query_unpaged(change, values).await.expect("changed");
+    let (key,) = found.into_rows_result().expect("rows").first_row::<(String,)>().expect("one");
+    let forget = format!("DELETE FROM {keyspace}.claims WHERE account = ? AND key_sha256 = ?");
+    session.query_unpaged(forget, (tenant.id.uuid(), key)).await.expect("forgotten");
 
-    let keyed = tenant.clients[1].with("Idempotency-Key", "left behind");
-    let answer = keyed.post(MESSAGES, &message(None, QUESTION)).await;
-    assert!(is_in_flight(&answer), "{} {}", answer.status, answer.text);
-    assert_ne!(answer.header("retry-after"), "", "{:?}", answer.headers);
+    let again = keyed[1].post(MESSAGES, &message(None, QUESTION)).await;
+    assert_eq!(again.text, first.text);
+    let other = keyed[2].post(MESSAGES, &message(None, "where is my order?")).await;
+    assert_eq!(other.expect(400)["detail"]["type"], "invalid_request", "{}", other.text);
 }

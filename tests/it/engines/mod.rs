@@ -64,7 +64,7 @@ macro_rules! contract {
                 views:
                     a_used_key_is_found_until_it_expires,
                     a_key_that_is_used_again_is_kept_as_long_as_its_last_use,
-                    a_key_that_another_message_holds_is_refused_and_nothing_is_written,
+                    of_messages_under_one_key_the_log_s_first_stands,
                     a_turn_is_due_until_it_is_answered,
                     turns_that_are_due_are_paged_in_order,
                     totals_count_what_was_applied,

@@ -56,16 +56,6 @@ impl Thread {
         ]
     }
 
-    /// The same, begun with a key.
-    pub fn begin_with_key(&self, key: &str) -> Vec<Event> {
-        let mut events = self.begin();
-        if let Some(Body::ConversationStarted(data)) = events.last_mut().map(|last| &mut last.body)
-        {
-            data.idempotency = Some(Idempotency { key: key.into(), request: "asked".into() });
-        }
-        events
-    }
-
     /// A new thread, begun in an engine, whose observer is told of it.
     pub async fn begun(engine: &dyn Engine) -> Self {
         let thread = Self::new();
@@ -109,9 +99,18 @@ impl Thread {
     }
 
     pub fn inbound_with_key(&self, key: &str) -> (MessageId, Event) {
+        self.keyed(asked(key, None))
+    }
+
+    /// Whose sender has looked for the key up to an event.
+    pub fn inbound_having_seen(&self, key: &str, seen: Seq) -> (MessageId, Event) {
+        self.keyed(asked(key, Some(seen)))
+    }
+
+    fn keyed(&self, asked: Idempotency) -> (MessageId, Event) {
         let (message, mut event) = self.inbound("once");
         if let Body::MessageInbound(data) = &mut event.body {
-            data.idempotency = Some(Idempotency { key: key.into(), request: "asked".into() });
+            data.idempotency = Some(asked);
         }
         (message, event)
     }
@@ -204,4 +203,8 @@ impl Thread {
 /// The events alone.
 pub fn events(recorded: &[Recorded]) -> Vec<Event> {
     recorded.iter().map(|entry| (*entry.event).clone()).collect()
+}
+
+fn asked(key: &str, seen: Option<Seq>) -> Idempotency {
+    Idempotency { key: key.into(), request: "asked".into(), seen }
 }

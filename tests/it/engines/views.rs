@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use parlor::domain::conversation::Conversation;
+use parlor::domain::conversation::{Conversation, Effect, Why};
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
-use parlor::engine::{Error, Topic};
+use parlor::engine::{Appended, Topic};
 use parlor::projection::{conversations, turns_due};
 
 use super::place::{Bench, Place};
@@ -66,33 +66,38 @@ pub async fn a_key_that_is_used_again_is_kept_as_long_as_its_last_use<P: Place>(
     assert_eq!(forgotten, P::FORGETS_WHEN_TOLD);
 }
 
-pub async fn a_key_that_another_message_holds_is_refused_and_nothing_is_written<P: Place>() {
+pub async fn of_messages_under_one_key_the_log_s_first_stands<P: Place>() {
     let bench = Bench::<P>::make().await;
     let engine = &bench.engine;
     let thread = Thread::begun(&**engine).await;
-    let (first, event) = thread.inbound_with_key("key");
-    engine.append(vec![event]).await.expect("appended");
-    // In the same conversation, and in another of the account.
-    let other = Thread { account: thread.account, ..Thread::new() };
-    engine.append(other.begin()).await.expect("appended");
-    for thread in [&thread, &other] {
-        let before = bench.log(thread).await;
-        let (message, event) = thread.inbound_with_key("key");
-        let refused = engine.append(vec![event, thread.reply(message, "hi")]).await;
-        assert!(matches!(refused, Err(Error::Claimed)), "{refused:?}");
-        assert_eq!(bench.log(thread).await, before);
+    let seen = async || {
+        let state = engine.conversation(thread.account, thread.id).await.expect("readable");
+        state.expect("it began").last_seq
+    };
+    // Three who looked at the same moment, and one who looked later.
+    let before = seen().await;
+    let (first, event) = thread.inbound_having_seen("key", before);
+    assert_eq!(effect(engine.append(vec![event]).await), Effect::Applied);
+    for _ in 0..2 {
+        let (message, event) = thread.inbound_having_seen("key", before);
+        let result = engine.append(vec![event, thread.reply(message, "hi")]).await;
+        assert_eq!(effect(result), Effect::Discarded(Why::KeyIsUsed));
     }
+    let (_, other) = thread.inbound_having_seen("another key", before);
+    assert_eq!(effect(engine.append(vec![other]).await), Effect::Applied);
     let row = engine.claim(thread.account, "key").await.expect("readable");
     assert_eq!(row.map(|row| row.message_id), Some(first));
-    let begun = || Thread { account: thread.account, ..Thread::new() };
-    let empty = begun();
-    let refused = engine.append(empty.begin_with_key("key")).await;
-    assert!(matches!(refused, Err(Error::Claimed)), "an empty conversation neither: {refused:?}");
-    engine.append(empty.begin_with_key("another")).await.expect("appended");
-    let refused = engine.append(begun().begin_with_key("another")).await;
-    assert!(matches!(refused, Err(Error::Claimed)), "nor with an empty one's: {refused:?}");
-    let row = engine.claim(thread.account, "another").await.expect("readable");
-    assert_eq!(row.map(|row| row.conversation), Some(empty.id));
+    let after = seen().await;
+    let (again, event) = thread.inbound_having_seen("key", after);
+    assert_eq!(effect(engine.append(vec![event]).await), Effect::Applied, "it was free again");
+    let row = engine.claim(thread.account, "key").await.expect("readable");
+    assert_eq!(row.map(|row| row.message_id), Some(again));
+    let state = engine.conversation(thread.account, thread.id).await.expect("readable");
+    assert_eq!(state.map(|state| state.message_count), Some(3), "and nothing of the others");
+}
+
+fn effect(result: parlor::engine::Result<Vec<Appended>>) -> Effect {
+    result.expect("appended")[0].effect
 }
 
 pub async fn a_turn_is_due_until_it_is_answered<P: Place>() {

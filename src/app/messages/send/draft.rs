@@ -11,7 +11,7 @@ use crate::app::{App, clock, failed};
 use crate::bot::{Answer, Background, Bot, Turn};
 use crate::domain::attachment;
 use crate::domain::contact::{Contact, Details};
-use crate::domain::conversation::{Conversation, Effect};
+use crate::domain::conversation::{Conversation, Effect, Why};
 use crate::domain::event::{
     Body, BotVersion, ContactCreated, ContactUpdated, ConversationReopened, ConversationStarted,
     ConversationUpdated, Event, FailureReason, Idempotency, MessageInbound, Received,
@@ -65,7 +65,7 @@ impl Draft {
         let (opens, contact_name) = match (&thread.state, &command.to) {
             (None, To::New(opening)) => {
                 let name = start(&mut before, &thread, &command.contact);
-                let opens = opening.conversation.is_some();
+                let opens = thread.contested;
                 before.push(Body::ConversationStarted(ConversationStarted {
                     conversation_id: thread.conversation,
                     contact_id: thread.contact,
@@ -208,6 +208,7 @@ impl Draft {
             opens,
             ..
         } = self.asked;
+        let has_key = self.asked.idempotency.is_some();
         let spoken = self.asked.spoken.then(|| self.asked.text.clone());
         let mut bodies = self.before;
         let place = bodies.len();
@@ -223,12 +224,17 @@ impl Draft {
         });
         let appended = app.engine.append(events.collect()).await.map_err(failed)?;
         let inbound = appended.get(place).ok_or(Error::Internal)?;
-        if inbound.effect != Effect::Applied {
-            return Err(if opens {
-                Error::AlreadyExists("conversation")
-            } else {
-                Error::NotFound("conversation")
-            });
+        match inbound.effect {
+            Effect::Applied => {}
+            Effect::Discarded(Why::KeyIsUsed | Why::LookedTooLongAgo) => {
+                return Err(Error::IdempotencyInFlight);
+            }
+            // All that is known is that it does not stand; its key may be why.
+            Effect::Discarded(Why::AlreadyApplied) if has_key => {
+                return Err(Error::IdempotencyInFlight);
+            }
+            Effect::Discarded(_) if opens => return Err(Error::AlreadyExists("conversation")),
+            Effect::Discarded(_) => return Err(Error::NotFound("conversation")),
         }
         let seq = inbound.seq;
         // The fold may have seen what the views did not show yet: a person who took over, or an

@@ -94,26 +94,39 @@ pub(in super::super) fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = Note> {
     })
 }
 
-/// In the order of their codes; append only.
-const EFFECTS: [Effect; 9] = [
-    Effect::Applied,
-    Effect::Discarded(Why::AlreadyApplied),
-    Effect::Discarded(Why::AlreadyThere),
-    Effect::Discarded(Why::Unknown),
-    Effect::Discarded(Why::PeopleTookOver),
-    Effect::Discarded(Why::TurnIsClosed),
-    Effect::Discarded(Why::OlderTurnIsOwed),
-    Effect::Discarded(Why::NoChange),
-    Effect::Discarded(Why::NotConcerned),
-];
+macro_rules! codes {
+    ($($code:literal = $why:ident,)+) => {
+        fn code(effect: Effect) -> u8 {
+            match effect {
+                Effect::Applied => 0,
+                $(Effect::Discarded(Why::$why) => $code,)+
+            }
+        }
 
-fn code(effect: Effect) -> u8 {
-    let place = EFFECTS.iter().position(|known| *known == effect);
-    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+        /// None for what a later release knows.
+        fn effect(code: u8) -> Option<Effect> {
+            match code {
+                0 => Some(Effect::Applied),
+                $($code => Some(Effect::Discarded(Why::$why)),)+
+                _ => None,
+            }
+        }
+    };
 }
 
-fn effect(code: u8) -> Option<Effect> {
-    EFFECTS.get(usize::from(code)).copied()
+// Permanent.
+codes! {
+    1 = AlreadyApplied,
+    2 = AlreadyThere,
+    3 = Unknown,
+    4 = PeopleTookOver,
+    5 = TurnIsClosed,
+    6 = OlderTurnIsOwed,
+    7 = NoChange,
+    8 = NotConcerned,
+    9 = Deleted,
+    10 = KeyIsUsed,
+    11 = LookedTooLongAgo,
 }
 
 #[cfg(test)]
@@ -123,8 +136,8 @@ mod tests {
     use super::*;
 
     fn notes() -> impl Strategy<Value = Vec<Note>> {
-        let note =
-            (any::<u64>(), any::<u16>(), any::<u64>(), proptest::sample::select(&EFFECTS[..]));
+        let effects: Vec<_> = (0..=u8::MAX).filter_map(effect).collect();
+        let note = (any::<u64>(), any::<u16>(), any::<u64>(), proptest::sample::select(effects));
         let note = note.prop_map(|(append, index, seq, effect)| {
             let seq = Seq::new(seq);
             Note { append, index, seq, effect }

@@ -115,12 +115,6 @@ statements! {
     Write store_landmark =
         "INSERT INTO ks.landmarks (log_partition, seq, event_id) VALUES (?, ?, ?) USING TIMESTAMP ?";
 
-    Transaction take_claim =
-        "UPDATE ks.claims SET claim = ? WHERE account = ? AND key_sha256 = ? IF claim = NULL";
-    Transaction replace_claim =
-        "UPDATE ks.claims SET claim = ? WHERE account = ? AND key_sha256 = ? IF claim = ?";
-    Transaction release_claim =
-        "DELETE claim FROM ks.claims WHERE account = ? AND key_sha256 = ? IF claim = ?";
     Transaction take_quota = "UPDATE ks.quotas SET until = ? WHERE bucket = ? IF until = ?";
 }
 

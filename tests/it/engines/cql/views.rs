@@ -81,7 +81,7 @@ async fn what_a_commit_writes_is_read() {
     assert_eq!(of, Some((totals, seq)));
     let claim = &last.kept[0];
     let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
-    assert!(found.kept && found.row == *claim, "{found:?}");
+    assert_eq!(found, *claim);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +142,7 @@ async fn what_is_written_again_or_late_changes_nothing() {
     assert_eq!(due, [], "a turn that is done stays done");
     let claim = &commits[2].kept[0];
     let found = cql.claim(s.account, &claim.key).await.expect("readable").expect("kept");
-    assert!(found.kept && found.row == *claim, "{found:?}");
+    assert_eq!(found, *claim);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
