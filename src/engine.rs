@@ -25,7 +25,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
-use crate::projection::{Damaged, Folded, Key, Rows, claims, totals::Totals};
+use crate::projection::{Damaged, Folded, Key, Places, Rows, claims, totals::Totals};
 
 pub use crate::projection::SCHEMA;
 
@@ -181,8 +181,9 @@ pub trait Views: Rows<Error = Error> {
     /// What an account has used, over all partitions.
     async fn totals(&self, account: AccountId) -> Result<Totals>;
 
-    /// Forgets claims that were made before `before`; none where they forget themselves in time.
-    async fn expire_claims(&self, before: Timestamp) -> Result<u64>;
+    /// Forgets claims that are older than [`claims::KEPT`] at `now`, and rows of tables that are kept no longer;
+    /// says how many. None where they forget themselves in time.
+    async fn expire(&self, now: Timestamp) -> Result<u64>;
 }
 
 /// How far search may trail the views while the index keeps up; [`Search::lag`] says whether it does.
@@ -266,7 +267,7 @@ pub trait Rebuild: Send + Sync {
 
 /// A log and its views, as one thing to hold.
 #[async_trait]
-pub trait Engine: EventLog + Views + Source {
+pub trait Engine: EventLog + Views + Source + Places<Error = Error> {
     /// Whether the engine can serve now.
     fn health(&self) -> Health;
 

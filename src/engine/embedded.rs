@@ -13,6 +13,7 @@ mod cells;
 mod compare;
 mod current;
 pub mod directory;
+mod expiry;
 mod feed;
 mod format;
 mod fresh;

@@ -27,6 +27,7 @@ pub static TABLE: Table = Table {
     newest_first: true,
     queue: false,
     forgets: None,
+    kept: None,
     outside: false,
 };
 

@@ -34,6 +34,7 @@ pub static TABLE: Table = Table {
     newest_first: true,
     queue: false,
     forgets: Some(Duration::from_secs(3_600)),
+    kept: None,
     outside: false,
 };
 

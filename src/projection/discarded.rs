@@ -26,6 +26,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    kept: None,
     outside: false,
 };
 

@@ -19,6 +19,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    kept: None,
     outside: true,
 };
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::cells::Cell;
+use super::cells::{Cell, Cells};
 use crate::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
+use crate::domain::time::Timestamp;
 
 /// A table. Permanent: columns may be added, and nothing else of one that was released changes.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub struct Table {
     pub queue: bool,
     /// For how long the store knows that a row was taken away, where that is not the usual time.
     pub forgets: Option<Duration>,
+    /// How long a row is kept: so long from the time in its column `at` (milliseconds) on. None for as long as
+    /// nothing takes it away.
+    pub kept: Option<Duration>,
     /// Rows follow from the world outside and not from the log ([`super::Places`]). Nothing makes them anew, so
     /// nothing that makes views anew touches them.
     pub outside: bool,
@@ -123,12 +127,25 @@ impl Table {
         self.columns().position(|column| column.name == "seq")
     }
 
+    /// When a row expires; none where it does not.
+    pub fn expires(&self, key: &Cells, row: &Cells) -> Option<Timestamp> {
+        let kept = self.kept?;
+        let at = self.columns().position(|column| column.name == "at")?;
+        match key.iter().chain(row.iter()).nth(at)? {
+            Cell::Number(at) => Some(Timestamp::from_millis(*at).plus(kept)),
+            _ => None,
+        }
+    }
+
     /// The first lines of its file: what it is for, and what reads and feeds it.
     pub fn header(&self) -> String {
         let Self { name, question, .. } = self;
         let readers = self.read_by.join(" · ");
         let events = if self.outside { "no event".to_owned() } else { self.fed_by.join(" ") };
-        format!("-- {name}: {question}\n-- read by:  {readers}\n-- fed by:   {events}\n")
+        let kept =
+            self.kept.map(|kept| format!("-- kept:     {} s from `at` on\n", kept.as_secs()));
+        let kept = kept.unwrap_or_default();
+        format!("-- {name}: {question}\n-- read by:  {readers}\n-- fed by:   {events}\n{kept}")
     }
 
     /// The statement that makes it in a CQL store.

@@ -298,3 +298,11 @@ fn tables_are_told_apart_and_fit_into_their_cells() {
         }
     }
 }
+
+#[test]
+fn a_table_that_is_kept_for_a_while_says_since_when() {
+    for table in SCHEMA.all_tables().filter(|table| table.kept.is_some()) {
+        let at = table.columns().find(|column| column.name == "at");
+        assert_eq!(at.map(|at| at.kind), Some(table::Kind::Number), "{}", table.name);
+    }
+}

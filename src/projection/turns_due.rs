@@ -36,6 +36,7 @@ pub static TABLE: Table = Table {
     newest_first: false,
     queue: true,
     forgets: Some(Duration::from_secs(3_600)),
+    kept: None,
     outside: false,
 };
 

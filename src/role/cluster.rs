@@ -38,6 +38,7 @@ mod with {
                 keyspace: config.keyspace.clone(),
                 replication: config.replication,
                 schema: &SCHEMA,
+                clock: crate::app::clock::now,
             },
             search: config.search.clone().map(|url| Place {
                 url,
@@ -47,7 +48,6 @@ mod with {
                     ca: config.search_ca.clone(),
                 },
             }),
-            clock: crate::app::clock::now,
         }
     }
 

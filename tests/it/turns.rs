@@ -153,8 +153,8 @@ impl Views for Blinking {
         self.inner.totals(account).await
     }
 
-    async fn expire_claims(&self, before: Timestamp) -> Result<u64> {
-        self.inner.expire_claims(before).await
+    async fn expire(&self, now: Timestamp) -> Result<u64> {
+        self.inner.expire(now).await
     }
 }
 

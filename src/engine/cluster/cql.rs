@@ -33,6 +33,7 @@ pub use rows::{Commit, ConversationRows};
 pub use scan::{Kept, Stored, kept, key_of};
 pub use schema::{SPECIAL, migrate};
 
+use crate::domain::time::Timestamp;
 use crate::engine::{Error, Result};
 use crate::projection::Schema;
 use link::Link;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub replication: u32,
     /// What is kept beside what is special: [`crate::engine::SCHEMA`].
     pub schema: &'static Schema,
+    /// The wall clock, as the brokers' is compared with it; rows that are kept for a while are written with the time they have left.
+    pub clock: fn() -> Timestamp,
 }
 
 /// The store, ready for reading and writing. Cheap to clone.
@@ -66,6 +69,7 @@ pub struct Cql {
     link: Arc<Link>,
     statements: Arc<Statements>,
     pub(super) schema: &'static Schema,
+    clock: fn() -> Timestamp,
 }
 
 impl Cql {
@@ -79,7 +83,7 @@ impl Cql {
         schema::check(&link.session(), settings)?;
         let (session, schema) = (link.session(), settings.schema);
         let statements = Statements::prepare(&session, &settings.keyspace, schema).await?;
-        Ok(Self { link, statements: Arc::new(statements), schema })
+        Ok(Self { link, statements: Arc::new(statements), schema, clock: settings.clock })
     }
 
     /// The name of a table that is gone.

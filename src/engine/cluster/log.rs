@@ -26,7 +26,6 @@ use super::views::SharedQuotas;
 use crate::domain::conversation::{Effect, Why};
 use crate::domain::event::Event;
 use crate::domain::seq::Seq;
-use crate::domain::time::Timestamp;
 use crate::engine::feed::Follower;
 use crate::engine::relay::{Relay, Whereabouts};
 use crate::engine::{
@@ -59,8 +58,6 @@ pub struct Settings {
     pub cql: cql::Settings,
     /// None leaves conversations unindexed.
     pub search: Option<Place>,
-    /// The wall clock, as the brokers' is compared with it.
-    pub clock: fn() -> Timestamp,
 }
 
 /// The engine of one node. Cheap to share.
@@ -124,7 +121,7 @@ impl Cluster {
             reader: Reader::new(kafka.clone()),
             relay: Arc::new(relay),
             observer,
-            clock: settings.clock,
+            clock: settings.cql.clock,
             settings: kafka,
         }));
         core.relay.connect(&core);

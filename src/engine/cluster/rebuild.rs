@@ -36,7 +36,7 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
     let target = cql::Settings { keyspace: into.to_owned(), ..live.clone() };
     cql::migrate(&target).await?;
     let target = Cql::open(&target).await?;
-    fill::fill(&log, &target, settings.clock).await?;
+    fill::fill(&log, &target).await?;
     let mut sides = vec![Side { name: into.to_owned(), cql: target.clone() }];
     match Cql::open(live).await {
         Ok(cql) => {

@@ -113,7 +113,7 @@ impl Views for Cluster {
     }
 
     /// The rows forget themselves: they have a time to live.
-    async fn expire_claims(&self, _: Timestamp) -> Result<u64> {
+    async fn expire(&self, _: Timestamp) -> Result<u64> {
         Ok(0)
     }
 }

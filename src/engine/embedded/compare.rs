@@ -62,22 +62,22 @@ fn views(store: &Store) -> Vec<Side<'_>> {
     let special = [
         ("timeline", &store.timeline, false),
         ("claims", &store.claims, false),
-        ("claims_by_time", &store.claims_by_time, false),
+        ("expiry", &store.expiry, false),
         ("totals", &store.totals, true),
     ];
     let special = special.into_iter().map(|(name, rows, is_state)| {
-        let (rows, expires) = (Cow::Borrowed(rows), name.starts_with("claims"));
+        let (rows, expires) = (Cow::Borrowed(rows), ["claims", "expiry"].contains(&name));
         Side { name, rows, is_state, expires }
     });
     let tables = store.schema.tables().map(|table| {
         let (name, rows) = (table.name, Cow::Owned(store.view(table)));
-        Side { name, rows, is_state: false, expires: false }
+        Side { name, rows, is_state: false, expires: table.kept.is_some() }
     });
     states.chain(special).chain(tables).collect()
 }
 
-/// The first row that is not the same in `live`, as it was at a moment, and in `expected`; claims that have
-/// expired are not missed. `goes_on` is asked now and then.
+/// The first row that is not the same in `live`, as it was at a moment, and in `expected`; what has
+/// expired is not missed. `goes_on` is asked now and then.
 ///
 /// # Errors
 /// The engine's; [`super::rebuild::given_up`] when it does not go on.

@@ -6,7 +6,6 @@
 
 use crate::domain::ids::{AccountId, ConversationId, Id};
 use crate::domain::seq::Seq;
-use crate::domain::time::Timestamp;
 use crate::engine::Topic;
 
 /// The first byte of the keys of what is special; those of tables and states are in
@@ -14,7 +13,7 @@ use crate::engine::Topic;
 pub(super) const META: u8 = 0;
 pub(super) const TIMELINE: u8 = 3;
 pub(super) const CLAIMS: u8 = 6;
-pub(super) const CLAIMS_BY_TIME: u8 = 7;
+pub(super) const EXPIRY: u8 = 7;
 pub(super) const TOTALS: u8 = 8;
 
 /// What a row of the timeline holds where the event is a message; else nothing.
@@ -56,15 +55,6 @@ pub(super) fn in_conversation(account: AccountId, id: ConversationId, number: u6
 /// `account · SHA-256 in hex`.
 pub(super) fn claim(account: AccountId, key: &str) -> Vec<u8> {
     [&account.bytes()[..], key.as_bytes()].concat()
-}
-
-/// `milliseconds · claim key`, to find what has expired.
-pub(super) fn claim_by_time(at: Timestamp, claim: &[u8]) -> Vec<u8> {
-    [&millis(at).to_be_bytes()[..], claim].concat()
-}
-
-fn millis(at: Timestamp) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 fn pair(account: AccountId, id: [u8; 16]) -> [u8; 32] {

@@ -10,7 +10,8 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::store::storage;
 use super::table::Table as View;
-use super::{cells, rows};
+use super::{cells, expiry, rows};
+use crate::domain::time::Timestamp;
 use crate::engine::{Error, Result};
 use crate::projection::{Change, Table};
 
@@ -66,10 +67,25 @@ impl Places {
         let key = cells::key(table.number, &*change.key);
         let mut batch = db.batch();
         match &change.row {
-            Some(row) => batch.insert(rows, key, cells::row(row)),
+            Some(row) => {
+                expiry::note_row(&mut batch, rows, table, (&change.key, row));
+                batch.insert(rows, key, cells::row(row));
+            }
             None => batch.remove(rows, key),
         }
         batch.commit().map_err(storage)
+    }
+
+    /// Forgets rows of these tables that have expired before `now`; says how many.
+    pub(super) fn expire(&self, tables: &[&'static Table], now: Timestamp) -> Result<u64> {
+        if tables.iter().all(|table| table.kept.is_none()) {
+            return Ok(0);
+        }
+        let mut state = self.lock();
+        let Open { db, rows } = self.opened(&mut state)?;
+        expiry::sweep(db, rows, now, |first, key, row| {
+            Ok(expiry::of_table(tables.iter().copied(), first, key, row))
+        })
     }
 
     /// Syncs what there is and gives it back; nothing is read or written afterwards.

@@ -127,7 +127,7 @@ pub fn rebuild(dir: &Path, schema: &'static Schema) -> Result<u64> {
 /// temporary files (`TMPDIR`), and compares every row of every view. Returns how many events were
 /// folded and the first difference.
 ///
-/// Claims that have expired are gone from the views and not missed.
+/// What has expired is gone from the views and not missed.
 ///
 /// # Errors
 /// As [`super::Embedded::open`]; the first byte of the log that is not as it was written.

@@ -5,10 +5,10 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use fjall::OwnedWriteBatch;
 
-use super::cells;
 use super::log::Embedded;
 use super::store::Store;
 use super::table::{Row, Table as View};
+use super::{cells, expiry};
 use crate::engine::{Error, Result};
 use crate::projection::{Cells, Change, Damaged, Found, Places, Range, Rows, Table, Way};
 
@@ -17,7 +17,10 @@ impl Store {
     pub(super) fn change(&self, batch: &mut OwnedWriteBatch, change: &Change) {
         let key = cells::key(change.table.number, &*change.key);
         match &change.row {
-            Some(row) => batch.insert(self.rows(), key, cells::row(row)),
+            Some(row) => {
+                expiry::note_row(batch, self.rows(), change.table, (&change.key, row));
+                batch.insert(self.rows(), key, cells::row(row));
+            }
             None => batch.remove(self.rows(), key),
         }
     }

@@ -32,7 +32,8 @@ const MEMTABLE_BYTES: u64 = 64 << 20;
 /// | 2 | they say what is a message |
 /// | 3 | what was seen of the log is told apart from the checkpoint |
 /// | 4 | tables are as `projection` describes them; the list of conversations is kept by days |
-const LAYOUT: u8 = 4;
+/// | 5 | what expires is found by its time, whatever its table |
+const LAYOUT: u8 = 5;
 /// The keyspace that holds all views.
 pub(super) const KEYSPACE: &str = "views";
 
@@ -41,7 +42,7 @@ pub(super) struct Store {
     pub(super) db: Database,
     pub(super) timeline: Table,
     pub(super) claims: Table,
-    pub(super) claims_by_time: Table,
+    pub(super) expiry: Table,
     pub(super) totals: Table,
     meta: Table,
     rows: Keyspace,
@@ -76,7 +77,7 @@ impl Store {
         let store = Self {
             timeline: table(keys::TIMELINE),
             claims: table(keys::CLAIMS),
-            claims_by_time: table(keys::CLAIMS_BY_TIME),
+            expiry: table(keys::EXPIRY),
             totals: table(keys::TOTALS),
             meta: table(keys::META),
             schema,

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::keys;
 use super::log::Embedded;
+use super::store::parse;
 use super::table::Row as Stored;
+use super::{expiry, keys};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{AccountId, ContactId, ConversationId};
@@ -13,9 +14,6 @@ use crate::domain::time::Timestamp;
 use crate::engine::{Error, Recorded, Result, Views};
 use crate::projection::pages::{self, BLOCK};
 use crate::projection::{Folded, Key, claims, totals::Totals};
-
-/// Claims forgotten in one call, so that a call stays short.
-const EXPIRE_AT_ONCE: usize = 10_000;
 
 /// Where the event is that a row of the timeline names: its key ends in the position.
 fn place(row: &Stored) -> Result<Seq> {
@@ -100,24 +98,14 @@ impl Views for Embedded {
         self.store()?.total(account)
     }
 
-    async fn expire_claims(&self, before: Timestamp) -> Result<u64> {
+    async fn expire(&self, now: Timestamp) -> Result<u64> {
         let store = self.store()?;
-        let mut batch = store.db.batch();
-        let mut expired = 0;
-        let end = keys::claim_by_time(before, &[]);
-        let malformed = || Error::Storage("a key of claims_by_time is malformed".into());
-        for stored in store.claims_by_time.range(..end).take(EXPIRE_AT_ONCE) {
-            let stored = stored?;
-            let (at, claim) = stored.key().split_at_checked(8).ok_or_else(malformed)?;
-            let row: Option<claims::Row> = store.claims.row(claim)?;
-            // A key that was used again later is kept for its last use.
-            if row.is_some_and(|row| keys::claim_by_time(row.at, &[]) == at) {
-                store.claims.remove(&mut batch, claim);
+        let of_views = expiry::sweep(&store.db, store.rows(), now, |first, key, row| {
+            if first == keys::CLAIMS {
+                return Ok(Some(parse::<claims::Row>(row)?.at.plus(claims::KEPT)));
             }
-            store.claims_by_time.remove(&mut batch, stored.key());
-            expired += 1;
-        }
-        batch.commit().map_err(super::store::storage)?;
-        Ok(expired)
+            Ok(expiry::of_table(store.schema.tables(), first, key, row))
+        })?;
+        Ok(of_views + self.places().expire(store.schema.outside, now)?)
     }
 }

@@ -22,13 +22,13 @@ use super::rebuild::Watch;
 use super::segments::{AppendError, Appender, Record};
 use super::states::{Cache, States};
 use super::store::{Store, json, storage};
-use super::{current, keys, rebuild};
+use super::{current, expiry, keys, rebuild};
 use crate::domain::conversation::Effect;
 use crate::domain::event::Event;
 use crate::domain::ids::Id as _;
 use crate::domain::seq::Seq;
 use crate::engine::{Appended, Error, Observer, Recorded, Result, Topic};
-use crate::projection::is_message;
+use crate::projection::{claims, is_message};
 
 /// How often free space is looked at, and how long to wait between tries to write again.
 const SPACE_CHECK: Duration = Duration::from_millis(50);
@@ -359,7 +359,8 @@ pub(super) fn project_into(
     }
     if let Some(claim) = changes.claim {
         let key = keys::claim(claim.account, &claim.key);
-        store.claims_by_time.put(batch, keys::claim_by_time(claim.at, &key), []);
+        let expires = claim.at.plus(claims::KEPT);
+        expiry::note(batch, store.rows(), expires, &[&[keys::CLAIMS], &key[..]].concat());
         store.claims.put(batch, key, json(&claim)?);
     }
     if let Some(total) = changes.total {

@@ -7,8 +7,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, clock};
-use crate::domain::time::Timestamp;
-use crate::projection::claims;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -28,12 +26,10 @@ pub async fn run(app: Arc<App>, metrics: PrometheusHandle, drain: CancellationTo
         app.limits.tidy();
         process.collect();
         metrics.run_upkeep();
-        let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_millis(clock::now().millis().saturating_sub(kept));
-        match app.engine.expire_claims(before).await {
+        match app.engine.expire(clock::now()).await {
             Ok(0) => {}
-            Ok(claims) => tracing::debug!(claims, "forgot expired idempotency keys"),
-            Err(error) => tracing::warn!(%error, "expired idempotency keys could not be removed"),
+            Ok(rows) => tracing::debug!(rows, "forgot what has expired"),
+            Err(error) => tracing::warn!(%error, "what has expired could not be removed"),
         }
     }
 }

@@ -39,8 +39,9 @@ pub async fn ground(partitions: u32) -> Settings {
         keyspace: name,
         replication: 1,
         schema: toy::schema(),
+        clock: parlor::app::clock::now,
     };
-    let settings = Settings { kafka, cql, search: None, clock: parlor::app::clock::now };
+    let settings = Settings { kafka, cql, search: None };
     migrate(&settings).await.expect("migrated");
     settings
 }

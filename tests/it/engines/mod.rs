@@ -75,6 +75,7 @@ macro_rules! contract {
                     a_row_stands_until_it_is_taken_away,
                     rows_are_paged_both_ways_from_anywhere,
                     rows_are_there_after_closing,
+                    a_row_is_kept_for_its_time,
                     an_aggregate_is_folded_and_kept;
                 following:
                     what_was_applied_is_handed_out_in_order_and_nothing_else,

@@ -5,21 +5,25 @@
 //! they are.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use parlor::app::clock;
 use parlor::domain::conversation::{Effect, Why};
 use parlor::domain::event::{Body, Event};
-use parlor::domain::ids::Id as _;
+use parlor::domain::ids::{AccountId, Id as _};
 use parlor::domain::seq::Seq;
+use parlor::domain::time::Timestamp;
 use parlor::engine::SCHEMA;
 use parlor::projection::table::{Kind, column};
 use parlor::projection::{
-    Aggregate, Cells, Changes, Folded, Found, Key, Met, Of, Range, Schema, State, Table, View, Way,
-    cells, is_message,
+    Aggregate, Cells, Change, Changes, Folded, Found, Key, Met, Of, Range, Schema, State, Table,
+    View, Way, cells, is_message,
 };
 use serde::{Deserialize, Serialize};
 
 use super::place::{Bench, Place};
 use super::samples::Thread;
+use crate::harness::wait::eventually;
 
 /// What contacts have asked and nobody has answered, by the number of the message.
 pub static UNANSWERED: Table = Table {
@@ -34,8 +38,45 @@ pub static UNANSWERED: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    kept: None,
     outside: false,
 };
+
+/// What was asked lately, by the number of the message: forgotten after an hour.
+pub static LATELY: Table = Table {
+    name: "lately",
+    number: 202,
+    question: "what was asked in a conversation in the last hour?",
+    read_by: &["tests"],
+    fed_by: &["message.inbound"],
+    partition: &[column("account", Kind::Account), column("conversation", Kind::Conversation)],
+    order: &[column("number", Kind::Small)],
+    row: &[column("at", Kind::Number), column("seq", Kind::Number)],
+    newest_first: false,
+    queue: false,
+    forgets: None,
+    kept: Some(HOUR),
+    outside: false,
+};
+
+/// The same of what follows from the world outside.
+pub static SEEN: Table = Table {
+    name: "seen_lately",
+    number: 203,
+    question: "what was seen in the last hour?",
+    read_by: &["tests"],
+    fed_by: &[],
+    partition: &[column("account", Kind::Account)],
+    order: &[],
+    row: &[column("at", Kind::Number), column("seq", Kind::Number)],
+    newest_first: false,
+    queue: false,
+    forgets: None,
+    kept: Some(HOUR),
+    outside: true,
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What a conversation has heard: whether it began, and how many events came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +120,7 @@ static HEARD: Table = Table {
     newest_first: false,
     queue: false,
     forgets: None,
+    kept: None,
     outside: false,
 };
 
@@ -94,10 +136,14 @@ static TOY: Aggregate = Aggregate {
 /// The views, and the toys.
 pub fn schema() -> &'static Schema {
     static WITH_TOY: LazyLock<Schema> = LazyLock::new(|| {
-        let toy = View { table: &UNANSWERED, of: Of::Applied, project };
-        let views: Vec<_> = SCHEMA.views.iter().copied().chain([toy]).collect();
+        let toys = [
+            View { table: &UNANSWERED, of: Of::Applied, project },
+            View { table: &LATELY, of: Of::Applied, project: project_lately },
+        ];
+        let views: Vec<_> = SCHEMA.views.iter().copied().chain(toys).collect();
+        let outside: Vec<_> = SCHEMA.outside.iter().copied().chain([&SEEN]).collect();
         let aggregates: Vec<_> = SCHEMA.aggregates.iter().copied().chain([TOY]).collect();
-        Schema { views: views.leak(), aggregates: aggregates.leak(), outside: SCHEMA.outside }
+        Schema { views: views.leak(), aggregates: aggregates.leak(), outside: outside.leak() }
     });
     &WITH_TOY
 }
@@ -115,6 +161,16 @@ fn project(met: &Met<'_>, changes: &mut Changes) {
         }
         Body::MessageOutbound(_) => changes.take(&UNANSWERED, place(number - 1), met.seq),
         _ => {}
+    }
+}
+
+fn project_lately(met: &Met<'_>, changes: &mut Changes) {
+    let Some(state) = met.conversation else { return };
+    if let Body::MessageInbound(_) = &met.event.body {
+        let number = i32::try_from(state.message_count).expect("few");
+        let key = cells::id(state.account).and(state.id.uuid()).and(number);
+        let row = Cells::default().and(met.event.at.millis()).and(met.seq);
+        changes.put(&LATELY, key, row, met.seq);
     }
 }
 
@@ -232,6 +288,55 @@ pub async fn rows_are_there_after_closing<P: Place>() {
     assert!(!before.is_empty());
     let bench = bench.close_and_reopen().await;
     assert_eq!(range(&bench, &thread, None, Way::Up, 1_000).await, before);
+}
+
+/// Rows go when their time is over, whether the store sees to that or is told to; a row that was put again goes
+/// with its last time.
+pub async fn a_row_is_kept_for_its_time<P: Place>() {
+    let bench = Bench::<P>::make().await;
+    let engine = &bench.engine;
+    let thread = Thread::begun(&**engine).await;
+    let now = clock::now();
+    let ago = |ago: Duration| {
+        let ago = i64::try_from(ago.as_millis()).expect("short");
+        Timestamp::from_millis(now.millis() - ago)
+    };
+    let soon = Duration::from_secs(3);
+    let times = [ago(HOUR + soon), ago(HOUR - soon), now];
+    for at in times {
+        let event = Event { at, ..thread.inbound("hello").1 };
+        engine.append(vec![event]).await.expect("appended");
+    }
+    let other = Thread::new().account;
+    let see = async |account: AccountId, at: Timestamp, place: u64| {
+        let row = Cells::default().and(at.millis()).and(Seq::new(place));
+        let (key, at) = (cells::id(account), Seq::new(place));
+        engine.keep(Change { table: &SEEN, key, row: Some(row), at }).await.expect("kept");
+    };
+    see(thread.account, times[1], 1).await;
+    see(other, times[1], 1).await;
+    see(other, now, 2).await;
+    let lately = async || {
+        let (partition, way) = (partition(&thread), Way::Up);
+        let range = Range { partition, after: None, way, limit: 10 };
+        let found = engine.range(&LATELY, range).await.expect("readable");
+        found.iter().filter_map(|found| found.order.small(0)).collect::<Vec<_>>()
+    };
+    let seen =
+        async |account| engine.get(&SEEN, cells::id(account)).await.expect("readable").is_some();
+    let later = now.plus(2 * soon);
+    eventually("what has expired is gone", async || {
+        // Asked of those that do not see to it themselves.
+        engine.expire(later).await.expect("done");
+        (lately().await == [3] && !seen(thread.account).await).then_some(())
+    })
+    .await;
+    assert!(seen(other).await, "it was seen again");
+    let before = lately().await;
+    let bench = bench.close_and_reopen().await;
+    let (partition, way) = (partition(&thread), Way::Up);
+    let range = Range { partition, after: None, way, limit: 10 };
+    assert_eq!(bench.engine.range(&LATELY, range).await.expect("readable").len(), before.len());
 }
 
 pub async fn an_aggregate_is_folded_and_kept<P: Place>() {

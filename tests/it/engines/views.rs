@@ -1,13 +1,16 @@
 //! Claims, turns that are due, totals, lists and states.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use parlor::app::clock;
 use parlor::domain::conversation::{Conversation, Effect, Why};
 use parlor::domain::event::Event;
 use parlor::domain::seq::Seq;
 use parlor::domain::time::Timestamp;
 use parlor::engine::{Appended, Topic};
+use parlor::projection::claims::KEPT;
 use parlor::projection::{conversations, turns_due};
 
 use super::place::{Bench, Place};
@@ -16,11 +19,13 @@ use super::samples::Thread;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn at(event: Event, days: u32) -> Event {
-    Event { at: Timestamp::from_millis(1_750_000_000_000).plus(DAY * days), ..event }
+    Event { at: day(days), ..event }
 }
 
+/// From now on: what is older than a day is not kept at all.
 fn day(days: u32) -> Timestamp {
-    Timestamp::from_millis(1_750_000_000_000).plus(DAY * days)
+    static BEGIN: LazyLock<Timestamp> = LazyLock::new(clock::now);
+    BEGIN.plus(DAY * days)
 }
 
 pub async fn a_used_key_is_found_until_it_expires<P: Place>() {
@@ -37,13 +42,15 @@ pub async fn a_used_key_is_found_until_it_expires<P: Place>() {
         assert_eq!((row.request.as_str(), row.at), ("asked", day(days)));
     }
     if !P::FORGETS_WHEN_TOLD {
-        assert_eq!(engine.expire_claims(day(2)).await.expect("done"), 0);
+        assert_eq!(engine.expire(day(2).plus(KEPT)).await.expect("done"), 0);
         assert!(engine.claim(thread.account, "new").await.expect("readable").is_some());
         return;
     }
-    assert_eq!(engine.expire_claims(day(1)).await.expect("done"), 0, "before, and not at");
-    assert_eq!(engine.expire_claims(day(2)).await.expect("done"), 1);
-    assert_eq!(engine.expire_claims(day(2)).await.expect("done"), 0, "once");
+    engine.expire(day(1).plus(KEPT)).await.expect("done");
+    let old = engine.claim(thread.account, "old").await.expect("readable");
+    assert!(old.is_some(), "before, and not at");
+    assert_ne!(engine.expire(day(2).plus(KEPT)).await.expect("done"), 0);
+    assert_eq!(engine.expire(day(2).plus(KEPT)).await.expect("done"), 0, "once");
     assert_eq!(engine.claim(thread.account, "old").await.expect("readable"), None);
     assert!(engine.claim(thread.account, "new").await.expect("readable").is_some());
 }
@@ -57,11 +64,11 @@ pub async fn a_key_that_is_used_again_is_kept_as_long_as_its_last_use<P: Place>(
     let (again, second) = thread.inbound_with_key("key");
     engine.append(vec![at(first, 1)]).await.expect("appended");
     engine.append(vec![at(second, 3)]).await.expect("appended");
-    engine.expire_claims(day(2)).await.expect("done");
+    engine.expire(day(2).plus(KEPT)).await.expect("done");
     let row = engine.claim(thread.account, "key").await.expect("readable");
     let found = row.map(|row| row.message_id);
     assert_eq!(found, Some(again), "forgetting the first use must not forget the second");
-    engine.expire_claims(day(4)).await.expect("done");
+    engine.expire(day(4).plus(KEPT)).await.expect("done");
     let forgotten = engine.claim(thread.account, "key").await.expect("readable").is_none();
     assert_eq!(forgotten, P::FORGETS_WHEN_TOLD);
 }

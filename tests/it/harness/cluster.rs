@@ -211,8 +211,9 @@ pub fn settings(services: &Services, name: &str) -> Settings {
         keyspace: name.to_owned(),
         replication: 1,
         schema: &SCHEMA,
+        clock: parlor::app::clock::now,
     };
-    Settings { kafka, cql, search: None, clock: parlor::app::clock::now }
+    Settings { kafka, cql, search: None }
 }
 
 /// Is told of nothing that it wants to know.

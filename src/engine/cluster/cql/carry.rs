@@ -41,7 +41,7 @@ fn as_change(table: &'static Table, row: Row) -> Result<Change> {
     let cells = columns.map(|(column, value)| cell(column.kind, value?));
     let cells: Option<Vec<_>> = cells.collect();
     let cells = cells.ok_or(Damaged(table.name))?;
-    let at = table.place().and_then(|place| cells.iter().cloned().collect::<Cells>().seq(place));
+    let at = table.place().and_then(|place| Cells::default().and(cells.get(place)?.clone()).seq(0));
     let (key, row) = cells.split_at(table.key().count().min(cells.len()));
     let of = |cells: &[_]| cells.iter().cloned().collect();
     Ok(Change { table, key: of(key), row: Some(of(row)), at: at.unwrap_or_default() })

@@ -54,11 +54,12 @@ pub(super) fn phrases(table: &'static Table) -> Vec<(Use, Kind, String)> {
     // Of a table without any other columns.
     let row = if row_columns.is_empty() { key_columns } else { row_columns }.join(", ");
     let (columns, marks) = (all.join(", "), marks(all.len()));
+    let left = if table.kept.is_some() { " AND TTL ?" } else { "" };
     let mut phrases = vec![
         (
             Use::Put,
             Kind::Write,
-            format!("INSERT INTO ks.{name} ({columns}) VALUES ({marks}) USING TIMESTAMP ?"),
+            format!("INSERT INTO ks.{name} ({columns}) VALUES ({marks}) USING TIMESTAMP ?{left}"),
         ),
         (Use::Take, Kind::Write, format!("DELETE FROM ks.{name} USING TIMESTAMP ? {is_row}")),
         (Use::Get, Kind::Read, format!("SELECT {row} FROM ks.{name} {is_row}")),

@@ -36,6 +36,11 @@ pub enum Kept {
 }
 
 impl Kept {
+    /// Whether rows go by themselves.
+    pub fn expires(&self) -> bool {
+        matches!(self, Self::Rows(table) if table.kept.is_some())
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Conversations => "timeline.state",

@@ -13,6 +13,17 @@ use crate::engine::{Error, Result};
 use crate::projection::table::{Column, Kind};
 use crate::projection::{Cell, Cells, Change, Damaged, Found, Places, Range, Rows, Table, Way};
 
+/// The longest time to live that stores take, in seconds: 20 years.
+const LONGEST: i32 = 630_720_000;
+
+/// How long a row is kept.
+enum Left {
+    All,
+    Seconds(i32),
+    /// It has expired.
+    Nothing,
+}
+
 impl Cql {
     /// The tables that are kept here.
     pub fn tables(&self) -> impl Iterator<Item = &'static Table> + Clone + use<> {
@@ -31,11 +42,32 @@ impl Cql {
     pub(super) async fn change(&self, change: &Change) -> Result<()> {
         let at = std::iter::once(Value::Number(place(change.at)?));
         let key = change.key.iter().map(Value::Of);
+        let left = match self.left(change) {
+            Left::Nothing => return Ok(()),
+            Left::Seconds(seconds) => Some(Value::Small(seconds)),
+            Left::All => None,
+        };
         let (what, values): (_, Vec<_>) = match &change.row {
-            Some(row) => (Use::Put, key.chain(row.iter().map(Value::Of)).chain(at).collect()),
+            Some(row) => {
+                let row = row.iter().map(Value::Of);
+                (Use::Put, key.chain(row).chain(at).chain(left).collect())
+            }
             None => (Use::Take, at.chain(key).collect()),
         };
         self.run(self.statement(change.table, what)?, values).await
+    }
+
+    /// How long a row that is put is to be kept.
+    fn left(&self, change: &Change) -> Left {
+        let row = change.row.as_ref();
+        let Some(expires) = row.and_then(|row| change.table.expires(&change.key, row)) else {
+            return Left::All;
+        };
+        let left = expires.since((self.clock)()).as_secs();
+        match i32::try_from(left).unwrap_or(i32::MAX).min(LONGEST) {
+            0 => Left::Nothing,
+            seconds => Left::Seconds(seconds),
+        }
     }
 
     /// A stretch of a partition, up to `upto` where that is said.

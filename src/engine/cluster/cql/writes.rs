@@ -12,6 +12,7 @@ use super::rows::{bigint, partition as number, place};
 use super::{Commit, ConversationRows, Cql, json};
 use crate::domain::ids::Id;
 use crate::engine::Result;
+use crate::projection::claims::KEPT;
 
 /// Statements under way at a time, so that one commit does not flood the store.
 const IN_FLIGHT: usize = 64;
@@ -29,7 +30,9 @@ impl Cql {
         for change in &commit.rows {
             all.push(Box::pin(self.change(change)));
         }
-        for row in &commit.kept {
+        let now = (self.clock)();
+        // Those that are older have expired.
+        for row in commit.kept.iter().filter(|row| now.since(row.at) < KEPT) {
             // Not a place in the log: the next message under this key may be in another partition.
             let at = row.at.millis().saturating_mul(1_000);
             let (account, message) = (row.account.uuid(), row.message_id.uuid());

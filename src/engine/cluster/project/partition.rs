@@ -20,7 +20,6 @@ use super::touched::Touched;
 use crate::domain::conversation::Effect;
 use crate::domain::ids::{AccountId, Id as _};
 use crate::domain::seq::Seq;
-use crate::domain::time::Timestamp;
 use crate::engine::{Recorded, Result};
 use crate::projection::totals::Totals;
 use crate::projection::{Cells, Folded, Key, Range, Rows as _, Way};
@@ -42,8 +41,6 @@ pub(in super::super) struct PartitionViews {
     partition: u32,
     pub(in super::super) patience: Patience,
     cache: Cache,
-    /// Claims that are older are not written; they have expired.
-    pub(in super::super) claims_since: Timestamp,
     /// Of a keyspace that was empty: what has been written since. None where that is not known.
     pub(in super::super) touched: Option<Arc<Touched>>,
     /// Up to where the views are.
@@ -74,7 +71,6 @@ impl PartitionViews {
             partition,
             patience,
             cache: Cache::holding(states, schema),
-            claims_since: Timestamp::default(),
             touched: None,
             position: Seq::START,
             open: BTreeSet::new(),
@@ -163,9 +159,7 @@ impl PartitionViews {
             let read = || stood(&cql, batch, &replayed).boxed();
             self.patience.persist(partition, read).await?
         };
-        let mut folded = self.cache.fold(partition, batch, &stood, &self.open)?;
-        let since = self.claims_since;
-        folded.commit.kept.retain(|claim| claim.at >= since);
+        let folded = self.cache.fold(partition, batch, &stood, &self.open)?;
         let commit = &folded.commit;
         self.patience.persist(partition, || cql.write_before(commit).boxed()).await?;
         self.patience.persist(partition, || cql.write(commit).boxed()).await?;

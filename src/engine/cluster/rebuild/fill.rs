@@ -24,9 +24,7 @@ use super::super::project::touched::Touched;
 use super::progress::Progress;
 use super::whole_log::{Stretch, WholeLog};
 use crate::domain::seq::Seq;
-use crate::domain::time::Timestamp;
 use crate::engine::{Error, Recorded, Result};
-use crate::projection::claims;
 
 /// Partitions that are filled at once.
 const AT_ONCE: usize = 4;
@@ -46,7 +44,7 @@ const ROUNDS: usize = 20;
 ///
 /// # Errors
 /// As the engine's; what is done stays done.
-pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) -> Result<()> {
+pub(super) async fn fill(log: &WholeLog, cql: &Cql) -> Result<()> {
     let progress = Mutex::new(Progress::begin("filling"));
     let mut empty = true;
     let reader = Reader::new(log.settings.clone());
@@ -64,7 +62,7 @@ pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) ->
             let of_it = stretches.iter().filter(|stretch| stretch.generation == generation);
             let fills = of_it.map(|stretch| {
                 let (log, cql, touched) = (log.clone(), cql.clone(), touched.clone());
-                let filling = Filling { log, cql, clock, touched };
+                let filling = Filling { log, cql, touched };
                 filling.stretch(*stretch, &progress, all)
             });
             let fills: Vec<_> = fills.collect();
@@ -82,7 +80,6 @@ pub(super) async fn fill(log: &WholeLog, cql: &Cql, clock: fn() -> Timestamp) ->
 struct Filling {
     log: WholeLog,
     cql: Cql,
-    clock: fn() -> Timestamp,
     touched: Option<Arc<Touched>>,
 }
 
@@ -106,8 +103,6 @@ impl Filling {
         }
         views.touched = self.touched;
         let stretch = Stretch { from: views.next_offset(stretch.generation), ..stretch };
-        let kept = i64::try_from(claims::KEPT.as_millis()).unwrap_or(i64::MAX);
-        views.claims_since = Timestamp::from_millis((self.clock)().millis().saturating_sub(kept));
         let (batches, mut filled) = mpsc::channel(1);
         let log = self.log;
         let reading = blocking(move || read(&log, stretch, &batches));

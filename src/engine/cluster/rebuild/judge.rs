@@ -64,6 +64,8 @@ impl Judge {
             Some(found) if found.seq == row.seq || found.seq < row.seq && must => {
                 self.differs(kept, &row.key, Some(&row.value));
             }
+            // It may have expired.
+            None if kept.expires() => {}
             None if must => {
                 self.missed.insert((kept, row.key.clone()), row.value.clone());
             }

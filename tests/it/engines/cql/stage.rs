@@ -26,6 +26,7 @@ pub fn settings(host: &str, keyspace: &str) -> Settings {
         keyspace,
         replication: 1,
         schema: &SCHEMA,
+        clock: parlor::app::clock::now,
     }
 }
 
