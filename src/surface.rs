@@ -6,36 +6,38 @@
 //! An endpoint around another is no `async fn` where all requests go through it: that would keep the
 //! request beside the call that it goes to, once for each of them.
 
+mod account_limits;
 pub mod aerochat;
-mod allow;
+mod allowed_methods;
 pub mod aloochat;
-mod chat;
 pub mod chataibot;
 mod client;
-mod coding;
-mod direct;
+mod content_coding;
 mod docs;
 pub mod download;
-mod dress;
 mod event_stream;
 mod fields;
 mod form_body;
 pub mod gate;
 mod health;
+mod idempotency_key;
 pub mod in_flight;
+mod json_answer;
 mod json_array;
-mod key;
-mod keyed;
-mod limited;
 pub mod live;
 mod observe;
 mod pages;
+mod rate_limit;
+mod refusals;
+mod server_key;
+mod shared_prefix;
 mod table;
 pub mod upload;
-mod visits;
+mod visitor_limits;
 pub mod widget;
 
 pub use docs::{asyncapi, bot_schema, documents};
+pub use table::limits;
 
 use std::sync::Arc;
 
@@ -59,7 +61,7 @@ pub struct Settings {
 pub fn metrics_alone(metrics: PrometheusHandle) -> impl Endpoint + use<> {
     let routes =
         Route::new().at("/metrics", health::metrics(metrics)).at("/healthz", health::alive());
-    dress::Dressed::new(routes, dress::plain, allow::Table::default())
+    refusals::Dressed::new(routes, refusals::plain, allowed_methods::Table::default())
 }
 
 /// Everything the server answers.
@@ -78,6 +80,7 @@ pub fn router(app: &Arc<App>, settings: &Settings) -> impl Endpoint + use<> {
         None => routes,
     };
     let placed = client::Placed::new(routes, app.clone(), settings.trusted_proxies);
-    let dressed = dress::Dressed::new(placed, dress::plain, allow::Table::default());
+    let dressed =
+        refusals::Dressed::new(placed, refusals::plain, allowed_methods::Table::default());
     observe::Observed::new(in_flight::Counted::new(dressed, settings.requests))
 }

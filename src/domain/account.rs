@@ -131,34 +131,21 @@ pub struct Welcome {
     pub starters: Vec<String>,
 }
 
-/// Requests per minute, where they are not the documented ones; 0 is none at all.
+/// Requests per minute, where they are not the documented ones, by the names that the surfaces give their limits;
+/// 0 is none at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(transparent)]
 #[schemars(inline)]
-pub struct Limits {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub widget_config: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub widget_create: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub widget_read: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub widget_send: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub widget_files: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub aloochat_manage: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub aloochat_chat: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub aloochat_stream: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chataibot: Option<u32>,
-}
+pub struct Limits(BTreeMap<String, u32>);
 
 impl Limits {
+    /// What the account has chosen for a limit.
+    pub fn get(&self, name: &str) -> Option<u32> {
+        self.0.get(name).copied()
+    }
+
     fn is_default(&self) -> bool {
-        *self == Self::default()
+        self.0.is_empty()
     }
 }
 

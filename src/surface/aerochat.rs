@@ -19,10 +19,10 @@ use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
-use super::allow::Table;
-use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::allowed_methods::Table;
 use super::event_stream;
-use super::keyed::{Account, Keyed};
+use super::refusals::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::server_key::{Account, Keyed};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;

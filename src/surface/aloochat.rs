@@ -28,9 +28,10 @@ use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::ApiKey;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
-use super::allow::Table;
-use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::keyed::{Account, Keyed};
+use super::account_limits::Limit;
+use super::allowed_methods::Table;
+use super::refusals::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::server_key::{Account, Keyed};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::account::{KeyKind, Limits};
@@ -39,10 +40,12 @@ use crate::server::body::limit_body;
 /// The header that carries the token.
 pub(super) const TOKEN_HEADER: &str = "x-api-token";
 
-/// The documented requests per minute.
-const MANAGE: u32 = 100;
-const CHAT: u32 = 60;
-const STREAM: u32 = 30;
+/// Those that an account may set.
+pub(super) static LIMITS: [Limit; 3] = [
+    Limit::new("aloochat_manage", 100),
+    Limit::new("aloochat_chat", 60),
+    Limit::new("aloochat_stream", 30),
+];
 
 /// Your account's token; keep it on your server.
 #[derive(SecurityScheme)]
@@ -93,20 +96,21 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
         shown: |request| request.header(TOKEN_HEADER),
         limit: |request, settings, key| {
             let (class, limit) = class(request, &settings.limits);
-            Some((format!("aloochat {class} {key}"), limit))
+            Some((format!("aloochat {class} {key}"), limit?))
         },
         stranger: Some("the x-api-token header is missing or not valid"),
         costume: error::costume,
     }
 }
 
-fn class(request: &Request, limits: &Limits) -> (&'static str, u32) {
+fn class(request: &Request, limits: &Limits) -> (&'static str, Option<u32>) {
+    let [manage, chat, stream] = &LIMITS;
     let path = request.uri().path();
     if path.ends_with("/agent/chat") && request.method() == Method::POST {
-        ("chat", limits.aloochat_chat.unwrap_or(CHAT))
+        ("chat", chat.of(limits))
     } else if path.contains("/agent/stream") {
-        ("stream", limits.aloochat_stream.unwrap_or(STREAM))
+        ("stream", stream.of(limits))
     } else {
-        ("manage", limits.aloochat_manage.unwrap_or(MANAGE))
+        ("manage", manage.of(limits))
     }
 }

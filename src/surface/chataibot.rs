@@ -18,10 +18,11 @@ use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::auth::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, Tags};
 
-use super::allow::Table;
+use super::account_limits::Limit;
+use super::allowed_methods::Table;
 use super::client;
-use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
-use super::keyed::{Account, Keyed};
+use super::refusals::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::server_key::{Account, Keyed};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
@@ -55,6 +56,9 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         .server("/")
 }
 
+/// Those that an account may set.
+pub(super) static LIMITS: [Limit; 1] = [Limit { name: "chataibot", default: None }];
+
 /// A failure that comes before the surface is there, dressed as its own.
 pub(super) fn refusal(error: Error) -> Response {
     error::costume(error)
@@ -70,7 +74,10 @@ pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + use<> {
         api: Dressed::new(api, error::costume, allow),
         kind: KeyKind::Chataibot,
         shown: client::bearer,
-        limit: |_, settings, key| Some((format!("chataibot {key}"), settings.limits.chataibot?)),
+        limit: |_, settings, key| {
+            let [all] = &LIMITS;
+            Some((format!("chataibot {key}"), all.of(&settings.limits)?))
+        },
         stranger: None,
         costume: error::costume,
     }

@@ -33,8 +33,8 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::dress::Costume;
 use super::gate;
+use super::refusals::Costume;
 use crate::app::shares::{self, Shares};
 use crate::domain::Error;
 use crate::domain::ids::AccountId;

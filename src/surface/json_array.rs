@@ -12,7 +12,7 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
-use super::direct::JSON;
+use super::json_answer::JSON;
 
 /// An array of `T`.
 pub(super) struct JsonArray<T> {

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
-use super::allow::Table;
-use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::allowed_methods::Table;
+use super::refusals::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use super::{client, event_stream};
 use crate::app::App;
 use crate::server::body::limit_body;

@@ -20,7 +20,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
-use super::coding::{self, Coding};
+use super::content_coding::{self, Coding};
 use crate::app::App;
 use crate::app::accounts::demo;
 
@@ -142,7 +142,7 @@ async fn answer(
 ) -> Result<Response> {
     let known = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     let kind = file.metadata.mimetype();
-    let packs = coding::is_worth_it(kind, bytes.len());
+    let packs = content_coding::is_worth_it(kind, bytes.len());
     let coding = if packs { Coding::wanted(asked) } else { Coding::Identity };
     let tag = format!("\"{name}{}\"", coding.suffix());
     let fresh = known
@@ -150,7 +150,7 @@ async fn answer(
     let mut response = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let bytes = coding::coded(bytes.into(), coding).await;
+        let bytes = content_coding::coded(bytes.into(), coding).await;
         let bytes = bytes.map_err(poem::error::InternalServerError)?;
         let mut whole = Response::builder().content_type(kind).body(bytes);
         whole

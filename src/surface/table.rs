@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use poem::{Request, Response, Route};
 
-use super::dress::Costume;
-use super::{aerochat, aloochat, chat, chataibot, live, widget};
+use super::account_limits::Limit;
+use super::refusals::Costume;
+use super::{aerochat, aloochat, chataibot, live, shared_prefix, visitor_limits, widget};
 use crate::app::App;
 use crate::domain::Error;
 use crate::domain::account::KeyKind;
@@ -35,6 +36,8 @@ pub(super) struct Surface {
     pub(super) besides: &'static str,
     /// Whether its document says that calls are limited.
     pub(super) limited: bool,
+    /// Those that an account may set.
+    pub(super) limits: &'static [Limit],
     /// Its OpenAPI document, as it is made from the code.
     pub(super) spec: fn() -> String,
     /// Examples by operation, as JSON.
@@ -57,6 +60,7 @@ pub(super) static SURFACES: [Surface; 5] = [
         credential: KeyKind::Aerochat,
         besides: "",
         limited: true,
+        limits: &[],
         spec: || aerochat::service().spec(),
         examples: include_str!("aerochat/examples.json"),
     },
@@ -67,13 +71,14 @@ pub(super) static SURFACES: [Surface; 5] = [
         about: "A visitor's conversation on a web page, opened with a site key.",
         audience: "A web page without a server of yours. One script tag does it all.",
         prefix: "/api/v1/chat",
-        takes: chat::is_widgets,
-        nest: Some(|routes, app| routes.nest("/api/v1/chat", chat::endpoint(app))),
+        takes: shared_prefix::is_widgets,
+        nest: Some(|routes, app| routes.nest("/api/v1/chat", shared_prefix::endpoint(app))),
         costume: widget::refusal,
         pages: true,
         credential: KeyKind::Widget,
         besides: "",
         limited: true,
+        limits: &visitor_limits::LIMITS,
         spec: || widget::service().spec(),
         examples: include_str!("widget/examples.json"),
     },
@@ -91,6 +96,7 @@ pub(super) static SURFACES: [Surface; 5] = [
         credential: KeyKind::Chataibot,
         besides: "The bot that a call names is `chataibot_bot_key` in the same file.",
         limited: true,
+        limits: &chataibot::LIMITS,
         spec: || chataibot::service().spec(),
         examples: include_str!("chataibot/examples.json"),
     },
@@ -108,6 +114,7 @@ pub(super) static SURFACES: [Surface; 5] = [
         credential: KeyKind::Aloochat,
         besides: "The agent that a call names is `aloochat_agent_key` in the same file.",
         limited: true,
+        limits: &aloochat::LIMITS,
         spec: || aloochat::service().spec(),
         examples: include_str!("aloochat/examples.json"),
     },
@@ -125,10 +132,16 @@ pub(super) static SURFACES: [Surface; 5] = [
         credential: KeyKind::Aerochat,
         besides: "",
         limited: false,
+        limits: &[],
         spec: || live::service().spec(),
         examples: include_str!("live/examples.json"),
     },
 ];
+
+/// The names of the limits that an account may set.
+pub fn limits() -> impl Iterator<Item = &'static str> {
+    SURFACES.iter().flat_map(|surface| surface.limits).map(|limit| limit.name)
+}
 
 /// Every surface's endpoint under its prefix.
 pub(super) fn nested(routes: Route, app: &Arc<App>) -> Route {
@@ -152,6 +165,6 @@ pub(super) fn of(request: &Request) -> Option<&'static Surface> {
 pub(super) fn refusal(request: &Request, error: Error) -> Response {
     match of(request) {
         Some(surface) => (surface.costume)(error),
-        None => super::dress::plain(error),
+        None => super::refusals::plain(error),
     }
 }

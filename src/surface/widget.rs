@@ -24,8 +24,8 @@ use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 pub(super) use visitor::shown as site_key;
 
-use super::allow::Table;
-use super::dress::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
+use super::allowed_methods::Table;
+use super::refusals::{BODY_DEADLINE, Dressed, MAX_JSON_BYTES};
 use crate::app::App;
 use crate::domain::Error;
 use crate::server::body::limit_body;

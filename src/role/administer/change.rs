@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::account::Settings;
 use crate::role::Failure;
+use crate::surface;
 
 /// Settings with a change merged over them (RFC 7396); what they do not have is refused.
 pub(super) fn merged(settings: &Settings, change: Value) -> Result<Settings, Failure> {
@@ -40,6 +41,17 @@ pub(super) fn merged(settings: &Settings, change: Value) -> Result<Settings, Fai
             }
         })
     }
+    // Their names are the surfaces' own.
+    let unknown = |name: &&String| !surface::limits().any(|known| known == *name);
+    match &change["limits"] {
+        Value::Object(limits) => {
+            if let Some(name) = limits.keys().find(unknown) {
+                return Err(format!("there is no setting limits.{name}").into());
+            }
+        }
+        Value::Null => {}
+        _ => return Err("limits is no JSON object".into()),
+    }
     if let Some(problem) = wrong(&change, schemars::schema_for!(Settings).as_value(), "") {
         return Err(problem.into());
     }
@@ -59,9 +71,12 @@ mod tests {
         let change = json!({ "greeting": "Hi!", "limits": { "widget_read": 7 }, "credits": null });
         let changed = merged(&settings, change).expect("settings");
         assert_eq!((changed.brand.as_str(), changed.greeting.as_str()), ("Acme", "Hi!"));
-        assert_eq!(changed.limits.widget_read, Some(7));
+        assert_eq!(changed.limits.get("widget_read"), Some(7));
         let more = merged(&changed, json!({ "limits": { "widget_send": 8 } })).expect("settings");
-        assert_eq!((more.limits.widget_read, more.limits.widget_send), (Some(7), Some(8)));
+        assert_eq!(
+            (more.limits.get("widget_read"), more.limits.get("widget_send")),
+            (Some(7), Some(8))
+        );
         let none = json!({ "limits": { "widget_send": null, "widget_read": null } });
         assert_eq!(merged(&more, none).expect("settings").limits, Default::default());
         let same = json!({ "limits": { "chataibot": null }, "look": {} });

@@ -28,10 +28,10 @@ use crate::domain::{Error, Result};
 use crate::live::frame::Kind;
 use crate::server::seldom::Seldom;
 use crate::surface::client::Address;
-use crate::surface::direct::{Direct, DirectAs};
 use crate::surface::event_stream::{self, EventStream};
 use crate::surface::fields::Number;
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
+use crate::surface::json_answer::{Direct, DirectAs};
 
 pub(super) struct Messages;
 

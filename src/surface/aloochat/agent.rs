@@ -30,9 +30,9 @@ use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
 use crate::server::seldom::Seldom;
 use crate::surface::client::Address;
-use crate::surface::direct::Direct;
 use crate::surface::event_stream::EventStream;
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
+use crate::surface::json_answer::Direct;
 
 pub(super) struct Agent;
 

@@ -19,9 +19,9 @@ use crate::app::conversations::{list, read};
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
 use crate::domain::{Error, Result};
-use crate::surface::direct::Direct;
 use crate::surface::fields::Number;
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
+use crate::surface::json_answer::Direct;
 
 pub(super) struct Conversations;
 

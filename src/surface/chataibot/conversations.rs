@@ -24,7 +24,7 @@ use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::live::cursor::Cursor;
 use crate::surface::client;
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
 
 pub(super) struct Conversations;
 

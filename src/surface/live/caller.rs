@@ -19,7 +19,7 @@ use crate::domain::text::PersonName;
 use crate::domain::{Error, Result};
 use crate::surface::client::{self, Address};
 use crate::surface::in_flight;
-use crate::surface::visits::{Class, Visit};
+use crate::surface::visitor_limits::{Class, Visit};
 
 /// What a conversation may be called by who can open only one.
 const CURRENT: &str = "current";

@@ -10,8 +10,8 @@ use super::error::costume;
 use crate::app::App;
 use crate::app::accounts::limits::Caller as Limited;
 use crate::domain::{Error, Result};
-use crate::surface::limited;
-use crate::surface::visits::{self, Class};
+use crate::surface::rate_limit;
+use crate::surface::visitor_limits::{self, Class};
 
 /// Seconds after which it may be asked whether a limit of 0 is still one.
 const CLOSED_S: u64 = 60;
@@ -29,7 +29,7 @@ where
         return Ok(costume(refused));
     }
     let limit = caller.counted(class(&request));
-    limited::counted(app, api, request, limit, costume).await
+    rate_limit::counted(app, api, request, limit, costume).await
 }
 
 /// Counts a visitor's command on a WebSocket.
@@ -49,7 +49,7 @@ pub(super) async fn command(app: &App, caller: &Caller, class: Class) -> Result<
 
 async fn of_site(app: &App, caller: &Caller) -> Result<()> {
     let Some(key) = caller.site() else { return Ok(()) };
-    let allowance = visits::of_site(app, &caller.tenant, key).await;
+    let allowance = visitor_limits::of_site(app, &caller.tenant, key).await;
     let refused = allowance.and_then(|allowance| allowance.retry_after_s);
     refused.map_or(Ok(()), |retry_after_s| Err(Error::RateLimited { retry_after_s }))
 }

@@ -22,7 +22,7 @@ use crate::domain::message::Channel;
 use crate::domain::text::MessageText;
 use crate::server::seldom::Seldom;
 use crate::surface::event_stream::{self, EventStream};
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
 
 pub(super) struct Messages;
 

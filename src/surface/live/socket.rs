@@ -34,8 +34,8 @@ use crate::server::seldom::Seldom;
 use crate::server::socket::{CloseCode, Message, Socket, Unsent, Utf8Bytes};
 use crate::server::websocket::{Config, upgrade};
 use crate::surface::fields::parsed;
-use crate::surface::visits::Class;
-use crate::surface::{client, key};
+use crate::surface::visitor_limits::Class;
+use crate::surface::{client, idempotency_key};
 
 /// Conversations one connection may follow.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -190,7 +190,7 @@ impl Connection {
             "send" => {
                 let text = command.text.ok_or_else(|| Error::invalid("text", "is required"))?;
                 let text = message_text(text)?;
-                let key = key::idempotency_key(command.idempotency_key, "live")?;
+                let key = idempotency_key::idempotency_key(command.idempotency_key, "live")?;
                 let sent = messages::send(&self.app, &self.caller, id, text, key).await?;
                 Ok(to_json(&SentOut::from(&sent)))
             }

@@ -21,8 +21,8 @@ use crate::domain::message::Channel;
 use crate::domain::turn::Outcome;
 use crate::domain::{Error, Result};
 use crate::surface::fields::Moment;
+use crate::surface::idempotency_key::IdempotencyKey;
 use crate::surface::json_array::JsonArray;
-use crate::surface::key::IdempotencyKey;
 
 pub(super) struct Conversations;
 

@@ -26,7 +26,7 @@ use crate::domain::seq::Seq;
 use crate::surface::download::{Disposition, Downloaded, download};
 use crate::surface::fields::Number;
 use crate::surface::form_body::{Fields, FormBody, described, described_file};
-use crate::surface::key::IdempotencyKey;
+use crate::surface::idempotency_key::IdempotencyKey;
 use crate::surface::upload::Form;
 
 pub(super) struct Files;

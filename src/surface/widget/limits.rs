@@ -12,8 +12,8 @@ use super::visitor::{self, Site};
 use crate::app::App;
 use crate::domain::Error;
 use crate::surface::client::Address;
-use crate::surface::visits::{self, Class, Visit};
-use crate::surface::{client, in_flight, limited};
+use crate::surface::visitor_limits::{self, Class, Visit};
+use crate::surface::{client, in_flight, rate_limit};
 
 /// Finds the account, sees whether the page may call for it, and counts the call.
 pub(super) struct Metered<E> {
@@ -44,18 +44,18 @@ impl<E: Endpoint<Output = Response>> Endpoint for Metered<E> {
 impl<E: Endpoint<Output = Response>> Metered<E> {
     async fn counted(&self, mut request: Request, site: Site) -> Result<Response> {
         let Self { app, api } = self;
-        if let Some(allowance) = visits::of_site(app, &site.tenant, site.key).await
+        if let Some(allowance) = visitor_limits::of_site(app, &site.tenant, site.key).await
             && let Some(retry_after_s) = allowance.retry_after_s
         {
             let mut response = costume(Error::RateLimited { retry_after_s });
-            limited::tell(&mut response, &allowance);
+            rate_limit::tell(&mut response, &allowance);
             return Ok(response);
         }
         let class = class(&request);
         let per_minute = class.per_minute(&site.tenant.account.settings.limits);
         let of_visitor = Visit::Site(site.key).counted(class, Address::of(&request));
         request.set_data(site);
-        limited::counted(app, api, request, Some((of_visitor, per_minute)), costume).await
+        rate_limit::counted(app, api, request, Some((of_visitor, per_minute)), costume).await
     }
 }
 

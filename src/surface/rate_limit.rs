@@ -6,7 +6,7 @@ use futures_util::future::Either;
 use poem::http::{HeaderName, HeaderValue};
 use poem::{Endpoint, Request, Response, Result};
 
-use super::dress::Costume;
+use super::refusals::Costume;
 use crate::app::App;
 use crate::app::accounts::limits::{Allowance, Caller};
 use crate::domain::Error;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::future::Either;
 use poem::{Endpoint, Request, Response, Result};
 
-use super::dress::Costume;
-use super::{in_flight, limited};
+use super::refusals::Costume;
+use super::{in_flight, rate_limit};
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::app::accounts::credentials::Credential;
@@ -72,7 +72,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Keyed<E> {
         Either::Right(in_flight::admitted(request, account, *costume, move |mut request| {
             let limit = (self.limit)(&request, &tenant.account.settings, key);
             request.set_data(Account(tenant, key));
-            limited::counted(app, api, request, limit, *costume)
+            rate_limit::counted(app, api, request, limit, *costume)
         }))
     }
 }

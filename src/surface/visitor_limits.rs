@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use super::account_limits::Limit;
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::app::accounts::limits::{Allowance, Caller};
@@ -16,6 +17,15 @@ use crate::domain::ids::{ConversationId, KeyId};
 
 /// A site may have so many visitors' worth of the widest limit.
 const VISITORS: u32 = 10_000;
+
+/// Those that an account may set.
+pub(super) static LIMITS: [Limit; 5] = [
+    Limit::new("widget_config", 60),
+    Limit::new("widget_create", 5),
+    Limit::new("widget_read", 60),
+    Limit::new("widget_send", 20),
+    Limit::new("widget_files", 60),
+];
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +53,15 @@ impl Class {
 
     /// The account's limit, or the documented one.
     pub(super) fn per_minute(self, limits: &Limits) -> u32 {
-        match self {
-            Self::Config => limits.widget_config.unwrap_or(60),
-            Self::Create => limits.widget_create.unwrap_or(5),
-            Self::Read | Self::Signal => limits.widget_read.unwrap_or(60),
-            Self::Send => limits.widget_send.unwrap_or(20),
-            Self::Files => limits.widget_files.unwrap_or(60),
-        }
+        let [config, create, read, send, files] = &LIMITS;
+        let limit = match self {
+            Self::Config => config,
+            Self::Create => create,
+            Self::Read | Self::Signal => read,
+            Self::Send => send,
+            Self::Files => files,
+        };
+        limit.of(limits).unwrap_or(u32::MAX)
     }
 }
 

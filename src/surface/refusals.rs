@@ -13,7 +13,7 @@ use poem_openapi::error::{
     AuthorizationError, ContentTypeError, ParseParamError, ParseRequestPayloadError,
 };
 
-use super::allow::Table;
+use super::allowed_methods::Table;
 use crate::domain::Error;
 use crate::server::body::BodyError;
 use crate::server::websocket::Refusal;
