@@ -19,5 +19,5 @@ pub mod search;
 mod trouble;
 mod views;
 
-pub use log::{Cluster, Place, Settings, migrate};
+pub use log::{Cluster, SearchEndpoint, Settings, migrate};
 pub use rebuild::{rebuild, verify};

@@ -14,7 +14,7 @@ mod with {
     use crate::engine::Engine;
     use crate::engine::SCHEMA;
     use crate::engine::cluster::search::Access;
-    use crate::engine::cluster::{self, Cluster, Place, Settings, cql, kafka};
+    use crate::engine::cluster::{self, Cluster, SearchEndpoint, Settings, cql, kafka};
     use crate::role::Failure;
     use crate::role::output::print;
 
@@ -40,7 +40,7 @@ mod with {
                 schema: &SCHEMA,
                 clock: crate::app::clock::now,
             },
-            search: config.search.clone().map(|url| Place {
+            search: config.search.clone().map(|url| SearchEndpoint {
                 url,
                 access: Access {
                     user: config.search_user.clone(),

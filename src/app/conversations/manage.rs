@@ -25,7 +25,7 @@ pub struct Started {
 
 /// How an empty conversation begins.
 #[derive(Debug, Clone, Default)]
-pub struct Beginning {
+pub struct NewConversation {
     pub title: Option<Title>,
     /// What answers it; the account's default where none is named.
     pub bot: Option<BotVersion>,
@@ -39,7 +39,7 @@ pub async fn start(
     app: &App,
     tenant: &Tenant,
     channel: Channel,
-    beginning: Beginning,
+    beginning: NewConversation,
 ) -> Result<Started> {
     begin(app, tenant, channel, beginning, None).await
 }
@@ -49,10 +49,10 @@ async fn begin(
     app: &App,
     tenant: &Tenant,
     channel: Channel,
-    beginning: Beginning,
+    beginning: NewConversation,
     unused: Option<Unused>,
 ) -> Result<Started> {
-    let Beginning { title, bot } = beginning;
+    let NewConversation { title, bot } = beginning;
     let begins = unused.as_ref().and_then(|unused| unused.begins);
     let (conversation_id, contact_id) = begins.unwrap_or_else(|| (clock::mint(), clock::mint()));
     let idempotency = unused.map(|unused| unused.claim);
@@ -94,7 +94,7 @@ pub async fn start_once(
     channel: Channel,
     given: &Given,
     asked: &[&str],
-    beginning: impl FnOnce() -> Result<Beginning>,
+    beginning: impl FnOnce() -> Result<NewConversation>,
 ) -> Result<Started> {
     let account = tenant.account.id;
     let first = |unused| async { begin(app, tenant, channel, beginning()?, unused).await };

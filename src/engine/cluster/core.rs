@@ -1,10 +1,7 @@
 //! What the parts of the cluster engine share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
-use dashmap::DashMap;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -15,12 +12,11 @@ use super::kafka::Settings;
 use super::kafka::group::Group;
 use super::kafka::polling::Polling;
 use super::kafka::reader::Reader;
-use super::project::recent::Recent;
+use super::project::owned::OwnedPartitions;
 use super::relay::ClusterRelay;
 use super::releases::Releases;
 use super::search::{Indexer, OpenSearch};
 use super::trouble::{Seen, Troubles};
-use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 use crate::engine::{Error, Observer, Result, Topic};
 
@@ -43,82 +39,16 @@ pub(super) struct Core {
     pub(super) search: OnceLock<(Arc<Indexer>, OpenSearch)>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: fn() -> Timestamp,
-    /// How far each partition of this node is projected.
-    pub(super) projected: DashMap<u32, Seq>,
-    /// What was applied lately there.
-    pub(super) recent: Recent,
-    /// Changes when more is projected.
-    pub(super) news: watch::Sender<()>,
-    /// When the broker took the oldest event that is being projected, by partition.
-    pub(super) projecting_since: DashMap<u32, i64>,
+    /// What this node projects.
+    pub(super) owned: OwnedPartitions,
     /// Which events may be written.
     pub(super) releases: Releases,
     pub(super) closing: CancellationToken,
-    /// Ends with `closing`, or once nothing may be projected any more.
-    pub(super) projecting: CancellationToken,
-    /// The keyspace is gone: not even where the views were is noted.
-    pub(super) lost: AtomicBool,
     pub(super) polling: Polling,
     pub(super) troubles: Troubles,
-    owned: RwLock<Vec<u32>>,
-}
-
-/// The parts that are made before.
-pub(super) struct Parts {
-    pub(super) settings: Arc<Settings>,
-    pub(super) keyspace: String,
-    pub(super) node: Uuid,
-    pub(super) inbox: u32,
-    pub(super) cql: Cql,
-    pub(super) producer: Arc<Producer>,
-    pub(super) appends: Arc<Appends>,
-    pub(super) reader: Reader,
-    pub(super) relay: Arc<ClusterRelay>,
-    pub(super) observer: Arc<dyn Observer>,
-    pub(super) clock: fn() -> Timestamp,
 }
 
 impl Core {
-    pub(super) fn new(parts: Parts) -> Self {
-        let closing = CancellationToken::new();
-        Self {
-            settings: parts.settings,
-            group: Group::of(&parts.keyspace),
-            keyspace: parts.keyspace,
-            node: parts.node,
-            inbox: parts.inbox,
-            cql: parts.cql,
-            producer: parts.producer,
-            appends: parts.appends,
-            reader: parts.reader,
-            relay: parts.relay,
-            search: OnceLock::new(),
-            observer: parts.observer,
-            clock: parts.clock,
-            projected: DashMap::new(),
-            recent: Recent::default(),
-            news: watch::Sender::new(()),
-            projecting_since: DashMap::new(),
-            releases: Releases::default(),
-            projecting: closing.child_token(),
-            closing,
-            lost: AtomicBool::new(false),
-            polling: Polling::default(),
-            troubles: Troubles::default(),
-            owned: RwLock::default(),
-        }
-    }
-
-    /// The partitions of this node, in order.
-    pub(super) fn owned(&self) -> Vec<u32> {
-        self.owned.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set_owned(&self, partitions: Vec<u32>) {
-        *self.owned.write().unwrap_or_else(PoisonError::into_inner) = partitions;
-        self.releases.look_again();
-    }
-
     /// Why this node takes nothing now. That nothing advances is the last reason: it has one of its
     /// own.
     pub(super) fn trouble(&self) -> Option<String> {
@@ -137,8 +67,7 @@ impl Core {
         );
         tracing::error!(detail, "nothing is projected any more");
         self.troubles.set(Seen::Keyspace, Some(detail));
-        self.lost.store(true, Ordering::Release);
-        self.projecting.cancel();
+        self.owned.lose();
     }
 
     /// Says whether every partition of every older generation of the events is in the views.

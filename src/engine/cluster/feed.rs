@@ -18,15 +18,15 @@ const READS: usize = 32;
 #[async_trait]
 impl Feed for Cluster {
     fn owned(&self) -> Vec<u32> {
-        self.core.owned()
+        self.core.owned.partitions()
     }
 
     async fn applied(&self, partition: u32, after: Seq, limit: usize) -> Result<Applied> {
         let core = &self.core;
-        if let Some(found) = core.recent.after(partition, after, limit) {
+        if let Some(found) = core.owned.recent.after(partition, after, limit) {
             return Ok(found);
         }
-        let projected = core.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
+        let projected = core.owned.projected.get(&partition).map(|seq| *seq).unwrap_or_default();
         if projected <= after || limit == 0 {
             return Ok(Applied::nothing(after));
         }
@@ -42,8 +42,8 @@ impl Feed for Cluster {
     }
 
     fn news(&self) -> watch::Receiver<()> {
-        self.core.recent.want();
-        self.core.news.subscribe()
+        self.core.owned.recent.want();
+        self.core.owned.news.subscribe()
     }
 }
 

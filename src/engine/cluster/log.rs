@@ -1,27 +1,32 @@
 //! The cluster engine's handle: opening, appending, reading the log, closing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::append::appends::{Appends, Here};
 use super::append::applied::Tag;
 use super::append::producer::{Producer, Record};
-use super::core::{Core, Parts};
+use super::core::Core;
 use super::cql::{self, Cql};
 use super::kafka::group::{self, Group};
+use super::kafka::polling::Polling;
 use super::kafka::reader::Reader;
 use super::kafka::record::{headers, partition_of};
 use super::kafka::{self, Quiet, QuietConsumer, blocking, client_error};
 use super::monitor;
+use super::project::owned::OwnedPartitions;
 use super::project::projector;
 use super::relay::tail;
 use super::relay::{ClusterRelay, Handle};
+use super::releases::Releases;
 use super::search::{self, Access, Indexer, OpenSearch};
+use super::trouble::Troubles;
 use super::views::SharedQuotas;
 use crate::domain::conversation::{Effect, Why};
 use crate::domain::event::Event;
@@ -46,7 +51,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where OpenSearch is. Not `Debug`: the URL may hold a password.
 #[derive(Clone)]
-pub struct Place {
+pub struct SearchEndpoint {
     pub url: String,
     pub access: Access,
 }
@@ -57,7 +62,7 @@ pub struct Settings {
     pub kafka: kafka::Settings,
     pub cql: cql::Settings,
     /// None leaves conversations unindexed.
-    pub search: Option<Place>,
+    pub search: Option<SearchEndpoint>,
 }
 
 /// The engine of one node. Cheap to share.
@@ -111,8 +116,10 @@ impl Cluster {
         let relay = ClusterRelay::new(kafka.replies(), group, kafka.partitions, consumer.clone());
         let appends = Arc::new(Appends::new(group));
         let node = Uuid::new_v4();
-        let core = Arc::new(Core::new(Parts {
+        let closing = CancellationToken::new();
+        let core = Arc::new(Core {
             keyspace: settings.cql.keyspace.clone(),
+            group,
             node,
             inbox: kafka.inbox_of(node),
             cql,
@@ -123,10 +130,16 @@ impl Cluster {
             observer,
             clock: settings.cql.clock,
             settings: kafka,
-        }));
+            search: OnceLock::new(),
+            owned: OwnedPartitions::new(&closing),
+            releases: Releases::default(),
+            polling: Polling::default(),
+            troubles: Troubles::default(),
+            closing,
+        });
         core.relay.connect(&core);
-        if let Some(place) = &settings.search {
-            core.search.set(start_search(&core, place)?).ok();
+        if let Some(endpoint) = &settings.search {
+            core.search.set(start_search(&core, endpoint)?).ok();
         }
         let (assigning, assigned) = (core.clone(), consumer.clone());
         blocking(move || tail::assign(&assigning, &assigned)).await?;
@@ -238,10 +251,10 @@ async fn settled(
 }
 
 /// Search, and what keeps its index.
-fn start_search(core: &Core, place: &Place) -> Result<(Arc<Indexer>, OpenSearch)> {
+fn start_search(core: &Core, endpoint: &SearchEndpoint) -> Result<(Arc<Indexer>, OpenSearch)> {
     let search = OpenSearch::new(search::Settings {
-        url: place.url.clone(),
-        access: place.access.clone(),
+        url: endpoint.url.clone(),
+        access: endpoint.access.clone(),
         index: format!("{}-messages", core.settings.prefix.to_lowercase()),
         shards: core.settings.partitions.clamp(1, 6),
         replicas: core.settings.replication.saturating_sub(1).min(1),

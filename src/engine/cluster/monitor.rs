@@ -47,7 +47,7 @@ pub(super) async fn run(core: Arc<Core>) {
             Err(Error::ReadOnly(detail) | Error::Storage(detail)) => (Vec::new(), Some(detail)),
             Err(other) => (Vec::new(), Some(other.to_string())),
         };
-        core.troubles.forget_logs_but(&core.owned());
+        core.troubles.forget_logs_but(&core.owned.partitions());
         core.troubles.set(Seen::Kafka, trouble);
         core.troubles.set(Seen::Poll, core.polling.trouble());
         core.troubles.set(Seen::Progress, stands_still(&core, &mut progress, &places));
@@ -81,7 +81,7 @@ fn stands_still(core: &Core, progress: &mut Progress, places: &[Place]) -> Optio
 
 /// Sees that the tables are there; gives one that is not. What is missed twice is gone.
 async fn look_at_tables(core: &Core, before: Option<&'static str>) -> Option<&'static str> {
-    if core.projecting.is_cancelled() {
+    if core.owned.projecting.is_cancelled() {
         return None;
     }
     let missing = match core.cql.missing().await {
@@ -119,11 +119,11 @@ fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Place>> {
         ));
     }
     core.releases.look(&core.settings, consumer)?;
-    let owned = core.owned();
+    let owned = core.owned.partitions();
     let mut keeps_up = owned.first() == Some(&0);
     let mut places = Vec::new();
     for partition in owned {
-        let at = core.projected.get(&partition).map(|seq| *seq);
+        let at = core.owned.projected.get(&partition).map(|seq| *seq);
         let (_, end) = watermarks(consumer, &topic, partition)?;
         let (generation, offset) = place_of(at.unwrap_or_default());
         let next = if generation == core.settings.generation { offset + 1 } else { 0 };
@@ -138,7 +138,7 @@ fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Place>> {
         let label = partition.to_string();
         metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
             .set(behind as f64);
-        let since = core.projecting_since.get(&partition).map(|since| *since);
+        let since = core.owned.projecting_since.get(&partition).map(|since| *since);
         let lag = since.map_or(0, |since| (core.clock)().millis().saturating_sub(since).max(0));
         metrics::gauge!("parlor_projector_lag_seconds", "partition" => label).set(lag as f64 / 1e3);
         keeps_up &= behind < NEAR_EVENTS && lag < NEAR_MS;

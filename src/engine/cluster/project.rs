@@ -2,6 +2,7 @@
 
 pub(super) mod fold;
 pub(super) mod landmark;
+pub(super) mod owned;
 pub(super) mod partition;
 pub(super) mod patience;
 pub(super) mod progress;

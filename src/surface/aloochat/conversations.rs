@@ -14,7 +14,7 @@ use super::wire::{
     Asked, ConversationOut, ConversationsOut, CreateIn, MessageOut, MessagesOut, StatusIn, UpdateIn,
 };
 use crate::app::App;
-use crate::app::conversations::manage::{self, Beginning, Change, start_once};
+use crate::app::conversations::manage::{self, Change, NewConversation, start_once};
 use crate::app::conversations::{list, read};
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
@@ -82,7 +82,7 @@ impl Conversations {
         let beginning = || {
             let agent = asked.agent_id.as_deref().map(agent_id).transpose()?;
             let bot = chosen(&tenant.account, agent, asked.deployment_id.as_deref())?;
-            Ok(Beginning { title: asked.title.clone(), bot })
+            Ok(NewConversation { title: asked.title.clone(), bot })
         };
         let sent = asked.fingerprint();
         let begun = start_once(&app, tenant, Channel::Api, &given, &sent, beginning).await?;

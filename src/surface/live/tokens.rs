@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::app::accounts::demo;
 use crate::app::accounts::limits::Caller as Limited;
 use crate::app::conversations::live_feed;
-use crate::app::conversations::manage::{self, Beginning};
+use crate::app::conversations::manage::{self, NewConversation};
 use crate::domain::Error;
 use crate::domain::message::Channel;
 use crate::surface::client::Address;
@@ -104,7 +104,7 @@ impl Tokens {
         if let Some(retry_after_s) = allowance.retry_after_s {
             return Err(Error::RateLimited { retry_after_s }.into());
         }
-        let begun = manage::start(&app, &tenant, Channel::Web, Beginning::default()).await?;
+        let begun = manage::start(&app, &tenant, Channel::Web, NewConversation::default()).await?;
         let (token, expires_at) =
             live_feed::sign_token(&tenant, begun.conversation, None, DEMO_VALID);
         Ok(DemoStarted::Demo(Json(DemoOut {

@@ -234,7 +234,7 @@ impl Projector {
 
     fn begin(&mut self, partition: u32, pause: Duration, runtime: &tokio::runtime::Handle) {
         let (queue, records) = mpsc::channel(QUEUE);
-        let revoked = self.core.projecting.child_token();
+        let revoked = self.core.owned.projecting.child_token();
         let (core, ready, token) = (self.core.clone(), self.ready.0.clone(), revoked.clone());
         core.relay.own(partition);
         self.workers.spawn_on(
@@ -264,9 +264,9 @@ impl Projector {
                 owned.revoked.cancel();
             }
             self.core.relay.disown(*partition);
-            self.core.projected.remove(partition);
-            self.core.recent.leave(*partition);
-            self.core.projecting_since.remove(partition);
+            self.core.owned.projected.remove(partition);
+            self.core.owned.recent.leave(*partition);
+            self.core.owned.projecting_since.remove(partition);
             for gauge in [
                 "parlor_projector_lag_events",
                 "parlor_projector_lag_seconds",
@@ -283,7 +283,8 @@ impl Projector {
         let mut list: Vec<_> = self.owned.keys().copied().collect();
         list.sort_unstable();
         metrics::gauge!("parlor_projector_partitions_owned").set(list.len() as f64);
-        self.core.set_owned(list);
+        self.core.owned.set_partitions(list);
+        self.core.releases.look_again();
     }
 
     /// Sets the consumer to where a worker goes on, if it may still.
@@ -396,7 +397,7 @@ impl Projector {
     fn commit_positions(&mut self) {
         self.committed_at = Instant::now();
         let mut list = TopicPartitionList::new();
-        for entry in &self.core.projected {
+        for entry in &self.core.owned.projected {
             let (generation, offset) = place_of(*entry.value());
             if generation == self.core.settings.generation && self.owned.contains_key(entry.key()) {
                 let partition = kafka_partition(*entry.key());

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -95,7 +94,7 @@ impl Worker {
         let mut worker = Self { core, partition, revoked, views, stored_at };
         worker.know_the_log().await?;
         worker.finish_older_generations().await?;
-        worker.core.projected.insert(partition, worker.views.position());
+        worker.core.owned.projected.insert(partition, worker.views.position());
         Some(worker)
     }
 
@@ -132,7 +131,7 @@ impl Worker {
                 break;
             }
         }
-        if !self.core.lost.load(Ordering::Acquire) {
+        if !self.core.owned.is_lost() {
             self.views.note_at_last().await;
         }
     }
@@ -154,7 +153,7 @@ impl Worker {
                 tags.push(tag);
             }
         }
-        self.core.projecting_since.insert(self.partition, oldest);
+        self.core.owned.projecting_since.insert(self.partition, oldest);
         let Judged { effects, certain } = match self.views.apply(&batch, upto).await {
             Ok(effects) => effects,
             Err(error) => {
@@ -164,8 +163,8 @@ impl Worker {
                 return None;
             }
         };
-        self.core.projecting_since.remove(&self.partition);
-        self.core.projected.insert(self.partition, upto);
+        self.core.owned.projecting_since.remove(&self.partition);
+        self.core.owned.projected.insert(self.partition, upto);
         self.tell_appenders(&batch, &tags, &effects);
         let applied = batch.iter().zip(&effects).filter(|(_, effect)| **effect == Effect::Applied);
         let applied: Vec<_> = applied.map(|(entry, _)| entry.clone()).collect();
@@ -176,8 +175,8 @@ impl Worker {
         self.tell_readers(after, grown);
         if !self.revoked.is_cancelled() {
             let exactly = certain.then_some(&applied[..]);
-            self.core.recent.push(self.partition, after, exactly, upto);
-            self.core.news.send_replace(());
+            self.core.owned.recent.push(self.partition, after, exactly, upto);
+            self.core.owned.news.send_replace(());
         }
         metrics::histogram!("parlor_projector_batch_events").record(batch.len() as f64);
         metrics::histogram!("parlor_projector_commit_seconds").record(started.elapsed());

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::join_all;
 use parlor::app::App;
 use parlor::app::accounts::{administration, demo};
-use parlor::app::conversations::manage::{self, Beginning};
+use parlor::app::conversations::manage::{self, NewConversation};
 use parlor::config::{Config, EngineKind};
 use parlor::domain::account::KeyKind;
 use parlor::domain::bot::Definition;
@@ -166,7 +166,7 @@ impl Site {
         let id = self.id();
         let begun = self.ground.run(move |app| async move {
             let tenant = app.accounts.get(id).expect("the account");
-            manage::start(&app, &tenant, Channel::Web, Beginning::default()).await
+            manage::start(&app, &tenant, Channel::Web, NewConversation::default()).await
         });
         let conversation = begun.await.expect("begun").conversation;
         let body = json!({ "conversation_id": conversation.to_string() });
