@@ -364,10 +364,10 @@ async fn send(
     };
     drop(taken);
     match &sent {
-        // As good as certainly nothing was written. Should it have been, after a write of unknown
+        Ok(_) => drop(credit),
+        // Nothing was written, or the fold discarded it. Should it have been kept, after a write of unknown
         // outcome, the totals in the log set it right at the next start.
-        Err(Error::Unavailable(_) | Error::IdempotencyInFlight) => credit.refund(),
-        _ => drop(credit),
+        Err(_) => credit.refund(),
     }
     sent
 }

@@ -1,10 +1,10 @@
 //! The idempotency keys of a conversation's newest messages: of two messages under one key, the one that the
 //! log has first is kept.
 //!
-//! Whoever sends a message with a key looks first whether a message has it. He says up to which event of the
-//! conversation he has looked ([`Idempotency::seen`]). So the fold must know the keys of what came after that,
-//! and no more: the state of a conversation has those of its last messages. A message whose sender has looked
-//! too long ago is discarded as well, and its sender looks again.
+//! Whoever sends a message with a key looks first whether a message has it, and says up to which event of the
+//! conversation that was ([`Idempotency::seen`]). So the fold must know the keys of what came after that, and no
+//! more: the state of a conversation has those of its last messages. A message whose sender looked too long ago
+//! is discarded as well, and its sender looks again.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 const KNOWN: usize = 256;
 /// Keys are forgotten when this and as much again has gone by. Few wait so long for the log.
 const KEPT: Duration = Duration::from_secs(5);
-/// Of a key's SHA-256 in hex: 64 bits. Who makes two keys alike meets nobody but himself.
+/// Of a key's SHA-256 in hex: 64 bits. Two keys that are alike would have to be of one conversation.
 const DIGITS: usize = 16;
 
 /// The keys of the newest messages, in two generations: the older is forgotten whole.

@@ -1,9 +1,9 @@
 //! What all nodes know, while two releases run side by side.
 //!
 //! A node that folds passes over types of events that it does not know, for good. So a new type is written
-//! only once every node knows it, and so is a field that the fold goes by. A node says how much it knows in the name that its Kafka clients
-//! have (`client.id`), which Kafka tells of every member of a group. Nothing is stored, and nobody must be
-//! heard in time: who is no member folds nothing.
+//! only once every node knows it, and so is a field that the fold goes by. A node says how much it knows in
+//! the name that its Kafka clients have (`client.id`), which Kafka tells of every member of a group. Nothing is
+//! stored, and nobody must be heard in time: who is no member folds nothing.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
