@@ -38,8 +38,10 @@ class Contract:
                 for schema in (message["headers"], message["payload"])
             )
 
-    def read(self, headers: list[tuple[str, bytes]] | None, value: bytes | None) -> Record:
-        """The event in a record; `Unknown` or `Invalid` where there is none to be read."""
+    def read(
+        self, headers: list[tuple[str, bytes]] | None, value: bytes | None, place: int = 0
+    ) -> Record:
+        """The event in a record that stands at `place`; `Unknown` or `Invalid` where there is none to be read."""
         try:
             # What is internal need not be text; what is promised and is not would break its schema.
             named = {name: (text or b"").decode(errors="replace") for name, text in headers or []}
@@ -55,4 +57,4 @@ class Contract:
             time = datetime.fromisoformat(named["ce_time"])
         except ValueError as error:
             raise Invalid(str(error)) from error
-        return Record(named["ce_id"], type, named["account"], time, data)
+        return Record(named["ce_id"], type, named["account"], time, data, place)

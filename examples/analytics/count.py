@@ -6,6 +6,7 @@
 import argparse
 import json
 import logging
+import re
 import signal
 import sys
 import time
@@ -95,6 +96,12 @@ class Topic:
         self._consumer.close()
 
 
+def place_of(topic: str, offset: int) -> int:
+    """Where a record stands among all of its partition, older generations too."""
+    generation = re.search(r"\.g([0-9]+)$", topic)
+    return (int(generation[1]) if generation else 1) << 40 | offset
+
+
 class Count:
     """The fold, and what could not be folded."""
 
@@ -106,7 +113,8 @@ class Count:
 
     def take(self, message: Message) -> None:
         try:
-            self.fold.take(self._contract.read(message.headers(), message.value()))
+            place = place_of(message.topic(), message.offset())
+            self.fold.take(self._contract.read(message.headers(), message.value(), place))
         except Unknown as unknown:
             self.unknown[str(unknown)] += 1
         except Invalid as problem:

@@ -7,9 +7,9 @@ partitions are interleaved makes no difference. The rules are those of the chann
 
 import math
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 # Who answers a conversation. An agent's name stands for people, too.
 BOT = object()
@@ -25,6 +25,13 @@ class Record:
     account: str
     time: datetime
     data: dict
+    # Where it stands: `generation << 40 | offset`.
+    place: int = 0
+
+
+# How many keys of messages are known at most, and for how long.
+KEYS = 256
+KEPT = timedelta(seconds=5)
 
 
 @dataclass
@@ -41,17 +48,40 @@ class Conversation:
     owed: list[str] = field(default_factory=list)
     last_answered: str | None = None
     last_stopped: str | None = None
+    # The keys of its newest messages, with their places and times; and where the last one stands that is forgotten.
+    keys: deque[tuple[int, datetime, str]] = field(default_factory=deque)
+    forgotten: int = 0
     # When the customer first wrote, and when a bot and an agent first answered.
     first_asked: datetime | None = None
     first_replies: dict[str, datetime] = field(default_factory=dict)
 
-    def apply(self, type: str, data: dict) -> bool:
+    def apply(self, record: Record) -> bool:
         """Folds one event in; says whether it counts."""
-        rule = self.RULES.get(type)
-        return not self.deleted and (rule is None or rule(self, data))
+        if self.deleted or not self._is_first(record):
+            return False
+        rule = self.RULES.get(record.type)
+        return rule is None or rule(self, record.data)
+
+    def _is_first(self, record: Record) -> bool:
+        """Whether no message has this one's key that its sender had not seen."""
+        asked = record.data.get("idempotency") or {}
+        if record.type != "message.inbound" or asked.get("seen") is None:
+            return True
+        if self._opens_another(record.data):
+            return False
+        seen, key = asked["seen"], asked["key"]
+        if seen < self.forgotten or any(place > seen and key == one for place, _, one in self.keys):
+            return False
+        while self.keys and (len(self.keys) >= KEYS or record.time - self.keys[0][1] > KEPT):
+            self.forgotten = self.keys.popleft()[0]
+        self.keys.append((record.place, record.time, key))
+        return True
+
+    def _opens_another(self, data: dict) -> bool:
+        return bool(data.get("opens")) and data["message_id"] != self.opening
 
     def _inbound(self, data: dict) -> bool:
-        if data.get("opens") and data["message_id"] != self.opening:
+        if self._opens_another(data):
             return False
         self._reopened(data)
         if self.handling is BOT:
@@ -174,7 +204,7 @@ class Fold:
                 opening = record.data.get("opening")
                 self._conversations[key] = Conversation(record.data["channel"], opening)
             return conversation is None
-        if conversation is None or not conversation.apply(record.type, record.data):
+        if conversation is None or not conversation.apply(record):
             return False
         self._add(conversation, record)
         return True

@@ -23,13 +23,14 @@ class Story:
     def __init__(self, name: str, account: str = "ac_1", channel: str = "web") -> None:
         self.contact, self.id = f"ct_{name}", f"cv_{name}"
         self.account, self.channel = account, channel
-        self._numbers = itertools.count(1)
+        self._numbers, self._places = itertools.count(1), itertools.count(1)
         self.now = BEGIN
 
     def event(self, type: str, data: dict, id: str | None = None, after_s: float = 1) -> Record:
         self.now += timedelta(seconds=after_s)
         id = id or f"evt_{message_id(self.account, self.id, next(self._numbers))[:20]}"
-        return Record(id, type, self.account, self.now, {"conversation_id": self.id} | data)
+        data = {"conversation_id": self.id} | data
+        return Record(id, type, self.account, self.now, data, next(self._places))
 
     def started(self, opening: int | None = None) -> Record:
         data = {"contact_id": self.contact, "channel": self.channel}
@@ -39,6 +40,11 @@ class Story:
 
     def opens(self, number: int) -> Record:
         return self._message("message.inbound", self.asked(number), {"opens": True}, 1)
+
+    def keyed(self, number: int, key: str, seen: int) -> Record:
+        """Message `number`, sent with a key by who has seen the events up to a place."""
+        asked = {"key": key * 64, "request": "0" * 64, "seen": seen}
+        return self._message("message.inbound", self.asked(number), {"idempotency": asked}, 0)
 
     def deleted(self) -> Record:
         return self.event("conversation.deleted", {})
@@ -130,6 +136,9 @@ class Story:
                 return self.failed(int(rest))
             case "op":
                 return self.opens(int(rest))
+            case "ka" | "kb":
+                number, seen = rest.split("@")
+                return self.keyed(int(number), kind[1], int(seen))
             case "de":
                 return self.deleted()
         raise ValueError(f"{word} is no word of histories.txt")

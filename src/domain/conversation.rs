@@ -244,7 +244,7 @@ impl Conversation {
             if let Some(why) = self.keys.refuse(asked) {
                 return Effect::Discarded(why);
             }
-            self.keys.note(asked, seq, self.last_seq, at);
+            self.keys.note(asked, seq, at);
         }
         if self.resolved {
             self.reopen();

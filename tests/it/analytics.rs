@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use parlor::domain::conversation::{Conversation, Effect};
 use parlor::domain::event::{
     Body, ConversationAssigned, ConversationDeleted, ConversationEscalated, ConversationReopened,
-    ConversationResolved, ConversationStarted, Event, FailureReason, MessageInbound,
+    ConversationResolved, ConversationStarted, Event, FailureReason, Idempotency, MessageInbound,
     MessageOutbound, Received, ReplyFailed, ReplyStopped,
 };
 use parlor::domain::ids::{ContactId, ConversationId, Id, MessageId, StreamKey};
@@ -31,6 +31,7 @@ fn body(word: &str) -> Body {
     let (channel, language) = (Channel::Web, Language::ENGLISH);
     let name = |name: &str| -> PersonName { name.parse().expect("a name") };
     let (kind, rest) = word.split_at(2);
+    let (rest, seen) = rest.split_once('@').map_or((rest, None), |(rest, seen)| (rest, Some(seen)));
     let asked = rest.parse().ok().map(|number: u128| {
         // Zero is no message's number.
         MessageId::from_uuid(Uuid::from_u128(number + 1))
@@ -57,7 +58,7 @@ fn body(word: &str) -> Body {
         })
     };
     match kind {
-        "in" | "op" => Body::MessageInbound(MessageInbound {
+        "in" | "op" | "ka" | "kb" => Body::MessageInbound(MessageInbound {
             message_id: question(),
             conversation_id,
             contact_id,
@@ -68,7 +69,11 @@ fn body(word: &str) -> Body {
             context: Vec::new(),
             attachments: Vec::new(),
             spoken: false,
-            idempotency: None,
+            idempotency: seen.map(|seen| Idempotency {
+                key: kind[1..].repeat(64),
+                request: "0".repeat(64),
+                seen: Some(Seq::new(seen.parse().expect("a place"))),
+            }),
         }),
         "re" => says(Author::Bot { name: "Acme".to_owned() }, Some(question())),
         "ag" => says(Author::Agent { name: "Sarah".to_owned() }, None),

@@ -6,6 +6,7 @@
 //! more: the state of a conversation has those of its last messages. A message whose sender looked too long ago
 //! is discarded as well, and its sender looks again.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,43 +16,39 @@ use crate::domain::event::Idempotency;
 use crate::domain::seq::Seq;
 use crate::domain::time::Timestamp;
 
-/// So many keys are known at least, whatever the time.
+/// So many keys are known at most. Readers of the log go by this and by [`KEPT`]: permanent.
 const KNOWN: usize = 256;
-/// Keys are forgotten when this and as much again has gone by. Few wait so long for the log.
+/// A key is forgotten when a message with a key comes that is later by more. Few wait so long for the log.
 const KEPT: Duration = Duration::from_secs(5);
 /// Of a key's SHA-256 in hex: 64 bits. Two keys that are alike would have to be of one conversation.
 const DIGITS: usize = 16;
 
-/// The keys of the newest messages, in two generations: the older is forgotten whole.
+/// The keys of a conversation's newest messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Keys {
-    /// Keys of messages up to here may be forgotten.
-    #[serde(default)]
+    /// Where the last message stands whose key was forgotten.
+    #[serde(default, skip_serializing_if = "is_start")]
     forgotten: Seq,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    older: Vec<String>,
-    /// The younger generation: when it began, behind which event, its keys, and where the last of them stands.
-    since: Timestamp,
-    behind: Seq,
-    younger: Vec<String>,
-    last: Seq,
+    /// Oldest first.
+    known: VecDeque<Known>,
 }
+
+/// Where a message stands, its time in milliseconds, and the digits of its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Known(Seq, i64, String);
 
 impl Keys {
     /// Whether there is nothing to know.
     pub fn is_empty(&self) -> bool {
-        self.younger.is_empty()
+        self.known.is_empty()
     }
 
-    /// Whether a message under a key may stand. One whose sender did not say how far he looked may: it was
-    /// decided elsewhere.
+    /// Why a message under a key does not stand; none where it does. One whose sender did not say how far it
+    /// looked does: that was decided elsewhere.
     pub(super) fn refuse(&self, asked: &Idempotency) -> Option<Why> {
         let seen = asked.seen?;
-        if seen >= self.last {
-            return None;
-        }
         let digits = digits(&asked.key);
-        if self.older.iter().chain(&self.younger).any(|known| *known == digits) {
+        if self.known.iter().any(|Known(seq, _, known)| *seq > seen && known == digits) {
             Some(Why::KeyIsUsed)
         } else if seen < self.forgotten {
             Some(Why::LookedTooLongAgo)
@@ -60,21 +57,24 @@ impl Keys {
         }
     }
 
-    /// Notes the key of a message that stands at `seq`; the conversation's event before it is at `before`.
-    pub(super) fn note(&mut self, asked: &Idempotency, seq: Seq, before: Seq, at: Timestamp) {
+    /// Notes the key of a message that stands.
+    pub(super) fn note(&mut self, asked: &Idempotency, seq: Seq, at: Timestamp) {
         if asked.seen.is_none() {
             return;
         }
-        if self.younger.len() >= KNOWN || (!self.is_empty() && at.since(self.since) >= KEPT) {
-            self.forgotten = self.behind;
-            self.older = std::mem::take(&mut self.younger);
+        let is_old = |first: &Known| at.since(Timestamp::from_millis(first.1)) > KEPT;
+        while let Some(first) = self.known.front()
+            && (self.known.len() >= KNOWN || is_old(first))
+        {
+            self.forgotten = first.0;
+            self.known.pop_front();
         }
-        if self.younger.is_empty() {
-            (self.since, self.behind) = (at, before);
-        }
-        self.younger.push(digits(&asked.key).to_owned());
-        self.last = seq;
+        self.known.push_back(Known(seq, at.millis(), digits(&asked.key).to_owned()));
     }
+}
+
+fn is_start(seq: &Seq) -> bool {
+    *seq == Seq::START
 }
 
 fn digits(key: &str) -> &str {
@@ -119,7 +119,7 @@ mod tests {
                     None => prop_assert_ne!(why, Some(Why::KeyIsUsed), "{} is new", key),
                 }
                 if why.is_none() {
-                    keys.note(&asked, seq, Seq::new(seq.get() - 1), Timestamp::from_millis(at));
+                    keys.note(&asked, seq, Timestamp::from_millis(at));
                     kept.insert(key, seq);
                 }
                 let read: Keys = serde_json::from_str(&serde_json::to_string(&keys).unwrap()).unwrap();
@@ -137,8 +137,8 @@ mod tests {
             let seen = Seq::new(place.get().saturating_sub(u64::try_from(KNOWN).unwrap()));
             let asked = asked(number, seen);
             assert_eq!(keys.refuse(&asked), None, "{number}");
-            keys.note(&asked, place, Seq::new(place.get() - 1), begun);
-            assert!(keys.younger.len() + keys.older.len() <= 2 * KNOWN);
+            keys.note(&asked, place, begun);
+            assert!(keys.known.len() <= KNOWN);
         }
         assert_eq!(keys.refuse(&asked(0, Seq::new(1))), Some(Why::LookedTooLongAgo));
     }
@@ -146,8 +146,22 @@ mod tests {
     #[test]
     fn a_key_that_its_sender_knows_to_be_free_again_is_taken() {
         let mut keys = Keys::default();
-        keys.note(&asked(1, Seq::START), Seq::new(2), Seq::new(1), Timestamp::from_millis(0));
+        keys.note(&asked(1, Seq::START), Seq::new(2), Timestamp::from_millis(0));
         assert_eq!(keys.refuse(&asked(1, Seq::new(1))), Some(Why::KeyIsUsed));
         assert_eq!(keys.refuse(&asked(1, Seq::new(2))), None);
+    }
+
+    #[test]
+    fn a_key_is_forgotten_when_messages_come_that_are_five_seconds_later() {
+        let mut keys = Keys::default();
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
+        for (number, seconds) in [(1, 0), (2, 5), (3, 10)] {
+            let place = Seq::new(u64::try_from(number).unwrap() + 1);
+            keys.note(&asked(number, Seq::START), place, at(seconds));
+        }
+        assert_eq!(keys.refuse(&asked(4, Seq::new(1))), Some(Why::LookedTooLongAgo));
+        assert_eq!(keys.refuse(&asked(4, Seq::new(2))), None);
+        assert_eq!(keys.refuse(&asked(2, Seq::new(2))), Some(Why::KeyIsUsed));
+        assert_eq!(keys.refuse(&asked(1, Seq::new(2))), None, "its sender knows of it");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use parlor::domain::conversation::Conversation;
+use parlor::domain::conversation::{Conversation, Effect};
 use parlor::domain::event::Body;
 use parlor::domain::ids::{AccountId, ContactId, ConversationId, Id as _};
 use parlor::domain::seq::Seq;
@@ -19,7 +19,7 @@ pub struct Folded {
     states: HashMap<Key, Option<State>>,
     timelines: BTreeMap<(AccountId, ConversationId), Vec<Recorded>>,
     totals: BTreeMap<AccountId, Totals>,
-    /// Inbound messages of the log by their text, discarded ones too.
+    /// Inbound messages that stand, by their text.
     inbound: HashMap<String, usize>,
     pub events: usize,
 }
@@ -46,9 +46,11 @@ impl Folded {
 
     fn fold(&mut self, entry: &Recorded) {
         let Recorded { seq, event } = entry;
-        let Ok((_, changes)) = SCHEMA.project(0, *seq, event, &mut self.states);
+        let Ok((effect, changes)) = SCHEMA.project(0, *seq, event, &mut self.states);
         self.events += 1;
-        if let Body::MessageInbound(data) = &event.body {
+        if let Body::MessageInbound(data) = &event.body
+            && effect == Effect::Applied
+        {
             *self.inbound.entry(data.text.as_str().to_owned()).or_default() += 1;
         }
         if let Some(id) = event.body.conversation().filter(|_| changes.timeline) {
@@ -59,7 +61,7 @@ impl Folded {
         }
     }
 
-    /// How often a message with this text was put into the log.
+    /// How often a message with this text stands in the log.
     pub fn inbound(&self, text: &str) -> usize {
         self.inbound.get(text).copied().unwrap_or_default()
     }

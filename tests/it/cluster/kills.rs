@@ -32,8 +32,8 @@ const NODES: usize = 3;
 const MORE: usize = 5;
 /// After this a cluster whose services are there must be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For so long nobody else gets the key that a killed node has claimed, and a while more.
-const ABANDONED: Duration = Duration::from_secs(60);
+/// For so long at most a request that was given up is said to be under way.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// What is killed at the same moment.
 #[derive(Debug, Clone, Copy, Default)]
@@ -153,14 +153,14 @@ async fn load(random: &mut StdRng) {
     tokio::time::sleep(Duration::from_millis(random.random_range(500..=2_000))).await;
 }
 
-/// What a killed node had claimed is free again after a while: whoever still asks is answered.
+/// Whoever still asks what was given up is answered.
 async fn what_was_given_up_is_kept_once(cluster: &Cluster, ledgers: &[Ledger], ask: bool) {
     let given_up: Vec<_> = ledgers.iter().flat_map(|ledger| &ledger.given_up).collect();
     println!("{} requests were given up with the node that had them", given_up.len());
     let clients = cluster.clients();
     for (number, asked) in given_up.iter().enumerate().filter(|_| ask) {
         let client = &clients[number % clients.len()];
-        let answer = eventually_in(ABANDONED, "a claim is abandoned", async || {
+        let answer = eventually_in(GIVEN_UP, "it is answered", async || {
             let answer = client.try_send(asked.request(client)).await.expect("an answer");
             (!is_in_flight(&answer)).then_some(answer)
         });
@@ -185,7 +185,7 @@ pub async fn the_cluster_agrees(cluster: &Cluster, ledgers: &[Ledger]) -> Figure
     let engine = cluster.engine().await;
     let log = Folded::read(&*engine).await;
     for (id, text) in ledgers.iter().flat_map(|ledger| &ledger.acknowledged) {
-        assert_eq!(log.inbound(text), 1, "{text:?}, told as {id}, is in the topic once");
+        assert_eq!(log.inbound(text), 1, "{text:?}, told as {id}, stands in the topic once");
     }
     log.equals_the_views(&*engine).await;
     let told = log.totals(cluster.account_id());
