@@ -62,10 +62,11 @@ class Reading(unittest.TestCase):
         self.assertEqual(str(raised.exception), "account.created")
 
     def test_the_samples_keep_the_contract(self) -> None:
-        for word in "in1 re1 ag es es1 asS rs ro st1 fa1".split():
+        for word in "in1 re1 ag es es1 asS rs ro st1 fa1 ka1@1".split():
             story = Story("1")
             for record in (story.started(), story.word(word)):
-                read = self.events.read(headers(record, story.contact), value(record))
+                named = headers(record, story.contact)
+                read = self.events.read(named, value(record), record.place)
                 self.assertEqual(read, record)
 
     def test_a_later_field_and_a_later_header_are_ignored(self) -> None:
