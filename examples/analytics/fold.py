@@ -57,18 +57,18 @@ class Conversation:
 
     def apply(self, record: Record) -> bool:
         """Folds one event in; says whether it counts."""
-        if self.deleted or not self._is_first(record):
+        if self.deleted or record.type == "message.inbound" and not self._may_stand(record):
             return False
         rule = self.RULES.get(record.type)
         return rule is None or rule(self, record.data)
 
-    def _is_first(self, record: Record) -> bool:
-        """Whether no message has this one's key that its sender had not seen."""
-        asked = record.data.get("idempotency") or {}
-        if record.type != "message.inbound" or asked.get("seen") is None:
-            return True
-        if self._opens_another(record.data):
+    def _may_stand(self, record: Record) -> bool:
+        """Whether it opens what it may, and no message has its key that its sender had not seen."""
+        if record.data.get("opens") and record.data["message_id"] != self.opening:
             return False
+        asked = record.data.get("idempotency") or {}
+        if asked.get("seen") is None:
+            return True
         seen, key = asked["seen"], asked["key"]
         if seen < self.forgotten or any(place > seen and key == one for place, _, one in self.keys):
             return False
@@ -77,12 +77,7 @@ class Conversation:
         self.keys.append((record.place, record.time, key))
         return True
 
-    def _opens_another(self, data: dict) -> bool:
-        return bool(data.get("opens")) and data["message_id"] != self.opening
-
     def _inbound(self, data: dict) -> bool:
-        if self._opens_another(data):
-            return False
         self._reopened(data)
         if self.handling is BOT:
             self.owed.append(data["message_id"])

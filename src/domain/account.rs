@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,10 +134,11 @@ pub struct Welcome {
 
 /// Requests per minute, where they are not the documented ones, by the names that the surfaces give their limits;
 /// 0 is none at all.
+// They stay in their order, so that an old event is written as it was.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
-pub struct Limits(BTreeMap<String, u32>);
+pub struct Limits(IndexMap<String, u32>);
 
 impl Limits {
     /// What the account has chosen for a limit.

@@ -1,8 +1,8 @@
 //! The views in a CQL store: ScyllaDB or Apache Cassandra, with the same tables and statements.
 //!
 //! Every row is written `USING TIMESTAMP` of its place in the log, so that doing it twice, late or
-//! from a node that has lost its partition changes nothing: the newest place wins. Only
-//! quotas are compared and set, by lightweight transactions, because two nodes may want the same.
+//! from a node that has lost its partition changes nothing: the newest place wins. Only quotas are
+//! compared and set, by lightweight transactions, because two nodes may want the same.
 //!
 //! Reads and writes are at `LOCAL_QUORUM`: what a commit wrote, every node of the data centre reads.
 //! Each has a time-out and tries again a few times; all statements may be repeated.
@@ -59,7 +59,8 @@ pub struct Settings {
     pub replication: u32,
     /// What is kept beside what is special: [`crate::engine::SCHEMA`].
     pub schema: &'static Schema,
-    /// The wall clock, as the brokers' is compared with it; rows that are kept for a while are written with the time they have left.
+    /// The wall clock, as the brokers' is compared with it. Rows that are kept for a while are written with the
+    /// time that they have left.
     pub clock: fn() -> Timestamp,
 }
 

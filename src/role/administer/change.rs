@@ -1,6 +1,6 @@
 //! A change that is merged over an account's settings.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::domain::account::Settings;
 use crate::role::Failure;
@@ -41,18 +41,11 @@ pub(super) fn merged(settings: &Settings, change: Value) -> Result<Settings, Fai
             }
         })
     }
+    let mut schema = schemars::schema_for!(Settings).to_value();
     // Their names are the surfaces' own.
-    let unknown = |name: &&String| !surface::limits().any(|known| known == *name);
-    match &change["limits"] {
-        Value::Object(limits) => {
-            if let Some(name) = limits.keys().find(unknown) {
-                return Err(format!("there is no setting limits.{name}").into());
-            }
-        }
-        Value::Null => {}
-        _ => return Err("limits is no JSON object".into()),
-    }
-    if let Some(problem) = wrong(&change, schemars::schema_for!(Settings).as_value(), "") {
+    let limits: Map<_, _> = surface::limits().map(|name| (name.to_owned(), json!({}))).collect();
+    schema["properties"]["limits"]["properties"] = limits.into();
+    if let Some(problem) = wrong(&change, &schema, "") {
         return Err(problem.into());
     }
     let mut whole = serde_json::to_value(settings)?;

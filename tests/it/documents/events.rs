@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use parlor::domain::event::{Body, Event, FailureReason};
-use serde_json::Value;
 
 const EXAMPLES: &str = include_str!("../events.v1.jsonl");
 
@@ -24,9 +23,8 @@ pub(super) fn examples() -> Vec<Event> {
 #[test]
 fn every_old_event_is_read_and_written_as_it_was() {
     for (line, event) in EXAMPLES.lines().zip(examples()) {
-        let written = serde_json::to_value(&event).expect("events can be written");
-        let read: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(written, read, "readers of the log would see another {}", event.body.name());
+        let written = serde_json::to_string(&event).expect("events can be written");
+        assert_eq!(written, line, "readers of the log would see another {}", event.body.name());
     }
 }
 
