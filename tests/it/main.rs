@@ -11,8 +11,6 @@ mod bots;
 mod chataibot;
 #[cfg(feature = "cluster")]
 mod cluster;
-#[cfg(feature = "cluster")]
-mod clustered;
 mod crash;
 mod demo;
 mod documents;
@@ -28,5 +26,3 @@ mod surfaces;
 mod tenants;
 mod turns;
 mod widget;
-
-use harness::site::Embedded as Site;

@@ -4,9 +4,9 @@ use futures_util::stream;
 use reqwest::Method;
 use serde_json::json;
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent};
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const JSON: &str = "application/json";
 /// More than any request may have; the longest message with every character escaped is less.
@@ -18,9 +18,9 @@ fn padded(bytes: usize) -> String {
     format!("{head}{}{tail}", "x".repeat(bytes - head.len() - tail.len()))
 }
 
-#[tokio::test]
-async fn what_is_no_json_object_is_an_invalid_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_is_no_json_object_is_an_invalid_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let deep =
         format!(r#"{{"message":"Hello","x":{}1{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
@@ -49,9 +49,9 @@ async fn what_is_no_json_object_is_an_invalid_request() {
     }
 }
 
-#[tokio::test]
-async fn bytes_that_are_no_utf_8_are_an_invalid_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn bytes_that_are_no_utf_8_are_an_invalid_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let body = b"{\"message\":\"\xff\xfe\"}".to_vec();
     let request = client.request(Method::POST, SEND).header("Content-Type", JSON).body(body);
@@ -59,18 +59,18 @@ async fn bytes_that_are_no_utf_8_are_an_invalid_request() {
     assert_refused(&answer, 400, "invalid_request");
 }
 
-#[tokio::test]
-async fn a_missing_body_is_an_invalid_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_missing_body_is_an_invalid_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let request = client.request(Method::POST, SEND);
     let answer = client.try_send(request).await.expect("an answer");
     assert_refused(&answer, 400, "invalid_request");
 }
 
-#[tokio::test]
-async fn another_content_type_is_an_invalid_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn another_content_type_is_an_invalid_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let body = r#"{"message":"Hello"}"#;
     for content_type in ["text/plain", "application/xml", "multipart/form-data; boundary=x", "x"] {
@@ -84,9 +84,9 @@ async fn another_content_type_is_an_invalid_request() {
     }
 }
 
-#[tokio::test]
-async fn a_body_up_to_the_limit_is_read_and_a_larger_one_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_body_up_to_the_limit_is_read_and_a_larger_one_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     assert_sent(client.raw("POST", SEND, JSON, &padded(LIMIT)).await.expect(200));
     let answer = client.raw("POST", SEND, JSON, &padded(LIMIT + 1)).await;
@@ -95,9 +95,9 @@ async fn a_body_up_to_the_limit_is_read_and_a_larger_one_refused() {
     assert_refused(&answer, 413, "message_too_long");
 }
 
-#[tokio::test]
-async fn a_body_without_a_length_has_the_same_limit() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_body_without_a_length_has_the_same_limit(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let chunked = async |bytes: usize| -> Answer {
         let body = padded(bytes).into_bytes();
@@ -112,9 +112,9 @@ async fn a_body_without_a_length_has_the_same_limit() {
     assert_refused(&chunked(4 * LIMIT).await, 413, "message_too_long");
 }
 
-#[tokio::test]
-async fn a_refused_body_harms_no_later_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_refused_body_harms_no_later_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for _ in 0..5 {
         client.raw("POST", SEND, JSON, &padded(LIMIT + 1)).await.expect(413);

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::shapes::{SEND, assert_contact, assert_refused, contact_at, text};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::eventually;
 
-#[tokio::test]
-async fn a_contact_is_found_by_the_id_that_messages_carry() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_contact_is_found_by_the_id_that_messages_carry(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = client.say(None, "Hello").await;
     let answer = client.get(&contact_at(text(&sent, "contact_id"))).await;
@@ -17,9 +17,9 @@ async fn a_contact_is_found_by_the_id_that_messages_carry() {
     assert_eq!(contact["last_seen"], sent["created_at"]);
 }
 
-#[tokio::test]
-async fn an_unknown_contact_is_not_found() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_unknown_contact_is_not_found(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = client.say(None, "Hello").await;
     let conversation = text(&sent, "conversation_id").to_owned();
@@ -40,9 +40,9 @@ async fn an_unknown_contact_is_not_found() {
     }
 }
 
-#[tokio::test]
-async fn last_seen_moves_with_the_contacts_messages() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn last_seen_moves_with_the_contacts_messages(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = client.say(None, "Hello").await;
     let path = contact_at(text(&sent, "contact_id"));

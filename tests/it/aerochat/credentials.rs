@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, contact_at, history_of};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn without_a_valid_key_every_operation_is_unauthorized() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn without_a_valid_key_every_operation_is_unauthorized(engine: Engine) {
+    let site = Site::start(engine).await;
     let good = site.key().to_owned();
     let mut changed = good.clone();
     let last = changed.pop().expect("a key is long");
@@ -29,9 +29,9 @@ async fn without_a_valid_key_every_operation_is_unauthorized() {
     assert_eq!(site.client_with(&good).post(SEND, &json!({ "message": "Hi" })).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_wrong_key_is_told_before_any_other_fault() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_wrong_key_is_told_before_any_other_fault(engine: Engine) {
+    let site = Site::start(engine).await;
     for caller in [site.stranger(), site.client_with("aero_wrong")] {
         for body in ["", "{", "[]", r#"{"message":""}"#, r#"{"message":"x","conversation_id":"x"}"#]
         {
@@ -53,26 +53,26 @@ async fn a_wrong_key_is_told_before_any_other_fault() {
     }
 }
 
-#[tokio::test]
-async fn a_strangers_body_is_not_read_however_large() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_strangers_body_is_not_read_however_large(engine: Engine) {
+    let site = Site::start(engine).await;
     let large = json!({ "message": "x".repeat(300 * 1024) });
     for caller in [site.stranger(), site.client_with("aero_wrong")] {
         assert_refused(&caller.post(SEND, &large).await, 401, "unauthorized");
     }
 }
 
-#[tokio::test]
-async fn the_headers_name_has_any_case() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_headers_name_has_any_case(engine: Engine) {
+    let site = Site::start(engine).await;
     let key = site.key().to_owned();
     let caller = site.stranger().with("x-aerochat-api-key", &key);
     assert_eq!(caller.post(SEND, &json!({ "message": "Hello" })).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_request_keeps_its_id_and_gets_one_where_it_has_none() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_request_keeps_its_id_and_gets_one_where_it_has_none(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let named = client.with("X-Request-Id", "req-42.a_b");
     for answer in [

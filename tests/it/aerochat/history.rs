@@ -3,9 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_page, assert_refused, history_of, text, texts};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 /// A conversation that people have, so that only what is said here stands in it.
 async fn quiet_conversation(client: &Client, messages: usize) -> String {
@@ -26,9 +26,9 @@ fn paging(page: &Value) -> String {
     page["paging"].to_string()
 }
 
-#[tokio::test]
-async fn messages_come_oldest_first_and_say_who_sent_them() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn messages_come_oldest_first_and_say_who_sent_them(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = client.say(None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
@@ -47,9 +47,9 @@ async fn messages_come_oldest_first_and_say_who_sent_them() {
     assert_eq!(page["messages"][0]["message_id"], first["message_id"]);
 }
 
-#[tokio::test]
-async fn every_message_is_on_exactly_one_page() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn every_message_is_on_exactly_one_page(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let id = quiet_conversation(&client, 105).await;
     let whole: Vec<String> = std::iter::once("I want to talk to a human".to_owned())
@@ -82,9 +82,9 @@ async fn every_message_is_on_exactly_one_page() {
     assert_eq!(last["paging"]["has_more"], false);
 }
 
-#[tokio::test]
-async fn beyond_the_end_there_is_an_empty_page() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn beyond_the_end_there_is_an_empty_page(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let id = quiet_conversation(&client, 2).await;
     for number in ["2", "3", "1000000", "18446744073709551615"] {
@@ -97,9 +97,9 @@ async fn beyond_the_end_there_is_an_empty_page() {
     assert_eq!(full["paging"]["has_more"], false, "exactly one full page");
 }
 
-#[tokio::test]
-async fn page_and_limit_have_bounds_and_every_faulty_one_is_named() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn page_and_limit_have_bounds_and_every_faulty_one_is_named(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     for faulty in ["page=0", "page=-1", "page=x", "page=1.5", "page=", "page=18446744073709551616"]
@@ -121,9 +121,9 @@ async fn page_and_limit_have_bounds_and_every_faulty_one_is_named() {
     page(&client, &id, "?unknown=1").await;
 }
 
-#[tokio::test]
-async fn an_unknown_conversation_is_not_found() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_unknown_conversation_is_not_found(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = client.say(None, "Hello").await;
     let contact = text(&sent, "contact_id").to_owned();
@@ -134,9 +134,9 @@ async fn an_unknown_conversation_is_not_found() {
     }
 }
 
-#[tokio::test]
-async fn a_head_request_is_the_answer_without_its_body() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_head_request_is_the_answer_without_its_body(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     let path = history_of(&id);
@@ -150,9 +150,9 @@ async fn a_head_request_is_the_answer_without_its_body() {
     assert_eq!(client.try_send(unknown).await.expect("an answer").status, 404);
 }
 
-#[tokio::test]
-async fn a_message_that_was_answered_is_on_the_next_page_read() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_message_that_was_answered_is_on_the_next_page_read(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let id = quiet_conversation(&client, 1).await;
     for number in 2..20 {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 fn question() -> Value {
     json!({ "message": "what are your opening hours?", "contact": { "name": "Jane Doe" } })
@@ -15,9 +15,9 @@ async fn total(client: &Client, sent: &Value) -> u64 {
     page["paging"]["total"].as_u64().expect("a number")
 }
 
-#[tokio::test]
-async fn a_repeated_request_has_the_same_answer_and_sends_nothing() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_repeated_request_has_the_same_answer_and_sends_nothing(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let first = keyed.post(SEND, &question()).await;
@@ -35,9 +35,9 @@ async fn a_repeated_request_has_the_same_answer_and_sends_nothing() {
     assert_ne!(other.expect(200)["conversation_id"], sent["conversation_id"]);
 }
 
-#[tokio::test]
-async fn a_repeated_message_in_a_conversation_is_there_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_repeated_message_in_a_conversation_is_there_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = client.say(None, "Hello").await;
     let keyed = client.with("Idempotency-Key", "order-1");
@@ -52,9 +52,9 @@ async fn a_repeated_message_in_a_conversation_is_there_once() {
     assert_eq!(total(&client, &sent).await, 4);
 }
 
-#[tokio::test]
-async fn twenty_copies_at_once_are_one_message() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn twenty_copies_at_once_are_one_message(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let body = question();
@@ -66,9 +66,9 @@ async fn twenty_copies_at_once_are_one_message() {
     assert_eq!(total(&client, &sent).await, 2);
 }
 
-#[tokio::test]
-async fn the_same_key_with_another_body_is_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_key_with_another_body_is_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let sent = keyed.post(SEND, &question()).await.expect(200);
@@ -87,9 +87,9 @@ async fn the_same_key_with_another_body_is_refused() {
     assert_eq!(total(&client, &sent).await, 2);
 }
 
-#[tokio::test]
-async fn a_key_is_remembered_across_a_crash() {
-    let mut site = Site::breakable(&[]).await;
+#[apply(both_engines)]
+async fn a_key_is_remembered_across_a_crash(engine: Engine) {
+    let mut site = Site::breakable(engine, &[]).await;
     let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let first = keyed.post(SEND, &question()).await;
@@ -101,9 +101,9 @@ async fn a_key_is_remembered_across_a_crash() {
     assert_eq!(total(&client, &sent).await, 2);
 }
 
-#[tokio::test]
-async fn a_refused_request_does_not_use_up_its_key() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_refused_request_does_not_use_up_its_key(engine: Engine) {
+    let site = Site::start(engine).await;
     let keyed = site.client().with("Idempotency-Key", "order-1");
     keyed.post(SEND, &json!({ "message": "" })).await.expect(400);
     let unknown = json!({ "message": "Hello", "conversation_id": "cv_7Hq2Lm8pR1vXc0" });
@@ -111,9 +111,9 @@ async fn a_refused_request_does_not_use_up_its_key() {
     assert_sent(keyed.post(SEND, &question()).await.expect(200));
 }
 
-#[tokio::test]
-async fn a_key_has_1_to_255_characters() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_key_has_1_to_255_characters(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for key in ["", &"k".repeat(256)] {
         let answer = client.with("Idempotency-Key", key).post(SEND, &question()).await;
@@ -126,9 +126,9 @@ async fn a_key_has_1_to_255_characters() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_request_may_ask_for_the_other_form() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_repeated_request_may_ask_for_the_other_form(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let keyed = client.with("Idempotency-Key", "order-1");
     let sent = assert_sent(keyed.post(SEND, &question()).await.expect(200));

@@ -6,9 +6,9 @@ use parlor::domain::event::Body;
 use parlor::engine::Topic;
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_contact, assert_sent, contact_at, text};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 async fn tell(client: &Client, conversation: Option<&str>, contact: Value) -> Value {
     let body = json!({
@@ -21,9 +21,9 @@ async fn contact(client: &Client, id: &str) -> Value {
     assert_contact(client.get(&contact_at(id)).await.expect(200))
 }
 
-#[tokio::test]
-async fn a_contact_is_what_the_first_message_says_of_it() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_contact_is_what_the_first_message_says_of_it(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let given = json!({
         "name": "Jane Doe", "email": "jane@example.com", "phone": "+1 (555) 123-4567",
@@ -37,9 +37,9 @@ async fn a_contact_is_what_the_first_message_says_of_it() {
     assert_eq!(contact["created_at"], sent["created_at"]);
 }
 
-#[tokio::test]
-async fn an_unnamed_contact_is_called_guest_and_six_digits() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_unnamed_contact_is_called_guest_and_six_digits(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let mut names = std::collections::BTreeSet::new();
     for given in [Value::Null, json!({}), json!({ "name": null }), json!({ "name": "  " })] {
@@ -55,9 +55,9 @@ async fn an_unnamed_contact_is_called_guest_and_six_digits() {
     assert!(names.len() > 1, "guests are told apart: {names:?}");
 }
 
-#[tokio::test]
-async fn later_messages_merge_what_they_tell() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn later_messages_merge_what_they_tell(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = tell(&client, None, Value::Null).await;
     let (conversation, id) = (text(&sent, "conversation_id"), text(&sent, "contact_id"));
@@ -77,9 +77,9 @@ async fn later_messages_merge_what_they_tell() {
     assert!(text(&named, "last_seen") >= text(&guest, "last_seen"));
 }
 
-#[tokio::test]
-async fn only_real_changes_are_events_and_they_name_exactly_what_changed() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn only_real_changes_are_events_and_they_name_exactly_what_changed(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let client = site.client();
     let sent = tell(&client, None, Value::Null).await;
     let conversation = text(&sent, "conversation_id");
@@ -124,9 +124,9 @@ async fn only_real_changes_are_events_and_they_name_exactly_what_changed() {
     assert_eq!(created, 1, "one person, one contact");
 }
 
-#[tokio::test]
-async fn a_refused_message_changes_no_contact() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_refused_message_changes_no_contact(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = tell(&client, None, json!({ "name": "Jane Doe" })).await;
     let id = text(&sent, "contact_id");

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent, contact_at, history_of, text};
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-async fn limited(flags: &[&str]) -> (Site, Client) {
-    let site = Site::with_account(flags).await;
+async fn limited(engine: Engine, flags: &[&str]) -> (Site, Client) {
+    let site = Site::with_account(engine, flags).await;
     let client = site.client();
     (site, client)
 }
@@ -24,9 +24,9 @@ fn remaining(answer: &Answer) -> u64 {
     number("ratelimit-remaining")
 }
 
-#[tokio::test]
-async fn the_message_after_the_last_credit_is_refused() {
-    let mut site = Site::breakable(&["--credits", "3"]).await;
+#[apply(both_engines)]
+async fn the_message_after_the_last_credit_is_refused(engine: Engine) {
+    let mut site = Site::breakable(engine, &["--credits", "3"]).await;
     let client = site.client();
     let first = assert_sent(client.say(None, "Hello").await);
     let id = text(&first, "conversation_id");
@@ -59,9 +59,9 @@ async fn the_message_after_the_last_credit_is_refused() {
     assert_refused(&client.post(SEND, &hello).await, 429, "out_of_credits");
 }
 
-#[tokio::test]
-async fn credits_are_counted_on_across_restarts() {
-    let mut site = Site::breakable(&["--credits", "2"]).await;
+#[apply(both_engines)]
+async fn credits_are_counted_on_across_restarts(engine: Engine) {
+    let mut site = Site::breakable(engine, &["--credits", "2"]).await;
     let client = site.client();
     assert_sent(client.say(None, "Hello").await);
     site.restart().await;
@@ -70,9 +70,9 @@ async fn credits_are_counted_on_across_restarts() {
     assert_refused(&answer, 429, "out_of_credits");
 }
 
-#[tokio::test]
-async fn many_at_once_get_no_more_than_there_is() {
-    let (site, _) = limited(&["--credits", "3"]).await;
+#[apply(both_engines)]
+async fn many_at_once_get_no_more_than_there_is(engine: Engine) {
+    let (site, _) = limited(engine, &["--credits", "3"]).await;
     // Two nodes may both give the last credit away at one moment.
     let client = site.one().client_with(site.key());
     let hello = json!({ "message": "Hello" });
@@ -84,9 +84,9 @@ async fn many_at_once_get_no_more_than_there_is() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_request_costs_one_credit() {
-    let (_site, client) = limited(&["--credits", "2"]).await;
+#[apply(both_engines)]
+async fn a_repeated_request_costs_one_credit(engine: Engine) {
+    let (_site, client) = limited(engine, &["--credits", "2"]).await;
     let keyed = client.with("Idempotency-Key", "order-1");
     let hello = json!({ "message": "Hello" });
     let first = keyed.post(SEND, &hello).await.expect(200);
@@ -96,9 +96,9 @@ async fn a_repeated_request_costs_one_credit() {
     assert_refused(&client.post(SEND, &hello).await, 429, "out_of_credits");
 }
 
-#[tokio::test]
-async fn the_request_over_the_limit_is_told_when_to_come_back() {
-    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
+#[apply(both_engines)]
+async fn the_request_over_the_limit_is_told_when_to_come_back(engine: Engine) {
+    let (_site, client) = limited(engine, &["--aerochat-per-minute", "5"]).await;
     let hello = json!({ "message": "Hello" });
     let mut left = Vec::new();
     for _ in 0..5 {
@@ -117,9 +117,9 @@ async fn the_request_over_the_limit_is_told_when_to_come_back() {
     assert_refused(&read, 429, "rate_limited");
 }
 
-#[tokio::test]
-async fn every_answer_tells_what_is_left_errors_too() {
-    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
+#[apply(both_engines)]
+async fn every_answer_tells_what_is_left_errors_too(engine: Engine) {
+    let (_site, client) = limited(engine, &["--aerochat-per-minute", "5"]).await;
     let mut left = Vec::new();
     for answer in [
         client.post(SEND, &json!({ "message": "" })).await,
@@ -132,9 +132,9 @@ async fn every_answer_tells_what_is_left_errors_too() {
     assert_eq!(left, [4, 3, 2]);
 }
 
-#[tokio::test]
-async fn answers_of_the_framework_tell_what_is_left_too() {
-    let (_site, client) = limited(&["--aerochat-per-minute", "5"]).await;
+#[apply(both_engines)]
+async fn answers_of_the_framework_tell_what_is_left_too(engine: Engine) {
+    let (_site, client) = limited(engine, &["--aerochat-per-minute", "5"]).await;
     let mut left = Vec::new();
     for answer in [
         client.raw("POST", SEND, "application/json", "{").await,
@@ -148,9 +148,9 @@ async fn answers_of_the_framework_tell_what_is_left_too() {
     assert_eq!(left, [4, 3, 2, 1]);
 }
 
-#[tokio::test]
-async fn an_account_without_a_limit_is_told_of_none() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_account_without_a_limit_is_told_of_none(engine: Engine) {
+    let site = Site::start(engine).await;
     let answer = site.client().post(SEND, &json!({ "message": "Hello" })).await;
     assert_sent(answer.expect(200));
     assert_eq!(answer.header("ratelimit-limit"), "");

@@ -2,12 +2,12 @@
 
 use reqwest::Method;
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, contact_at, history_of};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn another_method_is_not_allowed_and_says_which_are() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn another_method_is_not_allowed_and_says_which_are(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let (history, contact) = (history_of("cv_7Hq2Lm8pR1vXc0"), contact_at("ct_R2dE8nQ1pXkLZ0"));
     for (path, methods, allow) in [
@@ -24,9 +24,9 @@ async fn another_method_is_not_allowed_and_says_which_are() {
     }
 }
 
-#[tokio::test]
-async fn options_tell_the_methods_of_a_path() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn options_tell_the_methods_of_a_path(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for (path, allow) in [
         (SEND.to_owned(), "POST"),
@@ -40,9 +40,9 @@ async fn options_tell_the_methods_of_a_path() {
     }
 }
 
-#[tokio::test]
-async fn a_path_that_is_not_there_is_not_found() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_path_that_is_not_there_is_not_found(engine: Engine) {
+    let site = Site::start(engine).await;
     for caller in [site.client(), site.stranger()] {
         for path in [
             "/bot/v1",

@@ -17,5 +17,3 @@ mod streaming;
 mod transcripts;
 mod turns;
 mod validation;
-
-use super::Site;

@@ -2,24 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_page, assert_sent, history_of, text, texts};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 async fn asked(client: &Client, conversation: Option<&str>, question: &str) -> Value {
     assert_sent(client.say(conversation, question).await)
 }
 
 /// A site that has one account, made with these flags.
-async fn site_with(flags: &[&str]) -> (Site, Client) {
-    let site = Site::with_account(flags).await;
+async fn site_with(engine: Engine, flags: &[&str]) -> (Site, Client) {
+    let site = Site::with_account(engine, flags).await;
     let client = site.client();
     (site, client)
 }
 
-#[tokio::test]
-async fn the_answer_has_every_documented_field() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_answer_has_every_documented_field(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({ "message": "what are your opening hours?" });
     let answer = site.client().post(SEND, &body).await;
     let sent = assert_sent(answer.expect(200));
@@ -30,9 +30,9 @@ async fn the_answer_has_every_documented_field() {
     assert!(answer.header("content-type").starts_with("application/json"));
 }
 
-#[tokio::test]
-async fn the_conversation_id_continues_the_same_conversation() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_conversation_id_continues_the_same_conversation(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = asked(&client, None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
@@ -50,9 +50,9 @@ async fn the_conversation_id_continues_the_same_conversation() {
     assert_eq!(third["conversation_id"], first["conversation_id"]);
 }
 
-#[tokio::test]
-async fn each_intent_has_its_name() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn each_intent_has_its_name(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for (question, intent) in [
         ("what are your opening hours?", "business_hours"),
@@ -74,9 +74,9 @@ async fn each_intent_has_its_name() {
     }
 }
 
-#[tokio::test]
-async fn a_question_is_answered_in_its_own_language() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_question_is_answered_in_its_own_language(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for (question, language, beginning) in [
         ("what are your opening hours?", "en", "We're open 9am-5pm"),
@@ -98,18 +98,18 @@ async fn a_question_is_answered_in_its_own_language() {
     }
 }
 
-#[tokio::test]
-async fn a_text_without_words_keeps_the_conversations_language() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_text_without_words_keeps_the_conversations_language(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = asked(&client, None, "¿Cuál es su horario?").await;
     let second = asked(&client, Some(text(&first, "conversation_id")), "42").await;
     assert_eq!(second["language"], "es");
 }
 
-#[tokio::test]
-async fn asking_for_a_human_queues_the_conversation_for_an_agent() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn asking_for_a_human_queues_the_conversation_for_an_agent(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = asked(&client, None, "what are your opening hours?").await;
     let id = text(&first, "conversation_id");
@@ -126,25 +126,25 @@ async fn asking_for_a_human_queues_the_conversation_for_an_agent() {
     assert_eq!(other["status"], "bot", "other conversations keep their bot");
 }
 
-#[tokio::test]
-async fn a_first_message_that_asks_for_a_human_is_queued_at_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_first_message_that_asks_for_a_human_is_queued_at_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let sent = asked(&site.client(), None, "I want to talk to a human").await;
     assert_eq!(sent["status"], "queued_for_agent");
 }
 
-#[tokio::test]
-async fn without_a_bot_an_agent_is_asked() {
-    let (_site, client) = site_with(&["--no-bot"]).await;
+#[apply(both_engines)]
+async fn without_a_bot_an_agent_is_asked(engine: Engine) {
+    let (_site, client) = site_with(engine, &["--no-bot"]).await;
     let first = asked(&client, None, "what are your opening hours?").await;
     assert_eq!(first["status"], "queued_for_agent");
     let again = asked(&client, Some(text(&first, "conversation_id")), "hello?").await;
     assert_eq!(again["status"], "queued_for_agent");
 }
 
-#[tokio::test]
-async fn without_bot_and_agent_the_message_is_kept_and_nobody_is_available() {
-    let (_site, client) = site_with(&["--no-bot", "--no-agent"]).await;
+#[apply(both_engines)]
+async fn without_bot_and_agent_the_message_is_kept_and_nobody_is_available(engine: Engine) {
+    let (_site, client) = site_with(engine, &["--no-bot", "--no-agent"]).await;
     let first = asked(&client, None, "what are your opening hours?").await;
     assert_eq!(first["status"], "unavailable");
     let id = text(&first, "conversation_id");
@@ -154,18 +154,18 @@ async fn without_bot_and_agent_the_message_is_kept_and_nobody_is_available() {
     assert_eq!(texts(&page), ["what are your opening hours?", "I want to talk to a human"]);
 }
 
-#[tokio::test]
-async fn without_an_agent_the_bot_says_what_it_can() {
-    let (_site, client) = site_with(&["--no-agent"]).await;
+#[apply(both_engines)]
+async fn without_an_agent_the_bot_says_what_it_can(engine: Engine) {
+    let (_site, client) = site_with(engine, &["--no-agent"]).await;
     let sent = asked(&client, None, "I want to talk to a human").await;
     assert_eq!(sent["status"], "bot");
     assert_eq!(sent["intent"], Value::Null);
     assert!(text(&sent["reply"], "text").contains("nobody is available right now"));
 }
 
-#[tokio::test]
-async fn what_the_demo_does_not_know_it_says_and_offers_what_it_does() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_the_demo_does_not_know_it_says_and_offers_what_it_does(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let sent = asked(&client, None, "write me a poem").await;
     assert_eq!(sent["status"], "bot", "an agent is there, and is not called");
@@ -185,9 +185,9 @@ async fn what_the_demo_does_not_know_it_says_and_offers_what_it_does() {
     assert_eq!(person["status"], "queued_for_agent");
 }
 
-#[tokio::test]
-async fn what_was_said_is_kept_as_written() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_was_said_is_kept_as_written(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let written = "  <b>Grüße</b> & \"quotes\" \\ 👩‍👩‍👧 \u{200f}שלום \u{0}\u{7f}\r\n\ttabs  ";
     let sent = asked(&client, None, written).await;

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
 use crate::harness::Client;
 use crate::harness::feed::{SseEvent, assembled};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::within;
 
 async fn streamed(client: &Client, body: &Value) -> Vec<SseEvent> {
@@ -33,9 +33,9 @@ fn joined(chunks: &[SseEvent]) -> String {
     chunks.iter().map(|chunk| text(&chunk.data, "text")).collect()
 }
 
-#[tokio::test]
-async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let body = json!({ "message": "what are your opening hours?" });
     let events = streamed(&client, &body).await;
@@ -52,9 +52,9 @@ async fn the_chunks_joined_are_the_reply_and_the_end_is_the_whole_answer() {
 }
 
 /// `stream_message`: for clients that are made from the document, where one answer has one type.
-#[tokio::test]
-async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({ "message": "what are your opening hours?" });
     let by_accept = streamed(&site.client(), &body).await;
     let path = format!("{SEND}/stream");
@@ -73,18 +73,18 @@ async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
     assert_eq!(answer["status"], "bot");
 }
 
-#[tokio::test]
-async fn a_reply_in_another_script_is_cut_between_characters() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_reply_in_another_script_is_cut_between_characters(engine: Engine) {
+    let site = Site::start(engine).await;
     let events = streamed(&site.client(), &json!({ "message": "आपके खुलने का समय क्या है?" })).await;
     let (chunks, answer) = dissected(&events);
     assert_eq!(joined(chunks), text(&answer["reply"], "text"));
     assert_eq!(answer["language"], "hi");
 }
 
-#[tokio::test]
-async fn a_hand_over_has_no_chunks() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_hand_over_has_no_chunks(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let events = streamed(&client, &json!({ "message": "I want to talk to a human" })).await;
     let (chunks, answer) = dissected(&events);
@@ -95,18 +95,18 @@ async fn a_hand_over_has_no_chunks() {
     assert_eq!(dissected(&later).1["status"], "queued_for_agent");
 }
 
-#[tokio::test]
-async fn when_nobody_is_available_the_stream_ends_and_says_so() {
-    let site = Site::with_account(&["--no-bot", "--no-agent"]).await;
+#[apply(both_engines)]
+async fn when_nobody_is_available_the_stream_ends_and_says_so(engine: Engine) {
+    let site = Site::with_account(engine, &["--no-bot", "--no-agent"]).await;
     let events = streamed(&site.client(), &json!({ "message": "Hello" })).await;
     let (chunks, answer) = dissected(&events);
     assert!(chunks.is_empty(), "{chunks:?}");
     assert_eq!(answer["status"], "unavailable");
 }
 
-#[tokio::test]
-async fn any_id_resumes_on_the_live_surface() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn any_id_resumes_on_the_live_surface(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let events = streamed(&client, &json!({ "message": "what are your opening hours?" })).await;
     let (chunks, answer) = dissected(&events);
@@ -137,9 +137,9 @@ async fn any_id_resumes_on_the_live_surface() {
     assert_eq!(after_end["events"], json!([]), "the end is the end");
 }
 
-#[tokio::test]
-async fn a_refusal_is_json_whatever_was_asked_for() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_refusal_is_json_whatever_was_asked_for(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client().with("Accept", "text/event-stream");
     let answer = client.post(SEND, &json!({ "message": "" })).await;
     assert_refused(&answer, 400, "invalid_request");
@@ -147,9 +147,9 @@ async fn a_refusal_is_json_whatever_was_asked_for() {
     assert_refused(&client.post(SEND, &unknown).await, 404, "not_found");
 }
 
-#[tokio::test]
-async fn only_who_asks_for_a_stream_gets_one() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn only_who_asks_for_a_stream_gets_one(engine: Engine) {
+    let site = Site::start(engine).await;
     for accept in [
         "application/json",
         "*/*",
@@ -170,9 +170,9 @@ async fn only_who_asks_for_a_stream_gets_one() {
     }
 }
 
-#[tokio::test]
-async fn a_watched_message_is_answered_in_the_same_shape_while_readers_see_it_made() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_watched_message_is_answered_in_the_same_shape_while_readers_see_it_made(engine: Engine) {
+    let site = Site::start(engine).await;
     // Whether somebody watches is known where they do: elsewhere the answer is given at once.
     let client = site.one().client_with(site.key());
     let first = client.say(None, "Hello").await;

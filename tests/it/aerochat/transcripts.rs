@@ -8,10 +8,10 @@
 
 use serde_json::Value;
 
-use super::Site;
 use super::shapes::{is_id, is_message_id, is_time};
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/aerochat");
 
@@ -128,11 +128,11 @@ async fn ask(
     client.raw(&exchange.method, &path, "", &filled(&exchange.body, known)).await
 }
 
-async fn replay(name: &str) {
+async fn replay(engine: Engine, name: &str) {
     let text = std::fs::read_to_string(format!("{DIRECTORY}/{name}.http")).expect("the transcript");
     let exchanges = parse(name, &text);
     assert!(!exchanges.is_empty(), "{name}: a transcript has exchanges");
-    let site = Site::start().await;
+    let site = Site::start(engine).await;
     let (client, key) = (site.stranger(), site.key().to_owned());
     let mut known = Vec::new();
     for exchange in exchanges {
@@ -158,9 +158,9 @@ async fn replay(name: &str) {
 macro_rules! transcripts {
     ($($name:ident)*) => {
         $(
-            #[tokio::test]
-            async fn $name() {
-                replay(stringify!($name)).await;
+            #[apply(both_engines)]
+            async fn $name(engine: Engine) {
+                replay(engine, stringify!($name)).await;
             }
         )*
 

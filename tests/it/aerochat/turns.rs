@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_page, assert_sent, history_of, text};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const QUESTIONS: [(&str, &str); 4] = [
     ("what are your opening hours?", "business_hours"),
@@ -48,9 +48,9 @@ async fn ask_at_once(client: &Client, conversation: &str) {
     }
 }
 
-#[tokio::test]
-async fn messages_at_once_have_a_reply_each_in_their_order() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn messages_at_once_have_a_reply_each_in_their_order(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
@@ -60,9 +60,9 @@ async fn messages_at_once_have_a_reply_each_in_their_order() {
     assert_one_after_another(&frames(&client, conversation).await);
 }
 
-#[tokio::test]
-async fn so_have_messages_that_a_reader_watches() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn so_have_messages_that_a_reader_watches(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");
@@ -72,9 +72,9 @@ async fn so_have_messages_that_a_reader_watches() {
     assert_one_after_another(&frames(&client, conversation).await);
 }
 
-#[tokio::test]
-async fn after_a_hand_over_no_message_of_the_same_moment_gets_a_bots_reply() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn after_a_hand_over_no_message_of_the_same_moment_gets_a_bots_reply(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let first = client.say(None, "Hello").await;
     let conversation = text(&first, "conversation_id");

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::shapes::{SEND, assert_refused, assert_sent, history_of, text};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn an_empty_message_is_an_invalid_request() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_empty_message_is_an_invalid_request(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for body in [
         json!({ "message": "" }),
@@ -26,9 +26,9 @@ async fn an_empty_message_is_an_invalid_request() {
     }
 }
 
-#[tokio::test]
-async fn every_faulty_field_is_named_at_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn every_faulty_field_is_named_at_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({
         "message": "  ",
         "conversation_id": 5,
@@ -41,9 +41,9 @@ async fn every_faulty_field_is_named_at_once() {
     }
 }
 
-#[tokio::test]
-async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for (contact, field) in [
         (json!({ "email": "jane" }), "contact.email"),
@@ -78,9 +78,9 @@ async fn an_invalid_email_or_phone_is_refused_and_nothing_is_kept() {
     assert_eq!(after, before, "a refused message is not kept");
 }
 
-#[tokio::test]
-async fn a_conversation_that_is_not_there_is_not_found() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_that_is_not_there_is_not_found(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     let contact = text(&client.say(None, "Hello").await, "contact_id").to_owned();
     for id in
@@ -96,9 +96,9 @@ async fn a_conversation_that_is_not_there_is_not_found() {
     }
 }
 
-#[tokio::test]
-async fn nulls_and_unknown_fields_are_ignored() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn nulls_and_unknown_fields_are_ignored(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({
         "message": "what are your opening hours?",
         "conversation_id": null,
@@ -112,9 +112,9 @@ async fn nulls_and_unknown_fields_are_ignored() {
     assert_sent(site.client().post(SEND, &body).await.expect(200));
 }
 
-#[tokio::test]
-async fn ten_thousand_characters_are_taken_and_one_more_is_too_long() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn ten_thousand_characters_are_taken_and_one_more_is_too_long(engine: Engine) {
+    let site = Site::start(engine).await;
     let client = site.client();
     for character in ["a", "é", "€", "😀"] {
         let longest = character.repeat(10_000);
@@ -135,9 +135,9 @@ async fn ten_thousand_characters_are_taken_and_one_more_is_too_long() {
     assert_refused(&answer, 413, "message_too_long");
 }
 
-#[tokio::test]
-async fn a_too_long_message_tells_so_whatever_else_is_wrong() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_too_long_message_tells_so_whatever_else_is_wrong(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({
         "message": "x".repeat(10_001), "conversation_id": "cv_7Hq2Lm8pR1vXc0", "contact": Value::Null,
     });

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{
     CHAT, CONVERSATIONS, ask, deploy_anew, developer, fields_of, form, other_agent, patch, send,
     text,
 };
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn the_pages_example_is_answered_in_the_pages_shape() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_pages_example_is_answered_in_the_pages_shape(engine: Engine) {
+    let site = Site::start(engine).await;
     let fields = [
         ("messages", r#"[{"role":"user","content":"Hello"}]"#),
         ("query", "What are your business hours?"),
@@ -29,9 +29,9 @@ async fn the_pages_example_is_answered_in_the_pages_shape() {
     assert_eq!(answer.header("RateLimit-Limit"), "60");
 }
 
-#[tokio::test]
-async fn a_conversation_is_gone_on_with() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_is_gone_on_with(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let first = ask(&developer, &site, "What are your business hours?").await;
     let id = text(&first, "conversation_id");
@@ -45,25 +45,25 @@ async fn a_conversation_is_gone_on_with() {
     assert_eq!(said[3]["content"], second["agent_response_text"]);
 }
 
-#[tokio::test]
-async fn who_hands_over_has_not_resolved_it() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn who_hands_over_has_not_resolved_it(engine: Engine) {
+    let site = Site::start(engine).await;
     let answer = ask(&developer(&site), &site, "I want to talk to a human").await;
     assert_eq!(answer["agent_response_text"], "");
     assert_eq!(answer["was_resolved"], false);
 }
 
-#[tokio::test]
-async fn nor_has_who_falls_back() {
-    let site = Site::with_account(&["--no-agent"]).await;
+#[apply(both_engines)]
+async fn nor_has_who_falls_back(engine: Engine) {
+    let site = Site::with_account(engine, &["--no-agent"]).await;
     let answer = ask(&developer(&site), &site, "zxcv qwer uiop").await;
     assert!(!text(&answer, "agent_response_text").is_empty(), "the fallback is said");
     assert_eq!(answer["was_resolved"], false);
 }
 
-#[tokio::test]
-async fn a_deployment_is_a_version_and_a_conversation_stays_with_its_own() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_deployment_is_a_version_and_a_conversation_stays_with_its_own(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let developer = developer(&site);
     let first = ask(&developer, &site, "How can I pay?").await;
     let path = format!("{CONVERSATIONS}/{}", text(&first, "conversation_id"));
@@ -92,9 +92,9 @@ async fn a_deployment_is_a_version_and_a_conversation_stays_with_its_own() {
     );
 }
 
-#[tokio::test]
-async fn an_agent_is_switched_with_the_message_that_names_it() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn an_agent_is_switched_with_the_message_that_names_it(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let other = other_agent(&mut site).await;
     let developer = developer(&site);
     let first = ask(&developer, &site, "How can I pay?").await;
@@ -105,9 +105,9 @@ async fn an_agent_is_switched_with_the_message_that_names_it() {
     assert_eq!(text(&shown, "agent_id"), other.split(':').nth(1).expect("a UUID"));
 }
 
-#[tokio::test]
-async fn a_conversation_goes_on_with_an_agent_that_is_out_of_service() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_goes_on_with_an_agent_that_is_out_of_service(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let developer = developer(&site);
     let first = ask(&developer, &site, "What are your business hours?").await;
     let bot = site.default_bot();

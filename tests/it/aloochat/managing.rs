@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::stage::{CONVERSATIONS, agent_id, ask, developer, patch, text};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn a_conversation_is_created_as_the_page_shows() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_is_created_as_the_page_shows(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({ "agent_id": agent_id(&site), "title": "Customer Support Chat" });
     let created = developer(&site).post(CONVERSATIONS, &body).await;
     let conversation = created.expect(201);
@@ -28,9 +28,9 @@ async fn a_conversation_is_created_as_the_page_shows() {
     developer(&site).post(CONVERSATIONS, &body).await.expect(201);
 }
 
-#[tokio::test]
-async fn the_list_is_newest_first_in_pages_and_has_everyones() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_list_is_newest_first_in_pages_and_has_everyones(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let mut made = Vec::new();
     for number in 0..5 {
@@ -61,9 +61,9 @@ async fn the_list_is_newest_first_in_pages_and_has_everyones() {
     assert_eq!(default["next_cursor"], Value::Null);
 }
 
-#[tokio::test]
-async fn a_conversation_is_changed() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_is_changed(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let created = developer.post(CONVERSATIONS, &json!({})).await.expect(201);
     assert_eq!(created["title"], Value::Null);
@@ -80,9 +80,9 @@ async fn a_conversation_is_changed() {
     }
 }
 
-#[tokio::test]
-async fn what_people_answer_is_not_made_active() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_people_answer_is_not_made_active(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let asked = ask(&developer, &site, "I want to talk to a human").await;
     let path = format!("{CONVERSATIONS}/{}", text(&asked, "conversation_id"));
@@ -96,9 +96,9 @@ async fn what_people_answer_is_not_made_active() {
     assert_eq!(patch(&developer, &path, &active).await.expect(200)["status"], "active");
 }
 
-#[tokio::test]
-async fn an_id_that_says_nothing_is_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_id_that_says_nothing_is_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     for field in ["agent_id", "deployment_id"] {
         for id in ["", "   ", &"x".repeat(65)] {
@@ -109,9 +109,9 @@ async fn an_id_that_says_nothing_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn what_is_deleted_is_gone_on_every_surface() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_is_deleted_is_gone_on_every_surface(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let chat = ask(&developer, &site, "How can I pay?").await;
     let id = text(&chat, "conversation_id");
@@ -130,9 +130,9 @@ async fn what_is_deleted_is_gone_on_every_surface() {
     assert_eq!(listed["conversations"], json!([]));
 }
 
-#[tokio::test]
-async fn the_history_comes_in_pages_oldest_first() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_history_comes_in_pages_oldest_first(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let chat = ask(&developer, &site, "How can I pay?").await;
     let path = format!("{CONVERSATIONS}/{}/messages", text(&chat, "conversation_id"));

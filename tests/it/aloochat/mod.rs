@@ -10,5 +10,3 @@ mod refusals;
 mod repeating;
 mod stage;
 mod streaming;
-
-use super::Site;

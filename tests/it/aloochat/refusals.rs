@@ -4,12 +4,12 @@ use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::json;
 
-use super::Site;
 use super::stage::{
     CHAT, CONVERSATIONS, STREAM, ask, developer, fields_of, form, other_agent, recording, send,
     text,
 };
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 /// A recording in which nothing is heard.
 const WAV: &[u8] =
@@ -23,9 +23,9 @@ fn assert_refused(answer: &Answer, status: u16, error: &str) -> String {
     text(&body, "message").to_owned()
 }
 
-#[tokio::test]
-async fn a_malformed_agent_key_is_refused_in_the_pages_words() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_malformed_agent_key_is_refused_in_the_pages_words(engine: Engine) {
+    let site = Site::start(engine).await;
     for key in ["agent:1:voice:us-east-1", "nonsense", "agent:123e4567-e89b-12d3-a456-426614174000"]
     {
         let form = fields_of(&[("agent_key", key), ("query", "Hello")]);
@@ -38,9 +38,9 @@ async fn a_malformed_agent_key_is_refused_in_the_pages_words() {
     assert_refused(&send(&developer(&site), CHAT, form).await, 404, "NotFound");
 }
 
-#[tokio::test]
-async fn a_form_must_ask_one_thing() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_form_must_ask_one_thing(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     for path in [CHAT, STREAM] {
         let nothing = form(&site, &[]);
@@ -61,9 +61,9 @@ async fn a_form_must_ask_one_thing() {
     }
 }
 
-#[tokio::test]
-async fn what_is_too_large_is_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_is_too_large_is_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     for length in [10_001, 300_000] {
         let long = form(&site, &[("query", &"x".repeat(length))]);
@@ -81,9 +81,9 @@ async fn what_is_too_large_is_refused() {
     assert_refused(&send(&developer, CHAT, large).await, 413, "PayloadTooLarge");
 }
 
-#[tokio::test]
-async fn who_is_refused_before_all_is_read_is_told_that_the_connection_closes() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn who_is_refused_before_all_is_read_is_told_that_the_connection_closes(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let part = |head: &str, text: &str| {
         format!("--x\r\nContent-Disposition: form-data; name={head}\r\n\r\n{text}\r\n")
@@ -104,9 +104,9 @@ async fn who_is_refused_before_all_is_read_is_told_that_the_connection_closes() 
     assert_eq!(read.header("Connection"), "", "all of it was read");
 }
 
-#[tokio::test]
-async fn what_is_refused_changes_nothing() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn what_is_refused_changes_nothing(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let other = other_agent(&mut site).await;
     let developer = developer(&site);
     let begun = ask(&developer, &site, "How can I pay?").await;
@@ -125,18 +125,18 @@ async fn what_is_refused_changes_nothing() {
     assert_eq!(developer.get(&path).await.expect(200), before);
 }
 
-#[tokio::test]
-async fn audio_without_an_endpoint_for_it_is_refused_and_says_so() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn audio_without_an_endpoint_for_it_is_refused_and_says_so(engine: Engine) {
+    let site = Site::start(engine).await;
     let spoken = form(&site, &[]).part("audio", recording(WAV, "a.wav"));
     let message =
         assert_refused(&send(&developer(&site), CHAT, spoken).await, 400, "ValidationError");
     assert!(message.contains("transcription"), "{message}");
 }
 
-#[tokio::test]
-async fn strangers_and_what_is_not_there() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn strangers_and_what_is_not_there(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     assert_refused(&site.stranger().get(CONVERSATIONS).await, 401, "Unauthorized");
     let wrong = site.stranger().with("x-api-token", "aloo_nobody");
@@ -174,9 +174,9 @@ async fn strangers_and_what_is_not_there() {
     assert_refused(&developer.get(CHAT).await, 405, "MethodNotAllowed");
 }
 
-#[tokio::test]
-async fn thirty_streams_a_minute() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn thirty_streams_a_minute(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     for number in 0..30u32 {
         let answer = send(&developer, STREAM, fields_of(&[])).await;

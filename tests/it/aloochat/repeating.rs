@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{
     CHAT, CONVERSATIONS, agent_id, ask, deploy_anew, developer, fields_of, form, other_agent, send,
     stream, text,
 };
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const KEY: (&str, &str) = ("Idempotency-Key", "k-1");
 
@@ -15,9 +15,9 @@ fn repeating(site: &Site) -> Client {
     developer(site).with(KEY.0, KEY.1)
 }
 
-#[tokio::test]
-async fn the_same_idempotency_key_asks_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_idempotency_key_asks_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = repeating(&site);
     let first = ask(&developer, &site, "How can I pay?").await;
     assert_eq!(ask(&developer, &site, "How can I pay?").await, first);
@@ -38,9 +38,9 @@ async fn the_same_idempotency_key_asks_once() {
     }
 }
 
-#[tokio::test]
-async fn a_repeat_is_known_by_what_was_sent_and_not_by_what_it_comes_to_now() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_repeat_is_known_by_what_was_sent_and_not_by_what_it_comes_to_now(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let developer = repeating(&site);
     let first = ask(&developer, &site, "How can I pay?").await;
     deploy_anew(&mut site).await;
@@ -50,9 +50,9 @@ async fn a_repeat_is_known_by_what_was_sent_and_not_by_what_it_comes_to_now() {
     assert_eq!(ask(&developer, &site, "How can I pay?").await, first, "after a withdrawal");
 }
 
-#[tokio::test]
-async fn another_agent_is_another_request_and_switches_nothing() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn another_agent_is_another_request_and_switches_nothing(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let other = other_agent(&mut site).await;
     let begun = ask(&developer(&site), &site, "How can I pay?").await;
     let id = text(&begun, "conversation_id");
@@ -66,9 +66,9 @@ async fn another_agent_is_another_request_and_switches_nothing() {
     assert_eq!(repeating.get(&path).await.expect(200), before);
 }
 
-#[tokio::test]
-async fn the_same_idempotency_key_creates_once() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_idempotency_key_creates_once(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let developer = repeating(&site);
     let body = json!({ "agent_id": agent_id(&site), "title": "Customer Support Chat" });
     let first = developer.post(CONVERSATIONS, &body).await.expect(201);
@@ -88,9 +88,9 @@ async fn the_same_idempotency_key_creates_once() {
     developer.post(CONVERSATIONS, &body).await.expect(404);
 }
 
-#[tokio::test]
-async fn of_many_at_once_one_creates() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn of_many_at_once_one_creates(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = repeating(&site);
     let body = json!({ "title": "Billing" });
     let requests = (0..8).map(|_| developer.post(CONVERSATIONS, &body));

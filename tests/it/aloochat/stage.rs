@@ -5,10 +5,10 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
-use super::Site;
 use crate::harness::Client;
 use crate::harness::feed::Feed;
 use crate::harness::http::Answer;
+use crate::harness::site::Site;
 
 pub(super) const CONVERSATIONS: &str = "/api/v1/chat/conversations";
 pub(super) const CHAT: &str = "/api/v1/chat/agent/chat";

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Site;
 use super::stage::{CONVERSATIONS, STREAM, developer, form, stream, text};
 use crate::harness::feed::{Feed, SseEvent};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 /// The reply that `agent_text_chunk`s make.
 fn joined(events: &[SseEvent]) -> String {
@@ -25,9 +25,9 @@ async fn whole(site: &Site, query: &str) -> Vec<SseEvent> {
     stream(&developer(site), form(site, &[("query", query)])).await.rest().await
 }
 
-#[tokio::test]
-async fn a_stream_starts_says_the_reply_in_chunks_and_ends() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_stream_starts_says_the_reply_in_chunks_and_ends(engine: Engine) {
+    let site = Site::start(engine).await;
     let events = whole(&site, "Tell me about your opening hours").await;
     let conversation = &events[0].data["conversation_id"];
     events.iter().for_each(|event| assert_shape(event, conversation));
@@ -47,20 +47,23 @@ async fn a_stream_starts_says_the_reply_in_chunks_and_ends() {
     assert_eq!(history["messages"][1]["content"], joined(&events));
 }
 
-#[tokio::test]
-async fn a_stream_that_is_handed_over_ends_without_a_text() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_stream_that_is_handed_over_ends_without_a_text(engine: Engine) {
+    let site = Site::start(engine).await;
     let events = whole(&site, "I want to talk to a human").await;
     let kinds: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
     assert_eq!(kinds, ["start", "end"]);
     assert_eq!(events[1].data["was_resolved"], false);
 }
 
-#[tokio::test]
-async fn where_nobody_can_answer_the_stream_says_error() {
-    let site = Site::with_bot(&serde_json::json!({
-        "kind": "remote", "name": "Nowhere", "url": "http://127.0.0.1:1/"
-    }))
+#[apply(both_engines)]
+async fn where_nobody_can_answer_the_stream_says_error(engine: Engine) {
+    let site = Site::with_bot(
+        engine,
+        &serde_json::json!({
+            "kind": "remote", "name": "Nowhere", "url": "http://127.0.0.1:1/"
+        }),
+    )
     .await;
     let fields = [("query", "Hello")];
     let events = stream(&developer(&site), form(&site, &fields)).await.rest().await;
@@ -71,9 +74,9 @@ async fn where_nobody_can_answer_the_stream_says_error() {
     }));
 }
 
-#[tokio::test]
-async fn a_stream_is_resumed_after_any_of_its_events() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_stream_is_resumed_after_any_of_its_events(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let events = whole(&site, "Tell me about your opening hours").await;
     let message = text(&events[0].data, "message_id").to_owned();
@@ -92,9 +95,9 @@ async fn a_stream_is_resumed_after_any_of_its_events() {
     assert_eq!(joined(&again), reply);
 }
 
-#[tokio::test]
-async fn a_reply_that_is_told_whole_is_told_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_reply_that_is_told_whole_is_told_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let asked = whole(&site, "Tell me about your opening hours").await;
     let path = format!("{STREAM}/{}", text(&asked[0].data, "message_id"));
@@ -109,9 +112,9 @@ async fn a_reply_that_is_told_whole_is_told_once() {
     }
 }
 
-#[tokio::test]
-async fn a_turn_is_judged_as_it_ended_whenever_it_is_asked_for() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_turn_is_judged_as_it_ended_whenever_it_is_asked_for(engine: Engine) {
+    let site = Site::start(engine).await;
     let developer = developer(&site);
     let asked = whole(&site, "Tell me about your opening hours").await;
     let conversation = text(&asked[0].data, "conversation_id");
@@ -128,9 +131,9 @@ async fn resume(client: &crate::harness::Client, path: &str) -> Feed {
     client.stream(path, None).await
 }
 
-#[tokio::test]
-async fn a_stream_of_another_account_or_of_no_message_is_not_there() {
-    let site = Site::with_accounts(&["One", "Two"]).await;
+#[apply(both_engines)]
+async fn a_stream_of_another_account_or_of_no_message_is_not_there(engine: Engine) {
+    let site = Site::with_accounts(engine, &["One", "Two"]).await;
     let other = site.stranger().with("x-api-token", site.credential_of(1, "aloochat_api_token"));
     let events = whole(&site, "How can I pay?").await;
     let path = format!("{STREAM}/{}", text(&events[0].data, "message_id"));

@@ -7,5 +7,3 @@ mod sending;
 mod stage;
 mod starting;
 mod variables;
-
-use super::Site;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::stage::{START, example, messages_of, says, system};
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 fn assert_refused(answer: &Answer, status: u16, code: &str) {
     let body = answer.expect(status);
@@ -14,9 +14,9 @@ fn assert_refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(body.as_object().map(serde_json::Map::len), Some(2));
 }
 
-#[tokio::test]
-async fn a_faulty_field_is_named() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_faulty_field_is_named(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let faults: [(&str, Value); 12] = [
         ("/channel", json!("WEB")),
@@ -45,9 +45,9 @@ async fn a_faulty_field_is_named() {
     assert!(message.contains("channel") && message.contains("from.type"), "{message}");
 }
 
-#[tokio::test]
-async fn only_a_deployed_bot_answers() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn only_a_deployed_bot_answers(engine: Engine) {
+    let mut site = Site::start(engine).await;
     for unknown in ["bot_1", "nothing"] {
         let mut body = example(&site, "visitor-7");
         body["bot_key"] = json!(unknown);
@@ -59,9 +59,9 @@ async fn only_a_deployed_bot_answers() {
     assert_refused(&refused, 404, "not_found");
 }
 
-#[tokio::test]
-async fn a_message_too_long_a_stranger_and_what_is_not_there() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_message_too_long_a_stranger_and_what_is_not_there(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let mut long = example(&site, "visitor-7");
     long["message"]["data"]["body"] = json!("x".repeat(10_001));
@@ -80,9 +80,9 @@ async fn a_message_too_long_a_stranger_and_what_is_not_there() {
     );
 }
 
-#[tokio::test]
-async fn a_limit_that_an_account_has_chosen_holds() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_limit_that_an_account_has_chosen_holds(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(r#"{"limits":{"chataibot":2}}"#).await;
     let system = system(&site);
     for _ in 0..2 {

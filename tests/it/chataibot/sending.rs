@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{START, example, messages_of, says, system, text};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn what_the_visitor_says_is_kept_and_the_bot_goes_on_at_the_live_url() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_the_visitor_says_is_kept_and_the_bot_goes_on_at_the_live_url(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let started = system.post(START, &example(&site, "visitor-7")).await.expect(200);
     let id = text(&started, "/conversation/id");
@@ -26,9 +26,9 @@ async fn what_the_visitor_says_is_kept_and_the_bot_goes_on_at_the_live_url() {
     }
 }
 
-#[tokio::test]
-async fn a_button_and_a_file_are_messages_too() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_button_and_a_file_are_messages_too(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let started = system.post(START, &example(&site, "visitor-7")).await.expect(200);
     let path = messages_of(text(&started, "/conversation/id"));
@@ -42,9 +42,9 @@ async fn a_button_and_a_file_are_messages_too() {
     system.post(&path, &no_url).await.expect(400);
 }
 
-#[tokio::test]
-async fn a_conversation_of_another_account_is_not_there() {
-    let site = Site::with_accounts(&["One", "Two"]).await;
+#[apply(both_engines)]
+async fn a_conversation_of_another_account_is_not_there(engine: Engine) {
+    let site = Site::with_accounts(engine, &["One", "Two"]).await;
     let bearer = |account| format!("Bearer {}", site.credential_of(account, "chataibot_token"));
     let one = site.stranger().with("Authorization", &bearer(0));
     let two = site.stranger().with("Authorization", &bearer(1));

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use crate::harness::Client;
+use crate::harness::site::Site;
 
 pub(super) const START: &str = "/api/v1/conversations";
 

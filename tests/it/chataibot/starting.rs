@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{START, example, system, text};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn the_pages_example_is_answered_in_the_pages_shape() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_pages_example_is_answered_in_the_pages_shape(engine: Engine) {
+    let site = Site::start(engine).await;
     let started = system(&site).post(START, &example(&site, "visitor-7")).await.expect(200);
     assert_eq!(started["ok"], true);
     assert!(text(&started, "/conversation/id").starts_with("cv_"));
@@ -27,9 +27,9 @@ async fn the_pages_example_is_answered_in_the_pages_shape() {
     assert_eq!(started["contact"], contact);
 }
 
-#[tokio::test]
-async fn the_reply_comes_at_the_live_url() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_reply_comes_at_the_live_url(engine: Engine) {
+    let site = Site::start(engine).await;
     let started = system(&site).post(START, &example(&site, "visitor-7")).await.expect(200);
     let url = text(&started, "/live_url");
     let path = &url[url.find("/live/v1").expect("our own path")..];
@@ -40,9 +40,9 @@ async fn the_reply_comes_at_the_live_url() {
     assert_eq!(said["author"]["type"], "bot");
 }
 
-#[tokio::test]
-async fn the_same_visitor_is_the_same_contact_in_another_conversation() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_visitor_is_the_same_contact_in_another_conversation(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let first = system.post(START, &example(&site, "visitor-7")).await.expect(200);
     let mut renamed = example(&site, "visitor-7");
@@ -60,9 +60,9 @@ async fn the_same_visitor_is_the_same_contact_in_another_conversation() {
     assert_ne!(contact(&first).await, contact(&other).await);
 }
 
-#[tokio::test]
-async fn optional_parts_may_be_missing() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn optional_parts_may_be_missing(engine: Engine) {
+    let site = Site::start(engine).await;
     let body = json!({
         "message": { "data": { "body": "Hello" } },
         "bot_key": site.credential("chataibot_bot_key"),
@@ -73,9 +73,9 @@ async fn optional_parts_may_be_missing() {
     assert_eq!(started["contact"]["email"], json!(null));
 }
 
-#[tokio::test]
-async fn the_same_idempotency_key_starts_one_conversation() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_idempotency_key_starts_one_conversation(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site).with("Idempotency-Key", "k-1");
     let first = system.post(START, &example(&site, "visitor-7")).await.expect(200);
     let again = system.post(START, &example(&site, "visitor-7")).await.expect(200);

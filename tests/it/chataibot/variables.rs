@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::stage::{START, example, messages_of, says, system, text};
 use crate::harness::feed::SseEvent;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 fn flow() -> Value {
     json!({ "kind": "flow", "name": "Desk", "default_language": "en", "start": "tell", "steps": {
@@ -22,9 +22,9 @@ async fn reply_at(site: &Site, answered: &Value) -> SseEvent {
     feed.until("message.outbound").await.pop().expect("the reply")
 }
 
-#[tokio::test]
-async fn a_flow_says_what_it_was_told() {
-    let site = Site::with_bot(&flow()).await;
+#[apply(both_engines)]
+async fn a_flow_says_what_it_was_told(engine: Engine) {
+    let site = Site::with_bot(engine, &flow()).await;
     let system = system(&site);
     let mut body = example(&site, "visitor-7");
     body["bot_key"] = json!(site.default_bot());
@@ -40,9 +40,9 @@ async fn a_flow_says_what_it_was_told() {
     assert_eq!(text(&reply_at(&site, &sent).await.data, "/data/text"), "Blue, value");
 }
 
-#[tokio::test]
-async fn it_speaks_the_browsers_language() {
-    let site = Site::with_bot(&flow()).await;
+#[apply(both_engines)]
+async fn it_speaks_the_browsers_language(engine: Engine) {
+    let site = Site::with_bot(engine, &flow()).await;
     let mut body = example(&site, "visitor-7");
     body["bot_key"] = json!(site.default_bot());
     body["variables"]["system"]["browserLanguage"] = json!("de-AT");
@@ -52,9 +52,9 @@ async fn it_speaks_the_browsers_language() {
     assert_eq!(text(&reply.data, "/data/language"), "de", "whatever the visitor wrote in");
 }
 
-#[tokio::test]
-async fn a_message_that_tells_no_language_has_the_browsers() {
-    let site = Site::with_bot(&flow()).await;
+#[apply(both_engines)]
+async fn a_message_that_tells_no_language_has_the_browsers(engine: Engine) {
+    let site = Site::with_bot(engine, &flow()).await;
     let mut body = example(&site, "visitor-7");
     body["bot_key"] = json!(site.default_bot());
     body["variables"]["system"]["browserLanguage"] = json!("de-DE");
@@ -66,9 +66,9 @@ async fn a_message_that_tells_no_language_has_the_browsers() {
     assert_eq!(text(&asked.last().expect("it").data, "/data/language"), "de");
 }
 
-#[tokio::test]
-async fn a_variable_that_is_refused_is_named_with_what_is_wrong() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_variable_that_is_refused_is_named_with_what_is_wrong(engine: Engine) {
+    let site = Site::start(engine).await;
     let system = system(&site);
     let refused = async |conversation: Value| {
         let mut body = example(&site, "visitor-7");
@@ -88,11 +88,11 @@ async fn a_variable_that_is_refused_is_named_with_what_is_wrong() {
     assert!(!said.contains("k098"), "it is told once: {said}");
 }
 
-#[tokio::test]
-async fn a_value_that_is_too_long_is_cut_and_null_is_an_empty_text() {
+#[apply(both_engines)]
+async fn a_value_that_is_too_long_is_cut_and_null_is_an_empty_text(engine: Engine) {
     let definition = json!({ "kind": "flow", "name": "Desk", "start": "tell", "steps": {
         "tell": { "type": "end", "text": "{{conversation.none|none}} {{system.referrerUrl}}" } } });
-    let site = Site::with_bot(&definition).await;
+    let site = Site::with_bot(engine, &definition).await;
     let mut body = example(&site, "visitor-7");
     body["bot_key"] = json!(site.default_bot());
     body["variables"]["conversation"] = json!({ "none": null });
@@ -102,13 +102,13 @@ async fn a_value_that_is_too_long_is_cut_and_null_is_an_empty_text() {
     assert_eq!(text(&reply.data, "/data/text"), format!("none {}", "u".repeat(1_000)));
 }
 
-#[tokio::test]
-async fn a_file_answers_a_step_that_asks_for_one() {
+#[apply(both_engines)]
+async fn a_file_answers_a_step_that_asks_for_one(engine: Engine) {
     let definition = json!({ "kind": "flow", "name": "Desk", "start": "ask", "steps": {
         "ask": { "type": "ask", "text": "The invoice?", "variable": "conversation.invoice",
             "validation": { "type": "file" }, "retry": "A file, please.", "next": "done" },
         "done": { "type": "end", "text": "Got {{conversation.invoice}}." } } });
-    let site = Site::with_bot(&definition).await;
+    let site = Site::with_bot(engine, &definition).await;
     let system = system(&site);
     let mut body = example(&site, "visitor-7");
     body["bot_key"] = json!(site.default_bot());

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::stage::{ASK, STORY, Stage, Thread, names, rest_of_reply};
 use crate::harness::Client;
+use crate::harness::site::{Engine, apply, both_engines};
 
-#[tokio::test]
-async fn a_malformed_cursor_is_refused_by_name() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_malformed_cursor_is_refused_by_name(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let malformed = [
         "x",
@@ -39,9 +40,9 @@ async fn a_malformed_cursor_is_refused_by_name() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_that_the_log_never_had_is_refused_wherever_it_is_given() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_cursor_that_the_log_never_had_is_refused_wherever_it_is_given(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let mut socket = stage.socket().await;
@@ -78,9 +79,9 @@ fn assert_unknown(error: &Value) {
     assert!(error["message"].as_str().is_some_and(|text| text.contains("begin again")), "{error}");
 }
 
-#[tokio::test]
-async fn who_resumes_in_a_finished_reply_with_other_text_gets_it_anew() {
-    let stage = Stage::with_pace(20).await;
+#[apply(both_engines)]
+async fn who_resumes_in_a_finished_reply_with_other_text_gets_it_anew(engine: Engine) {
+    let stage = Stage::with_pace(engine, 20).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     let chunk = frames.iter().filter(|frame| frame.name == "reply.chunk").nth(4).expect("a chunk");
@@ -96,9 +97,9 @@ async fn who_resumes_in_a_finished_reply_with_other_text_gets_it_anew() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_in_a_reply_that_never_was_shows_what_is_after_it() {
-    let stage = Stage::with_pace(1).await;
+#[apply(both_engines)]
+async fn a_cursor_in_a_reply_that_never_was_shows_what_is_after_it(engine: Engine) {
+    let stage = Stage::with_pace(engine, 1).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let stored = thread.events(&client).await;
@@ -130,9 +131,9 @@ async fn backwards(thread: &Thread, client: &Client, from: &Value, limit: usize)
     }
 }
 
-#[tokio::test]
-async fn the_feed_is_paged_backwards_to_its_beginning() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn the_feed_is_paged_backwards_to_its_beginning(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     for _ in 0..20 {
         thread.turn(&client, ASK).await;
@@ -149,9 +150,9 @@ async fn the_feed_is_paged_backwards_to_its_beginning() {
     assert!(error["error"]["fields"]["before"].is_string(), "{error}");
 }
 
-#[tokio::test]
-async fn before_a_place_in_a_reply_is_the_event_that_it_stands_after() {
-    let stage = Stage::with_pace(20).await;
+#[apply(both_engines)]
+async fn before_a_place_in_a_reply_is_the_event_that_it_stands_after(engine: Engine) {
+    let stage = Stage::with_pace(engine, 20).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     let chunk = frames.iter().filter(|frame| frame.name == "reply.chunk").nth(4).expect("a chunk");
@@ -161,9 +162,9 @@ async fn before_a_place_in_a_reply_is_the_event_that_it_stands_after() {
     assert_eq!(shown, ["conversation.started", "message.inbound"]);
 }
 
-#[tokio::test]
-async fn nobody_pages_backwards_in_a_conversation_of_others() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn nobody_pages_backwards_in_a_conversation_of_others(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let (_, stranger) = stage.conversation().await;
     let sent = thread.send(&client, "quux frobnicates").await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::stage::{ASK, STORY, Stage, Thread, names};
 use crate::harness::Client;
 use crate::harness::feed::{assembled, assert_chained};
+use crate::harness::site::{Engine, apply, both_engines};
 
 /// A conversation of three turns, the last of which was escalated.
 async fn told(stage: &Stage) -> (Thread, Client) {
@@ -16,9 +17,9 @@ async fn told(stage: &Stage) -> (Thread, Client) {
     (thread, client)
 }
 
-#[tokio::test]
-async fn a_stream_without_a_cursor_begins_now() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn a_stream_without_a_cursor_begins_now(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let now = thread.now(&client).await;
@@ -38,9 +39,9 @@ async fn a_stream_without_a_cursor_begins_now() {
     assert_eq!(outbound["text"], STORY);
 }
 
-#[tokio::test]
-async fn from_the_beginning_and_from_every_frame_the_rest_is_exact() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn from_the_beginning_and_from_every_frame_the_rest_is_exact(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = told(&stage).await;
     let stored = thread.events(&client).await;
     let kinds: Vec<_> = stored.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
@@ -66,9 +67,9 @@ async fn from_the_beginning_and_from_every_frame_the_rest_is_exact() {
     }
 }
 
-#[tokio::test]
-async fn the_last_event_id_wins_over_after() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn the_last_event_id_wins_over_after(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = told(&stage).await;
     let stored = thread.events(&client).await;
     let back = client.with("Last-Event-ID", stored[4]["id"].as_str().unwrap());
@@ -80,9 +81,9 @@ async fn the_last_event_id_wins_over_after() {
     assert_eq!(fresh.stream(&thread.stream("0"), None).await.next().await.data, stored[0]);
 }
 
-#[tokio::test]
-async fn pages_of_every_size_give_the_frames_of_the_stream() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn pages_of_every_size_give_the_frames_of_the_stream(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = told(&stage).await;
     let stored = thread.events(&client).await;
     for limit in 1..=stored.len() + 1 {
@@ -103,9 +104,9 @@ async fn pages_of_every_size_give_the_frames_of_the_stream() {
     }
 }
 
-#[tokio::test]
-async fn pages_show_a_reply_under_way_as_far_as_it_is() {
-    let stage = Stage::with_pace(60).await;
+#[apply(both_engines)]
+async fn pages_show_a_reply_under_way_as_far_as_it_is(engine: Engine) {
+    let stage = Stage::with_pace(engine, 60).await;
     let (thread, _) = stage.conversation().await;
     // So many pages a minute are an account's own, no visitor's.
     let client = &stage.key;
@@ -131,9 +132,9 @@ async fn pages_show_a_reply_under_way_as_far_as_it_is() {
     assert_eq!((started, restarted), (1, false));
 }
 
-#[tokio::test]
-async fn a_limit_out_of_bounds_is_refused_by_name() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_limit_out_of_bounds_is_refused_by_name(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     for limit in ["0", "501", "-1", "ten", "1.5"] {
         let error = client.get(&thread.path(&format!("/events?limit={limit}"))).await.expect(400);
@@ -141,9 +142,9 @@ async fn a_limit_out_of_bounds_is_refused_by_name() {
     }
 }
 
-#[tokio::test]
-async fn a_stranger_and_an_unknown_conversation_are_refused() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_stranger_and_an_unknown_conversation_are_refused(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     for path in [thread.path("/stream"), thread.path("/events"), thread.path("")] {
         let error = stage.site.stranger().get(&path).await.expect(401);
@@ -162,9 +163,9 @@ async fn a_stranger_and_an_unknown_conversation_are_refused() {
     assert_eq!(client.get(&path).await.expect(200)["conversation_id"], json!(thread.id));
 }
 
-#[tokio::test]
-async fn an_escalation_is_on_the_feed() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn an_escalation_is_on_the_feed(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let sent = thread.send(&client, "quux frobnicates").await;
@@ -181,9 +182,9 @@ async fn an_escalation_is_on_the_feed() {
     assert_eq!(feed.next().await.data["data"]["message_id"], last["message_id"]);
 }
 
-#[tokio::test]
-async fn a_turn_of_people_ends_at_once() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_turn_of_people_ends_at_once(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, "quux frobnicates").await;
     // Nobody can say when a person answers: the stream ends, and the feed will tell.

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
 use crate::harness::feed::{SseEvent, assert_chained};
+use crate::harness::site::{Engine, apply, both_engines};
 
-#[tokio::test]
-async fn a_message_is_kept_and_says_where_it_stands() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_message_is_kept_and_says_where_it_stands(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let answer = client.post(&thread.path("/messages"), &json!({ "text": ASK })).await;
@@ -26,9 +27,9 @@ async fn a_message_is_kept_and_says_where_it_stands() {
     assert_eq!(data["author"], json!({ "type": "customer" }));
 }
 
-#[tokio::test]
-async fn the_same_key_sends_once() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn the_same_key_sends_once(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let keyed = client.with("Idempotency-Key", "once");
     let sends = (0..8).map(|_| async { thread.send(&keyed, ASK).await });
@@ -46,9 +47,9 @@ async fn the_same_key_sends_once() {
 }
 
 /// `stream_live_message`.
-#[tokio::test]
-async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let path = thread.path("/messages/stream");
     let keyed = client.with("Idempotency-Key", "once");
@@ -64,9 +65,9 @@ async fn the_path_of_the_stream_is_the_same_thing_whatever_is_accepted() {
     client.get(&path).await.expect(405);
 }
 
-#[tokio::test]
-async fn a_turn_that_is_over_is_streamed_again_for_the_same_key() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn a_turn_that_is_over_is_streamed_again_for_the_same_key(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let keyed = client.with("Idempotency-Key", "once");
     let first = thread.turn(&keyed, ASK).await;
@@ -75,9 +76,9 @@ async fn a_turn_that_is_over_is_streamed_again_for_the_same_key() {
     assert_eq!(again[0].data["data"], first.last().expect("an end").data["data"]);
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_message_is_said_by_field() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn what_is_wrong_with_a_message_is_said_by_field(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let path = thread.path("/messages");
     for body in [
@@ -107,9 +108,9 @@ async fn what_is_wrong_with_a_message_is_said_by_field() {
     assert_eq!(inbound.count(), 1, "what is refused is not kept");
 }
 
-#[tokio::test]
-async fn an_unknown_conversation_takes_no_message() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn an_unknown_conversation_takes_no_message(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     for id in ["cv_1", "nonsense"] {
         let path = format!("/live/v1/conversations/{id}/messages");
         let error = stage.key.post(&path, &json!({ "text": ASK })).await.expect(404);
@@ -118,9 +119,9 @@ async fn an_unknown_conversation_takes_no_message() {
     }
 }
 
-#[tokio::test]
-async fn send_and_stream_is_the_turn_and_ends_with_it() {
-    let stage = Stage::with_pace(20).await;
+#[apply(both_engines)]
+async fn send_and_stream_is_the_turn_and_ends_with_it(engine: Engine) {
+    let stage = Stage::with_pace(engine, 20).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     assert_chained(&frames);
@@ -133,9 +134,9 @@ async fn send_and_stream_is_the_turn_and_ends_with_it() {
     assert_eq!(handed.last().map(|frame| frame.name.as_str()), Some("conversation.escalated"));
 }
 
-#[tokio::test]
-async fn turns_of_a_conversation_are_answered_one_after_another() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn turns_of_a_conversation_are_answered_one_after_another(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let mut asked = Vec::new();

@@ -13,5 +13,3 @@ mod stage;
 mod stopping;
 mod subscriptions;
 mod tokens;
-
-use super::Site;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::stage::{ASK, STORY, Stage};
+use crate::harness::site::{Engine, apply, both_engines};
 
-#[tokio::test]
-async fn a_conversation_shows_where_it_stands_and_its_last_messages() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_conversation_shows_where_it_stands_and_its_last_messages(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     // So many messages a minute are an account's own, no visitor's.
     let ((thread, _), client) = (stage.conversation().await, stage.key.clone());
     let empty = thread.now(&client).await;
@@ -29,9 +30,9 @@ async fn a_conversation_shows_where_it_stands_and_its_last_messages() {
     assert_eq!(now["messages"][49]["text"], STORY);
 }
 
-#[tokio::test]
-async fn a_conversation_is_shown_as_it_was_at_every_moment() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_conversation_is_shown_as_it_was_at_every_moment(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let ((thread, visitor), client) = (stage.conversation().await, stage.key.clone());
     let mut moments = vec![thread.now(&client).await];
     for step in 0..40 {
@@ -71,9 +72,9 @@ async fn a_conversation_is_shown_as_it_was_at_every_moment() {
     }
 }
 
-#[tokio::test]
-async fn before_its_beginning_there_is_no_conversation() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn before_its_beginning_there_is_no_conversation(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let began: u64 = thread.now(&client).await["cursor"].as_str().unwrap().parse().unwrap();
     client.get(&thread.path(&format!("?at={began}"))).await.expect(200);

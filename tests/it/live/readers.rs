@@ -7,14 +7,15 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::stage::{ASK, STORY, Stage, Thread, rest_of_reply};
 use crate::harness::feed::{SseEvent, assert_chained};
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::wait::{eventually, within};
 use crate::harness::{Client, Server};
 
 const READERS: usize = 1_000;
 
-#[tokio::test]
-async fn a_thousand_readers_all_get_the_same_frames() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn a_thousand_readers_all_get_the_same_frames(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let mut feeds = Vec::new();
     for _ in 0..READERS / 50 {
@@ -68,9 +69,9 @@ async fn metric(client: &Client, name: &str) -> f64 {
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
 }
 
-#[tokio::test]
-async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_reader_that_does_not_read_is_let_go_and_resumes_exactly(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let ((thread, _), client) = (stage.conversation().await, stage.key.clone());
     // With people: nothing but what is sent comes on the feed.
     thread.turn(&client, "quux frobnicates").await;

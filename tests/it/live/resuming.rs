@@ -2,6 +2,7 @@
 
 use super::stage::{ASK, STORY, Stage, names, rest_of_reply};
 use crate::harness::feed::{Feed, SseEvent, assembled, assert_chained};
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::wait::eventually;
 
 /// Frames with how many characters of the reply had been seen after each.
@@ -15,9 +16,9 @@ fn with_seen(frames: &[SseEvent]) -> Vec<(SseEvent, usize)> {
     frames.iter().map(count).collect()
 }
 
-#[tokio::test]
-async fn after_every_piece_of_a_finished_reply_the_rest_is_exact() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn after_every_piece_of_a_finished_reply_the_rest_is_exact(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let frames = thread.turn(&client, ASK).await;
     let outbound = frames.last().expect("an end");
@@ -35,9 +36,9 @@ async fn after_every_piece_of_a_finished_reply_the_rest_is_exact() {
     }
 }
 
-#[tokio::test]
-async fn after_every_piece_of_a_reply_under_way_the_rest_is_exact() {
-    let stage = Stage::with_pace(40).await;
+#[apply(both_engines)]
+async fn after_every_piece_of_a_reply_under_way_the_rest_is_exact(engine: Engine) {
+    let stage = Stage::with_pace(engine, 40).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let sent = thread.send(&client, ASK).await;
@@ -66,9 +67,9 @@ async fn after_every_piece_of_a_reply_under_way_the_rest_is_exact() {
     }
 }
 
-#[tokio::test]
-async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces() {
-    let stage = Stage::with_pace(80).await;
+#[apply(both_engines)]
+async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces(engine: Engine) {
+    let stage = Stage::with_pace(engine, 80).await;
     let (thread, client) = stage.conversation().await;
     let mut feed = client.stream(&thread.path("/stream"), None).await;
     let sent = thread.send(&client, ASK).await;
@@ -104,9 +105,9 @@ async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces() {
     assert!(thread.now(&client).await["reply"].is_null(), "it is over");
 }
 
-#[tokio::test]
-async fn a_reader_that_comes_back_again_and_again_misses_nothing() {
-    let stage = Stage::with_pace(20).await;
+#[apply(both_engines)]
+async fn a_reader_that_comes_back_again_and_again_misses_nothing(engine: Engine) {
+    let stage = Stage::with_pace(engine, 20).await;
     let (thread, client) = stage.conversation().await;
     let mut last = thread.now(&client).await["cursor"].as_str().expect("a cursor").to_owned();
     for _ in 0..3 {

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{ASK, Stage, Thread};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn typing_reaches_every_reader_and_is_not_kept() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn typing_reaches_every_reader_and_is_not_kept(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let mut readers = Vec::new();
     for reader in [&client, &stage.key] {
@@ -34,9 +34,9 @@ async fn typing_reaches_every_reader_and_is_not_kept() {
     assert_eq!(thread.now(&client).await["cursor"], cursor);
 }
 
-#[tokio::test]
-async fn reading_is_kept_and_said_once() {
-    let mut site = Site::breakable(&[]).await;
+#[apply(both_engines)]
+async fn reading_is_kept_and_said_once(engine: Engine) {
+    let mut site = Site::breakable(engine, &[]).await;
     let (id, client) = site.conversation().await;
     let thread = Thread { id };
     let turn = thread.turn(&client, "what are your opening hours?").await;
@@ -57,9 +57,9 @@ async fn reading_is_kept_and_said_once() {
     assert_eq!(thread.events(&client).await.len(), stored.len(), "it was read before");
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_signal_is_said_by_field() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn what_is_wrong_with_a_signal_is_said_by_field(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     for body in
         [json!({}), json!({ "typing": null }), json!({ "typing": "yes" }), json!({ "typing": 1 })]
@@ -88,9 +88,9 @@ async fn what_is_wrong_with_a_signal_is_said_by_field() {
     }
 }
 
-#[tokio::test]
-async fn an_account_types_and_reads_as_itself_and_a_token_as_the_customer() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn an_account_types_and_reads_as_itself_and_a_token_as_the_customer(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let sent = thread.send(&client, ASK).await["message_id"].clone();
     let mut feed = client.stream(&thread.path("/stream?after=0"), None).await;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::stage::{ASK, Stage, Thread};
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::socket::Socket;
 
 async fn open(stage: &Stage) -> Socket {
@@ -20,9 +21,9 @@ fn with(mut command: Value, field: &str, value: impl Into<Value>) -> Value {
     command
 }
 
-#[tokio::test]
-async fn only_a_credential_opens_it() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn only_a_credential_opens_it(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     let address = stage.site.address();
     assert_eq!(Socket::open(address, "", &[]).await.err(), Some(401));
@@ -43,9 +44,9 @@ async fn only_a_credential_opens_it() {
     }
 }
 
-#[tokio::test]
-async fn only_pages_of_our_own_origin_open_it() {
-    let mut stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn only_pages_of_our_own_origin_open_it(engine: Engine) {
+    let mut stage = Stage::with_pace(engine, 0).await;
     let settings = r#"{"allowed_origins":[]}"#;
     stage.site.set(settings).await;
     let address = stage.site.address();
@@ -63,16 +64,16 @@ async fn only_pages_of_our_own_origin_open_it() {
     }
 }
 
-#[tokio::test]
-async fn a_plain_request_is_told_to_upgrade() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_plain_request_is_told_to_upgrade(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let answer = stage.key.get("/live/v1/ws").await;
     assert_eq!((answer.status, answer.header("upgrade")), (426, "websocket"));
 }
 
-#[tokio::test]
-async fn every_command_is_answered_as_over_http_with_its_ref() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn every_command_is_answered_as_over_http_with_its_ref(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let mut socket = open(&stage).await;
     let (pong, _) = socket.ask(json!({ "type": "ping" })).await;
@@ -101,9 +102,9 @@ async fn every_command_is_answered_as_over_http_with_its_ref() {
     assert!(reads.iter().any(|frame| frame["type"] == "conversation.read"));
 }
 
-#[tokio::test]
-async fn a_ref_of_any_kind_comes_back_and_none_is_null() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_ref_of_any_kind_comes_back_and_none_is_null(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let mut socket = open(&stage).await;
     for reference in [json!(1), json!("a"), json!({ "a": [1] }), Value::Null] {
         socket.send(&json!({ "type": "ping", "ref": reference })).await;
@@ -113,9 +114,9 @@ async fn a_ref_of_any_kind_comes_back_and_none_is_null() {
     assert_eq!(socket.next().await["ref"], Value::Null);
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_command_is_said_and_the_socket_stays() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn what_is_wrong_with_a_command_is_said_and_the_socket_stays(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     let mut socket = open(&stage).await;
     let unknown = Thread { id: "cv_1".into() };
@@ -152,9 +153,9 @@ async fn what_is_wrong_with_a_command_is_said_and_the_socket_stays() {
     assert_eq!(socket.ask(json!({ "type": "ping" })).await.0["type"], "pong");
 }
 
-#[tokio::test]
-async fn a_wrong_field_does_not_lose_the_ref() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_wrong_field_does_not_lose_the_ref(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     let mut socket = open(&stage).await;
     socket.send(&with(with(command("typing", &thread), "typing", "yes"), "ref", 7)).await;
@@ -163,9 +164,9 @@ async fn a_wrong_field_does_not_lose_the_ref() {
     assert_eq!(answer["ref"], 7, "a client finds the command that failed by its ref: {answer}");
 }
 
-#[tokio::test]
-async fn a_message_that_is_too_long_closes_it_with_1009() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_message_that_is_too_long_closes_it_with_1009(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let mut socket = open(&stage).await;
     socket.send_raw(Message::text("x".repeat(256 * 1024 + 1))).await;
     assert_eq!(socket.try_next().await, Err(Some(1009)));
@@ -173,9 +174,9 @@ async fn a_message_that_is_too_long_closes_it_with_1009() {
     assert_eq!(open(&stage).await.ask(json!({ "type": "ping" })).await.0["type"], "pong");
 }
 
-#[tokio::test]
-async fn an_answer_that_would_be_too_long_is_an_error_and_the_socket_goes_on() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn an_answer_that_would_be_too_long_is_an_error_and_the_socket_goes_on(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let mut socket = open(&stage).await;
     // Twice as long once it is escaped.
     let long = "\u{2028}".repeat(60_000);
@@ -185,9 +186,9 @@ async fn an_answer_that_would_be_too_long_is_an_error_and_the_socket_goes_on() {
     assert_eq!(socket.ask(json!({ "type": "ping" })).await.0["type"], "pong");
 }
 
-#[tokio::test]
-async fn a_token_speaks_of_its_own_conversation_alone() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_token_speaks_of_its_own_conversation_alone(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (mine, _) = stage.conversation().await;
     let (other, _) = stage.conversation().await;
     let body = json!({ "conversation_id": mine.id });
@@ -204,9 +205,9 @@ async fn a_token_speaks_of_its_own_conversation_alone() {
     assert_eq!(other.events(&stage.key).await.len(), 1);
 }
 
-#[tokio::test]
-async fn an_idempotency_key_sends_once_over_both() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn an_idempotency_key_sends_once_over_both(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     let mut socket = open(&stage).await;
     let asked = with(with(command("send", &thread), "text", ASK), "idempotency_key", "once");

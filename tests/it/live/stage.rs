@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use crate::harness::Client;
 use crate::harness::feed::SseEvent;
+use crate::harness::site::{Engine, Site};
 use crate::harness::socket::Socket;
 
 /// What the bot says to [`ASK`]: some thirty pieces, with characters of one to four bytes.
@@ -24,7 +24,7 @@ pub struct Stage {
 
 impl Stage {
     /// The bot pauses so long between the pieces of its reply.
-    pub async fn with_pace(pace_ms: u64) -> Self {
+    pub async fn with_pace(engine: Engine, pace_ms: u64) -> Self {
         let definition = json!({
             "kind": "faq",
             "name": "Storyteller",
@@ -37,7 +37,7 @@ impl Stage {
             }],
             "fallback": { "en": "I only know one story." }
         });
-        let site = Site::with_bot(&definition).await;
+        let site = Site::with_bot(engine, &definition).await;
         let (key, secret) = (site.client(), site.key().to_owned());
         Self { site, key, secret }
     }

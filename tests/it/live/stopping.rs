@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::stage::{ASK, STORY, Stage, Thread, rest_of_reply};
 use crate::harness::feed::{Feed, SseEvent, assert_chained};
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::wait::eventually;
 use crate::harness::{Client, feed};
 
@@ -22,9 +23,9 @@ async fn begun(thread: &Thread, client: &Client) -> (Feed, Vec<SseEvent>) {
     (feed, frames)
 }
 
-#[tokio::test]
-async fn a_stopped_reply_is_kept_as_far_as_it_was_shown() {
-    let stage = Stage::with_pace(150).await;
+#[apply(both_engines)]
+async fn a_stopped_reply_is_kept_as_far_as_it_was_shown(engine: Engine) {
+    let stage = Stage::with_pace(engine, 150).await;
     let (thread, client) = stage.conversation().await;
     let (mut feed, mut frames) = begun(&thread, &client).await;
     // From anywhere: here by the account's own key.
@@ -55,9 +56,9 @@ async fn a_stopped_reply_is_kept_as_far_as_it_was_shown() {
     assert_eq!(stops, 1);
 }
 
-#[tokio::test]
-async fn there_may_be_nothing_to_stop() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn there_may_be_nothing_to_stop(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     assert_eq!(stop(&thread, &client).await, json!({ "stopped": false }));
     let path = "/live/v1/conversations/cv_1/stop";
@@ -68,9 +69,9 @@ async fn there_may_be_nothing_to_stop() {
     assert_eq!(turn.last().expect("an end").data["data"]["text"], STORY);
 }
 
-#[tokio::test]
-async fn who_resumes_in_a_stopped_reply_gets_what_was_shown_and_the_stop() {
-    let stage = Stage::with_pace(150).await;
+#[apply(both_engines)]
+async fn who_resumes_in_a_stopped_reply_gets_what_was_shown_and_the_stop(engine: Engine) {
+    let stage = Stage::with_pace(engine, 150).await;
     let (thread, client) = stage.conversation().await;
     let (mut feed, frames) = begun(&thread, &client).await;
     stop(&thread, &client).await;
@@ -85,9 +86,9 @@ async fn who_resumes_in_a_stopped_reply_gets_what_was_shown_and_the_stop() {
     assert_eq!(rest_of_reply(&rest, seen), text.chars().skip(seen).collect::<String>());
 }
 
-#[tokio::test]
-async fn stopping_one_reply_leaves_the_questions_behind_it() {
-    let stage = Stage::with_pace(60).await;
+#[apply(both_engines)]
+async fn stopping_one_reply_leaves_the_questions_behind_it(engine: Engine) {
+    let stage = Stage::with_pace(engine, 60).await;
     let (thread, client) = stage.conversation().await;
     let (mut feed, _) = begun(&thread, &client).await;
     let second = thread.send(&client, ASK).await;
@@ -99,9 +100,9 @@ async fn stopping_one_reply_leaves_the_questions_behind_it() {
     assert_eq!((&answer["text"], &answer["partial"]), (&json!(STORY), &json!(false)));
 }
 
-#[tokio::test]
-async fn going_away_stops_nothing() {
-    let stage = Stage::with_pace(20).await;
+#[apply(both_engines)]
+async fn going_away_stops_nothing(engine: Engine) {
+    let stage = Stage::with_pace(engine, 20).await;
     let (thread, client) = stage.conversation().await;
     let body = json!({ "text": ASK });
     let mut turn = client.stream(&thread.path("/messages"), Some(&body)).await;

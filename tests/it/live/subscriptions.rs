@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::stage::{ASK, STORY, Stage, Thread};
+use crate::harness::site::{Engine, apply, both_engines};
 
 fn subscribe(thread: &Thread, after: Option<&str>) -> Value {
     json!({ "type": "subscribe", "conversation_id": thread.id, "after": after })
@@ -30,9 +31,9 @@ fn assert_chained(frames: &[Value], from: &Value) {
     }
 }
 
-#[tokio::test]
-async fn a_subscription_is_the_feed_of_the_stream() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn a_subscription_is_the_feed_of_the_stream(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let mut socket = stage.socket().await;
     let (answer, _) = socket.ask(subscribe(&thread, None)).await;
@@ -48,9 +49,9 @@ async fn a_subscription_is_the_feed_of_the_stream() {
     }
 }
 
-#[tokio::test]
-async fn many_conversations_share_a_connection() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn many_conversations_share_a_connection(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let mut socket = stage.socket().await;
     let mut threads = HashMap::new();
     for _ in 0..20 {
@@ -75,9 +76,9 @@ async fn many_conversations_share_a_connection() {
     }
 }
 
-#[tokio::test]
-async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let mut socket = stage.socket().await;
     let (answer, _) = socket.ask(subscribe(&thread, None)).await;
@@ -103,9 +104,9 @@ async fn subscribing_again_in_the_middle_of_a_reply_goes_on_exactly() {
     assert_eq!(starts.count(), 1);
 }
 
-#[tokio::test]
-async fn after_the_end_of_a_subscription_nothing_comes() {
-    let stage = Stage::with_pace(30).await;
+#[apply(both_engines)]
+async fn after_the_end_of_a_subscription_nothing_comes(engine: Engine) {
+    let stage = Stage::with_pace(engine, 30).await;
     let (thread, client) = stage.conversation().await;
     let (other, _) = stage.conversation().await;
     let mut socket = stage.socket().await;
@@ -123,9 +124,9 @@ async fn after_the_end_of_a_subscription_nothing_comes() {
     assert_eq!(answer["type"], "ok", "ending twice is fine");
 }
 
-#[tokio::test]
-async fn from_the_beginning_everything_comes_and_no_frame_before_the_answer() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn from_the_beginning_everything_comes_and_no_frame_before_the_answer(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
     thread.turn(&client, ASK).await;
     let stored = thread.events(&client).await;
@@ -137,9 +138,9 @@ async fn from_the_beginning_everything_comes_and_no_frame_before_the_answer() {
     assert!(frames.iter().map(|frame| &frame["data"]).eq(stored.iter().map(|f| &f["data"])));
 }
 
-#[tokio::test]
-async fn a_connection_follows_at_most_256_conversations() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_connection_follows_at_most_256_conversations(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let mut socket = stage.socket().await;
     let mut threads = Vec::new();
     for number in 0..257 {

@@ -5,10 +5,11 @@ use parlor::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::stage::{ASK, Stage};
+use crate::harness::site::{Engine, apply, both_engines};
 
-#[tokio::test]
-async fn a_token_is_minted_for_a_conversation_and_a_while() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_token_is_minted_for_a_conversation_and_a_while(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     for (given, expected) in [(json!(60), 60), (json!(86_400), 86_400), (Value::Null, 3_600)] {
         let body = json!({ "conversation_id": thread.id, "expires_in": given });
@@ -21,9 +22,9 @@ async fn a_token_is_minted_for_a_conversation_and_a_while() {
     }
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_request_for_a_token_is_said_by_field() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn what_is_wrong_with_a_request_for_a_token_is_said_by_field(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     for expires_in in [
         json!(59),
@@ -55,9 +56,9 @@ async fn what_is_wrong_with_a_request_for_a_token_is_said_by_field() {
     stage.site.stranger().post("/live/v1/tokens", &json!({})).await.expect(401);
 }
 
-#[tokio::test]
-async fn a_token_opens_its_conversation_and_nothing_else() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn a_token_opens_its_conversation_and_nothing_else(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (mine, _) = stage.conversation().await;
     let (other, _) = stage.conversation().await;
     let body = json!({ "conversation_id": mine.id });
@@ -95,9 +96,9 @@ async fn a_token_opens_its_conversation_and_nothing_else() {
     assert_eq!(aerochat.status, 401, "it is no key of another surface");
 }
 
-#[tokio::test]
-async fn what_is_no_token_opens_nothing() {
-    let stage = Stage::with_pace(0).await;
+#[apply(both_engines)]
+async fn what_is_no_token_opens_nothing(engine: Engine) {
+    let stage = Stage::with_pace(engine, 0).await;
     let (thread, _) = stage.conversation().await;
     let body = json!({ "conversation_id": thread.id });
     let token = stage.key.post("/live/v1/tokens", &body).await.expect(201);

@@ -6,8 +6,8 @@ mod texts;
 
 use serde_json::{Value, json};
 
-use super::Site;
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::eventually;
 
 const BEGIN: &str = "what are your opening hours?";
@@ -169,9 +169,9 @@ fn id(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}")).to_owned()
 }
 
-async fn begun_on(surface: Surface) {
+async fn begun_on(engine: Engine, surface: Surface) {
     for other in ALL {
-        let site = Site::start().await;
+        let site = Site::start(engine).await;
         let callers = Callers::of(&site);
         let conversation = callers.begin(surface).await;
         let answered = async |count: usize| {
@@ -200,34 +200,34 @@ async fn begun_on(surface: Surface) {
     }
 }
 
-#[tokio::test]
-async fn what_begins_on_aerochat_goes_on_everywhere() {
-    begun_on(Surface::Aerochat).await;
+#[apply(both_engines)]
+async fn what_begins_on_aerochat_goes_on_everywhere(engine: Engine) {
+    begun_on(engine, Surface::Aerochat).await;
 }
 
-#[tokio::test]
-async fn what_begins_on_the_live_surface_goes_on_everywhere() {
-    begun_on(Surface::Live).await;
+#[apply(both_engines)]
+async fn what_begins_on_the_live_surface_goes_on_everywhere(engine: Engine) {
+    begun_on(engine, Surface::Live).await;
 }
 
-#[tokio::test]
-async fn what_begins_in_the_widget_goes_on_everywhere() {
-    begun_on(Surface::Widget).await;
+#[apply(both_engines)]
+async fn what_begins_in_the_widget_goes_on_everywhere(engine: Engine) {
+    begun_on(engine, Surface::Widget).await;
 }
 
-#[tokio::test]
-async fn what_begins_on_chataibot_goes_on_everywhere() {
-    begun_on(Surface::Chataibot).await;
+#[apply(both_engines)]
+async fn what_begins_on_chataibot_goes_on_everywhere(engine: Engine) {
+    begun_on(engine, Surface::Chataibot).await;
 }
 
-#[tokio::test]
-async fn what_begins_on_aloo_goes_on_everywhere() {
-    begun_on(Surface::Aloochat).await;
+#[apply(both_engines)]
+async fn what_begins_on_aloo_goes_on_everywhere(engine: Engine) {
+    begun_on(engine, Surface::Aloochat).await;
 }
 
-#[tokio::test]
-async fn a_path_that_is_no_text_is_not_found_in_every_surfaces_words() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_path_that_is_no_text_is_not_found_in_every_surfaces_words(engine: Engine) {
+    let site = Site::start(engine).await;
     let callers = Callers::of(&site);
     for (caller, path, word) in [
         (&callers.aerochat, "/bot/v1/conversations/%ff/messages", "detail"),
@@ -241,9 +241,9 @@ async fn a_path_that_is_no_text_is_not_found_in_every_surfaces_words() {
     }
 }
 
-#[tokio::test]
-async fn no_cache_keeps_what_people_wrote() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn no_cache_keeps_what_people_wrote(engine: Engine) {
+    let site = Site::start(engine).await;
     let callers = Callers::of(&site);
     let conversation = callers.begin(Surface::Aerochat).await;
     let path = format!("/live/v1/conversations/{conversation}/events");

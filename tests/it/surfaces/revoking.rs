@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Site, id};
+use super::id;
 use crate::harness::Client;
 use crate::harness::feed::Feed;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 /// Streams end so soon after the command.
 const SOON: Duration = Duration::from_secs(1);
@@ -77,9 +78,9 @@ async fn on_aloo(site: &Site, client: &Client) -> (Feed, String, String) {
     (feed, message, last)
 }
 
-#[tokio::test]
-async fn a_revoked_aerochat_key_ends_the_answer_that_it_streams() {
-    let mut site = Site::with_bot(&slow()).await;
+#[apply(both_engines)]
+async fn a_revoked_aerochat_key_ends_the_answer_that_it_streams(engine: Engine) {
+    let mut site = Site::with_bot(engine, &slow()).await;
     let key = Key::issued(&mut site, "aerochat", "aerochat_api_key").await;
     let client = site.client_with(&key.secret);
     let (conversation, _) = site.conversation().await;
@@ -93,9 +94,11 @@ async fn a_revoked_aerochat_key_ends_the_answer_that_it_streams() {
     other.until("chunk").await;
 }
 
-#[tokio::test]
-async fn a_revoked_aloo_token_ends_the_answer_that_it_streams_and_one_that_was_resumed() {
-    let mut site = Site::with_bot(&slow()).await;
+#[apply(both_engines)]
+async fn a_revoked_aloo_token_ends_the_answer_that_it_streams_and_one_that_was_resumed(
+    engine: Engine,
+) {
+    let mut site = Site::with_bot(engine, &slow()).await;
     let key = Key::issued(&mut site, "aloochat", "aloochat_api_token").await;
     let client = site.stranger().with("x-api-token", &key.secret);
     let (first, message, last) = on_aloo(&site, &client).await;
@@ -108,9 +111,9 @@ async fn a_revoked_aloo_token_ends_the_answer_that_it_streams_and_one_that_was_r
     other.until("agent_text_chunk").await;
 }
 
-#[tokio::test]
-async fn a_revoked_chataibot_token_ends_what_it_reads_on_the_live_feed() {
-    let mut site = Site::with_bot(&slow()).await;
+#[apply(both_engines)]
+async fn a_revoked_chataibot_token_ends_what_it_reads_on_the_live_feed(engine: Engine) {
+    let mut site = Site::with_bot(engine, &slow()).await;
     let key = Key::issued(&mut site, "chataibot", "chataibot_token").await;
     let bearer = site.stranger().with("Authorization", &format!("Bearer {}", key.secret));
     let (conversation, _) = site.conversation().await;

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Callers, Site};
+use super::Callers;
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::socket::Socket;
 
 /// What clients that read line by line take for the end of one, though JSON may hold it.
@@ -40,8 +41,8 @@ async fn answered(client: &Client, answer: &str) -> String {
     reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("no reply: {reply}")).to_owned()
 }
 
-async fn assert_answers(step: &Value, answers: &[(&str, &str)]) {
-    let site = Site::with_bot(&flow(step)).await;
+async fn assert_answers(engine: Engine, step: &Value, answers: &[(&str, &str)]) {
+    let site = Site::with_bot(engine, &flow(step)).await;
     let client = site.client();
     for (answer, expected) in answers {
         assert_eq!(answered(&client, answer).await, format!("It is {expected}."), "{answer:?}");
@@ -52,9 +53,9 @@ async fn posted(client: &Client, path: &str, body: &str) -> Answer {
     client.raw("POST", path, "application/json", body).await
 }
 
-#[tokio::test]
-async fn half_a_character_and_a_byte_order_mark_are_taken_on_every_surface() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn half_a_character_and_a_byte_order_mark_are_taken_on_every_surface(engine: Engine) {
+    let site = Site::start(engine).await;
     let callers = Callers::of(&site);
     let half = r"What are your opening hours? \ud83d";
     let whole = "What are your opening hours? \u{fffd}";
@@ -95,9 +96,9 @@ async fn half_a_character_and_a_byte_order_mark_are_taken_on_every_surface() {
     assert_eq!(inbound, 5, "kept as it was meant: {kept:?}");
 }
 
-#[tokio::test]
-async fn no_line_of_a_stream_is_cut_by_what_it_says() {
-    let site = Site::with_bot(&echo()).await;
+#[apply(both_engines)]
+async fn no_line_of_a_stream_is_cut_by_what_it_says(engine: Engine) {
+    let site = Site::with_bot(engine, &echo()).await;
     let callers = Callers::of(&site);
     let said = "one\u{2028}two\u{2029}three\u{85}four";
     let (id, reader) = site.conversation().await;
@@ -134,9 +135,9 @@ async fn no_line_of_a_stream_is_cut_by_what_it_says() {
     assert!(frames.iter().any(|frame| frame.contains(r"two\u2029three\u0085four")), "{frames:?}");
 }
 
-#[tokio::test]
-async fn a_message_that_nobody_can_see_is_blank_on_every_surface() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_message_that_nobody_can_see_is_blank_on_every_surface(engine: Engine) {
+    let site = Site::start(engine).await;
     let callers = Callers::of(&site);
     let begun = callers.aerochat.say(None, "Hello").await;
     let id = begun["conversation_id"].as_str().expect("an id");
@@ -182,8 +183,8 @@ async fn a_message_that_nobody_can_see_is_blank_on_every_surface() {
     }
 }
 
-#[tokio::test]
-async fn a_label_is_chosen_by_what_it_looks_like() {
+#[apply(both_engines)]
+async fn a_label_is_chosen_by_what_it_looks_like(engine: Engine) {
     let step = json!({
         "type": "buttons", "text": "What can I do?", "variable": "conversation.it",
         "options": [
@@ -197,7 +198,7 @@ async fn a_label_is_chosen_by_what_it_looks_like() {
         ("CAFE\u{301} - opening\u{200b} hours", "hours"),
         ("\u{202b}café — opening hours\u{202c}\u{fe0f}", "hours"),
     ];
-    assert_answers(&step, &answers).await;
+    assert_answers(engine, &step, &answers).await;
 }
 
 fn asking(validation: &str) -> Value {
@@ -207,8 +208,8 @@ fn asking(validation: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn a_number_is_what_was_meant_and_the_same_in_a_branch() {
+#[apply(both_engines)]
+async fn a_number_is_what_was_meant_and_the_same_in_a_branch(engine: Engine) {
     let answers = [
         ("1,000", "1000"),
         ("1 000 000", "1000000"),
@@ -218,7 +219,7 @@ async fn a_number_is_what_was_meant_and_the_same_in_a_branch() {
         ("−5", "-5"),
         ("10,00,00", "not one"),
     ];
-    assert_answers(&asking("number"), &answers).await;
+    assert_answers(engine, &asking("number"), &answers).await;
     let branching = json!({
         "kind": "flow", "name": "Desk", "start": "ask",
         "steps": {
@@ -231,14 +232,14 @@ async fn a_number_is_what_was_meant_and_the_same_in_a_branch() {
             "no": { "type": "end", "text": "Few." },
         }
     });
-    let site = Site::with_bot(&branching).await;
+    let site = Site::with_bot(engine, &branching).await;
     for (answer, said) in [("1,000", "Too many."), ("１００", "Many."), ("9,5", "Few.")] {
         assert_eq!(answered(&site.client(), answer).await, said, "{answer}");
     }
 }
 
-#[tokio::test]
-async fn a_date_is_read_in_the_forms_that_people_use() {
+#[apply(both_engines)]
+async fn a_date_is_read_in_the_forms_that_people_use(engine: Engine) {
     let answers = [
         ("24/12/2026", "2026-12-24"),
         ("24-12-2026", "2026-12-24"),
@@ -247,11 +248,11 @@ async fn a_date_is_read_in_the_forms_that_people_use() {
         ("24 December 2026", "2026-12-24"),
         ("03/04/2026", "not one"),
     ];
-    assert_answers(&asking("date"), &answers).await;
+    assert_answers(engine, &asking("date"), &answers).await;
 }
 
-#[tokio::test]
-async fn a_phone_number_is_the_same_however_it_is_typed() {
+#[apply(both_engines)]
+async fn a_phone_number_is_the_same_however_it_is_typed(engine: Engine) {
     let answers = [
         ("\u{202a}+44\u{a0}20\u{2011}7946\u{2212}0958\u{202c}", "+442079460958"),
         ("(+44) 20 7946 0958", "+442079460958"),
@@ -260,5 +261,5 @@ async fn a_phone_number_is_the_same_however_it_is_typed() {
         ("+٤٤ ٢٠ ٧٩٤٦ ٠٩٥٨", "+442079460958"),
         ("+44", "not one"),
     ];
-    assert_answers(&asking("phone"), &answers).await;
+    assert_answers(engine, &asking("phone"), &answers).await;
 }

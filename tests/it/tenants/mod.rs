@@ -12,10 +12,10 @@ mod tokens;
 use serde_json::{Map, Value, json};
 use things::{FILE_NUMBER, Things, Two, id_for, nobodys, token, two};
 
-use super::Site;
 use crate::documents::{Operation, operations};
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::wait::within;
 
 /// Operations without any id: nobody else's things can be named in them. A visitor's token that
@@ -224,18 +224,18 @@ async fn seen(two: &Two) -> Vec<String> {
     seen
 }
 
-#[tokio::test]
-async fn an_accounts_key_opens_nothing_of_another() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn an_accounts_key_opens_nothing_of_another(engine: Engine) {
+    let two = two(engine).await;
     let before = seen(&two).await;
     let calls = walk(&two, |operation| two.b_on(operation), None).await;
     assert!(calls >= 12, "the walk is made from the documents: {calls} calls");
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
 
-#[tokio::test]
-async fn an_accounts_live_token_opens_nothing_of_another() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn an_accounts_live_token_opens_nothing_of_another(engine: Engine) {
+    let two = two(engine).await;
     let before = seen(&two).await;
     let token = token(&two.b, &two.of_b.conversation).await;
     let bearer = two.site.stranger().with("Authorization", &format!("Bearer {token}"));
@@ -243,10 +243,10 @@ async fn an_accounts_live_token_opens_nothing_of_another() {
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
 
-#[tokio::test]
-async fn the_walk_calls_what_it_means_to_call() {
+#[apply(both_engines)]
+async fn the_walk_calls_what_it_means_to_call(engine: Engine) {
     // With its own ids every operation succeeds: so a refusal above is about whose they are.
-    let two = two().await;
+    let two = two(engine).await;
     let mut all = operations();
     // After it there is nothing more to call.
     all.sort_by_key(|operation| operation.id == "delete_conversation");
@@ -262,9 +262,9 @@ async fn the_walk_calls_what_it_means_to_call() {
     }
 }
 
-#[tokio::test]
-async fn an_idempotency_key_is_its_accounts_own() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn an_idempotency_key_is_its_accounts_own(engine: Engine) {
+    let two = two(engine).await;
     let body = json!({ "message": "what are your opening hours?" });
     let send = "/bot/v1/conversations/messages";
     let keyed = |client: &Client| client.with("Idempotency-Key", "order-1");

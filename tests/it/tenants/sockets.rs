@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::seen;
 use super::things::{Things, Two, id_for, nobodys, token, two};
+use crate::harness::site::{Engine, apply, both_engines};
 use crate::harness::socket::Socket;
 
 /// Commands that name no conversation.
@@ -83,9 +84,9 @@ async fn walk(two: &Two, socket: &mut Socket) {
     }
 }
 
-#[tokio::test]
-async fn no_command_of_an_accounts_key_reaches_another() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn no_command_of_an_accounts_key_reaches_another(engine: Engine) {
+    let two = two(engine).await;
     let before = seen(&two).await;
     let key = two.key_b.clone();
     let headers = [("X-AeroChat-API-Key", key.as_str())];
@@ -94,9 +95,9 @@ async fn no_command_of_an_accounts_key_reaches_another() {
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
 
-#[tokio::test]
-async fn no_command_of_a_live_token_reaches_another() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn no_command_of_a_live_token_reaches_another(engine: Engine) {
+    let two = two(engine).await;
     let before = seen(&two).await;
     let token = token(&two.b, &two.of_b.conversation).await;
     let query = format!("?token={token}");
@@ -105,9 +106,9 @@ async fn no_command_of_a_live_token_reaches_another() {
     assert_eq!(seen(&two).await, before, "nothing of A's has changed");
 }
 
-#[tokio::test]
-async fn a_reader_sees_nothing_of_another_accounts_conversations() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn a_reader_sees_nothing_of_another_accounts_conversations(engine: Engine) {
+    let two = two(engine).await;
     let headers = [("X-AeroChat-API-Key", two.key_b.as_str())];
     let mut socket = Socket::open(two.site.address(), "", &headers).await.expect("open");
     let own = json!({ "type": "subscribe", "conversation_id": two.of_b.conversation });

@@ -4,9 +4,9 @@ use parlor::domain::ids::{ContactId, ConversationId, Id, MessageId};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::Site;
 use crate::documents::Operation;
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site};
 use crate::harness::wait::eventually;
 
 /// The number of a file in its message.
@@ -114,8 +114,8 @@ fn text(value: &Value, pointer: &str) -> String {
     found.unwrap_or_else(|| panic!("{pointer} in {value}")).to_owned()
 }
 
-pub async fn two() -> Two {
-    let site = Site::with_accounts(&["A", "B"]).await;
+pub async fn two(engine: Engine) -> Two {
+    let site = Site::with_accounts(engine, &["A", "B"]).await;
     let key_b = site.key_of(1).to_owned();
     let (a, b) = (site.client(), site.client_with(&key_b));
     let (of_a, of_b) = (things(&site, 0).await, things(&site, 1).await);

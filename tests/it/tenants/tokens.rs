@@ -9,9 +9,9 @@ use parlor::domain::ids::AccountId;
 use parlor::engine::Topic;
 use serde_json::json;
 
-use super::Site;
 use super::things::{Two, token, two};
 use crate::harness::Client;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::socket::Socket;
 
 /// An account's id and the secret that signs its tokens, from the log.
@@ -40,9 +40,9 @@ async fn doors(two: &Two, token: &str, id: &str) -> [u16; 3] {
     [bearer, query, socket.map_or_else(|status| status, |_| 101)]
 }
 
-#[tokio::test]
-async fn a_live_token_opens_its_conversation_and_no_other_of_its_account() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn a_live_token_opens_its_conversation_and_no_other_of_its_account(engine: Engine) {
+    let two = two(engine).await;
     let mine = token(&two.a, &two.of_a.conversation).await;
     assert_eq!(doors(&two, &mine, &two.of_a.conversation).await, [200, 200, 101]);
     let second = two.a.say(None, "Hello").await;
@@ -66,9 +66,9 @@ async fn a_live_token_opens_its_conversation_and_no_other_of_its_account() {
     }
 }
 
-#[tokio::test]
-async fn a_live_token_mints_no_tokens_and_opens_no_other_surface() {
-    let two = two().await;
+#[apply(both_engines)]
+async fn a_live_token_mints_no_tokens_and_opens_no_other_surface(engine: Engine) {
+    let two = two(engine).await;
     let mine = token(&two.a, &two.of_a.conversation).await;
     let bearer = two.site.stranger().with("Authorization", &format!("Bearer {mine}"));
     let body = json!({ "conversation_id": two.of_a.conversation });
@@ -80,9 +80,9 @@ async fn a_live_token_mints_no_tokens_and_opens_no_other_surface() {
     }
 }
 
-#[tokio::test]
-async fn an_expired_or_forged_token_opens_nothing() {
-    let mut two = two().await;
+#[apply(both_engines)]
+async fn an_expired_or_forged_token_opens_nothing(engine: Engine) {
+    let mut two = two(engine).await;
     let good = token(&two.a, &two.of_a.conversation).await;
     let (account_a, secret_a) = signing_secret(&mut two.site, "A").await;
     let (account_b, secret_b) = signing_secret(&mut two.site, "B").await;
@@ -117,9 +117,9 @@ async fn an_expired_or_forged_token_opens_nothing() {
     assert_eq!(doors(&two, &good, id).await, [200, 200, 101], "tokens outlive a restart");
 }
 
-#[tokio::test]
-async fn a_revoked_key_opens_nothing_and_the_accounts_other_key_still_does() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_revoked_key_opens_nothing_and_the_accounts_other_key_still_does(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let first = site.key().to_owned();
     let issued = site.run(&["key", "issue", "--label", "second"]).await;
     let issued: serde_json::Value = serde_json::from_str(&issued).expect("JSON");

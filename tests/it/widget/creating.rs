@@ -3,22 +3,22 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::Site;
 use super::stage::{CREATE, assert_refused, bodies, create, messages, messages_of, page, visitor};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const REQUIRED: &str = "Name, email, message, and visitor_token are required";
 const TAKEN: &str = "A conversation with this visitor token already exists";
 
-#[tokio::test]
-async fn the_config_has_the_greeting() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_config_has_the_greeting(engine: Engine) {
+    let site = Site::start(engine).await;
     let config = page(&site).get("/api/v1/chat/config").await.expect(200);
     assert!(config["greeting"].as_str().is_some_and(|greeting| !greeting.is_empty()), "{config}");
 }
 
-#[tokio::test]
-async fn a_conversation_is_created_with_its_first_message_and_answered() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_conversation_is_created_with_its_first_message_and_answered(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let created = create(&page, "v-1", "what are your opening hours?").await.expect(201);
     let answer = created["auto_reply"].as_str().expect("the bot's answer");
@@ -41,9 +41,9 @@ fn kind(frame: &Value) -> &str {
     frame["type"].as_str().expect("a type")
 }
 
-#[tokio::test]
-async fn the_config_says_what_the_account_wants_of_a_visitor_and_offers() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn the_config_says_what_the_account_wants_of_a_visitor_and_offers(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(
         r#"{"require_details":"after_first_answer","starters":["Where is my order?"],
             "translations":{"es":{"greeting":"¡Hola!","starters":["¿Dónde está mi pedido?"]}},
@@ -58,9 +58,9 @@ async fn the_config_says_what_the_account_wants_of_a_visitor_and_offers() {
     assert_eq!(config["reply_time"], "hours");
 }
 
-#[tokio::test]
-async fn a_visitor_who_was_not_asked_is_nobody_until_a_reply_says_who() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_visitor_who_was_not_asked_is_nobody_until_a_reply_says_who(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let mut body = visitor("v-1", "Hello");
     for field in ["name", "email"] {
@@ -80,9 +80,9 @@ async fn a_visitor_who_was_not_asked_is_nobody_until_a_reply_says_who() {
     assert_eq!(after[0]["author"], "Jane Doe", "{after:#?}");
 }
 
-#[tokio::test]
-async fn where_the_account_asks_before_nobody_begins_a_conversation() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn where_the_account_asks_before_nobody_begins_a_conversation(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(r#"{"require_details":"before"}"#).await;
     let mut body = visitor("v-1", "Hello");
     body["anonymous"] = json!(true);
@@ -90,9 +90,9 @@ async fn where_the_account_asks_before_nobody_begins_a_conversation() {
     assert_refused(&page(&site).post(CREATE, &body).await, 422, REQUIRED);
 }
 
-#[tokio::test]
-async fn when_people_will_answer_the_account_says_so_and_it_is_in_the_history() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn when_people_will_answer_the_account_says_so_and_it_is_in_the_history(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let created = create(&page, "v-1", "I want to talk to a human").await.expect(201);
     let said = "Thanks for reaching out! We'll get back to you soon.";
@@ -100,16 +100,16 @@ async fn when_people_will_answer_the_account_says_so_and_it_is_in_the_history() 
     assert_eq!(bodies(&messages(&page, "v-1").await), ["I want to talk to a human", said]);
 }
 
-#[tokio::test]
-async fn without_a_bot_or_anybody_the_visitor_is_told_the_same() {
-    let site = Site::with_account(&["--no-bot", "--no-agent"]).await;
+#[apply(both_engines)]
+async fn without_a_bot_or_anybody_the_visitor_is_told_the_same(engine: Engine) {
+    let site = Site::with_account(engine, &["--no-bot", "--no-agent"]).await;
     let created = create(&page(&site), "v-1", "Hello").await.expect(201);
     assert_eq!(created["auto_reply"], "Thanks for reaching out! We'll get back to you soon.");
 }
 
-#[tokio::test]
-async fn a_field_that_is_missing_empty_or_of_another_type_is_required() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_field_that_is_missing_empty_or_of_another_type_is_required(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let settings = r#"{"limits":{"widget_create":1000}}"#;
     site.set(settings).await;
     let page = page(&site);
@@ -122,9 +122,9 @@ async fn a_field_that_is_missing_empty_or_of_another_type_is_required() {
     }
 }
 
-#[tokio::test]
-async fn an_address_that_is_none_and_a_message_too_long_are_refused_in_this_order() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn an_address_that_is_none_and_a_message_too_long_are_refused_in_this_order(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let mut both = visitor("v-1", &"x".repeat(10_001));
     both["email"] = json!("jane@");
@@ -134,18 +134,18 @@ async fn an_address_that_is_none_and_a_message_too_long_are_refused_in_this_orde
     create(&page, "v-1", &"é".repeat(10_000)).await.expect(201);
 }
 
-#[tokio::test]
-async fn a_visitor_token_is_used_once() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_visitor_token_is_used_once(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     assert_refused(&create(&page, "v-1", "Hello again").await, 409, TAKEN);
     assert_eq!(messages(&page, "v-1").await.len(), 2, "what was refused is not there");
 }
 
-#[tokio::test]
-async fn of_many_at_once_one_creates_it() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn of_many_at_once_one_creates_it(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let all = (0..5).map(|number| {
         let page = page.clone();
@@ -161,9 +161,9 @@ async fn of_many_at_once_one_creates_it() {
     assert_eq!(listed.len(), 2, "one message and its answer: {listed:#?}");
 }
 
-#[tokio::test]
-async fn a_token_of_one_account_is_nobodys_in_another() {
-    let site = Site::with_accounts(&["One", "Two"]).await;
+#[apply(both_engines)]
+async fn a_token_of_one_account_is_nobodys_in_another(engine: Engine) {
+    let site = Site::with_accounts(engine, &["One", "Two"]).await;
     let key = |account| site.credential_of(account, "widget_site_key");
     let one = site.stranger().with("X-Site-Key", key(0));
     let two = site.stranger().with("X-Site-Key", key(1));
@@ -176,9 +176,9 @@ async fn a_token_of_one_account_is_nobodys_in_another() {
     create(&two, "v-1", "Hello").await.expect(201);
 }
 
-#[tokio::test]
-async fn the_same_key_creates_it_once_and_answers_the_same() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_same_key_creates_it_once_and_answers_the_same(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site).with("Idempotency-Key", "k-1");
     let first = create(&page, "v-1", "what are your opening hours?").await.expect(201);
     let again = create(&page, "v-1", "what are your opening hours?").await.expect(201);

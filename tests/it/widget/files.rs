@@ -4,10 +4,10 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
-use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages, page};
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::eventually;
 
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
@@ -26,9 +26,9 @@ fn path_of(token: &str, file: &Value) -> String {
     format!("{CREATE}/{token}/files/{}/{}", file["activity_id"], file["id"])
 }
 
-#[tokio::test]
-async fn what_a_visitor_uploads_is_a_message_with_a_file() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_a_visitor_uploads_is_a_message_with_a_file(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let kept = upload(&page, "v-1", picture("../broken cup.png")).await.expect(201);
@@ -47,9 +47,9 @@ async fn what_a_visitor_uploads_is_a_message_with_a_file() {
     assert!(listed.iter().any(|message| message["body"] == "It came like this"));
 }
 
-#[tokio::test]
-async fn a_file_alone_is_answered_in_the_language_of_the_conversation() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_file_alone_is_answered_in_the_language_of_the_conversation(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Wann haben Sie geöffnet?").await.expect(201);
     upload(&page, "v-1", picture("IMG_2041 this is a picture.png")).await.expect(201);
@@ -61,9 +61,9 @@ async fn a_file_alone_is_answered_in_the_language_of_the_conversation() {
     .await;
 }
 
-#[tokio::test]
-async fn a_file_is_downloaded_saved_or_shown() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_file_is_downloaded_saved_or_shown(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let kept = upload(&page, "v-1", picture("cup.png")).await.expect(201);
@@ -88,9 +88,9 @@ async fn a_file_is_downloaded_saved_or_shown() {
 }
 
 /// `download_file` of the live surface, and the list of AeroChat, know of it too.
-#[tokio::test]
-async fn a_file_is_fetched_with_every_surfaces_credential() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_file_is_fetched_with_every_surfaces_credential(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let created = create(&page, "v-1", "Hello").await.expect(201);
     let kept = upload(&page, "v-1", picture("cup.png")).await.expect(201);
@@ -116,9 +116,9 @@ async fn a_file_is_fetched_with_every_surfaces_credential() {
     site.stranger().get(&fetched).await.expect(401);
 }
 
-#[tokio::test]
-async fn a_file_is_nobody_elses() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_file_is_nobody_elses(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     create(&page, "v-2", "Hello").await.expect(201);
@@ -135,9 +135,9 @@ async fn a_file_is_nobody_elses() {
     assert_refused(&site.stranger().get(&path_of("v-1", file)).await, 401, "Invalid site key");
 }
 
-#[tokio::test]
-async fn what_is_no_file_too_large_or_for_nobody_is_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn what_is_no_file_too_large_or_for_nobody_is_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let nothing = Form::new().text("message", "no file");
@@ -157,9 +157,9 @@ async fn what_is_no_file_too_large_or_for_nobody_is_refused() {
     assert_eq!(messages(&page, "v-1").await.len(), 2, "nothing was kept of them");
 }
 
-#[tokio::test]
-async fn a_text_is_served_with_the_charset_it_has() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_text_is_served_with_the_charset_it_has(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let latin =
@@ -181,9 +181,9 @@ async fn a_text_is_served_with_the_charset_it_has() {
     }
 }
 
-#[tokio::test]
-async fn every_kind_of_mp3_is_one() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn every_kind_of_mp3_is_one(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     // MPEG 1, 2 and 2.5, without a checksum and with one.

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages_of, page};
 use crate::harness::Server;
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
-#[tokio::test]
-async fn five_conversations_a_minute_and_then_too_many() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn five_conversations_a_minute_and_then_too_many(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     for number in 0..5u32 {
         let answer = create(&page, &format!("v-{number}"), "Hello").await;
@@ -31,9 +31,9 @@ async fn five_conversations_a_minute_and_then_too_many() {
     assert_eq!(config.header("RateLimit-Limit"), "60");
 }
 
-#[tokio::test]
-async fn a_faulty_request_counts_too() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_faulty_request_counts_too(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     for _ in 0..5 {
         page.post(CREATE, &json!({})).await.expect(422);
@@ -41,9 +41,9 @@ async fn a_faulty_request_counts_too() {
     assert_refused(&page.post(CREATE, &json!({})).await, 429, "Too many requests");
 }
 
-#[tokio::test]
-async fn a_limit_of_none_at_all_says_so() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_limit_of_none_at_all_says_so(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(r#"{"limits":{"widget_config":0}}"#).await;
     let refused = page(&site).get("/api/v1/chat/config").await;
     assert_refused(&refused, 429, "Too many requests");

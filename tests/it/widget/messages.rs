@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Site;
 use super::stage::{assert_refused, bodies, create, list, messages, messages_of, page};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::eventually;
 
 async fn with_three_turns(site: &mut Site) -> crate::harness::Client {
@@ -23,9 +23,9 @@ async fn with_three_turns(site: &mut Site) -> crate::harness::Client {
     page
 }
 
-#[tokio::test]
-async fn they_come_oldest_first_in_the_documented_shape() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn they_come_oldest_first_in_the_documented_shape(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let page = with_three_turns(&mut site).await;
     let listed = messages(&page, "v-1").await;
     for message in &listed {
@@ -41,9 +41,9 @@ async fn they_come_oldest_first_in_the_documented_shape() {
     }
 }
 
-#[tokio::test]
-async fn since_the_time_of_a_message_is_what_came_after_that_very_message() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn since_the_time_of_a_message_is_what_came_after_that_very_message(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let page = with_three_turns(&mut site).await;
     let all = messages(&page, "v-1").await;
     for (place, message) in all.iter().enumerate() {
@@ -53,9 +53,9 @@ async fn since_the_time_of_a_message_is_what_came_after_that_very_message() {
     }
 }
 
-#[tokio::test]
-async fn since_any_other_time_is_what_is_later() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn since_any_other_time_is_what_is_later(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let page = with_three_turns(&mut site).await;
     let all = messages(&page, "v-1").await;
     let since =
@@ -74,9 +74,9 @@ async fn since_any_other_time_is_what_is_later() {
     assert_eq!(bodies(&later), bodies(&expected));
 }
 
-#[tokio::test]
-async fn a_time_of_the_former_form_still_names_its_message() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_time_of_the_former_form_still_names_its_message(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let page = with_three_turns(&mut site).await;
     let all = messages(&page, "v-1").await;
     let first = all[0]["timestamp"].as_str().expect("a time").trim_end_matches('Z');
@@ -85,10 +85,10 @@ async fn a_time_of_the_former_form_still_names_its_message() {
 }
 
 /// Many at once share their milliseconds; on a cluster they come over nodes whose clocks differ.
-#[tokio::test]
-async fn who_asks_again_and_again_is_told_everything_once() {
+#[apply(both_engines)]
+async fn who_asks_again_and_again_is_told_everything_once(engine: Engine) {
     const MESSAGES: usize = 130;
-    let mut site = Site::start().await;
+    let mut site = Site::start(engine).await;
     site.set(r#"{"limits":{"widget_read":100000,"widget_send":100000}}"#).await;
     let page = page(&site);
     // People have it, so that no answer is waited for.
@@ -125,9 +125,9 @@ async fn who_asks_again_and_again_is_told_everything_once() {
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "no two share a time: {times:?}");
 }
 
-#[tokio::test]
-async fn a_time_that_is_none_and_a_visitor_nobody_knows_are_refused() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_time_that_is_none_and_a_visitor_nobody_knows_are_refused(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     let answer = page.get(&format!("{}?since=yesterday", messages_of("v-1"))).await;

@@ -10,5 +10,3 @@ mod messages;
 mod origins;
 mod replying;
 mod stage;
-
-use super::Site;

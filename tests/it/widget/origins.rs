@@ -3,21 +3,21 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::Site;
 use super::stage::{CREATE, assert_refused, create, messages_of, page};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 
 const SHOP: &str = "https://shop.example";
 
-async fn listing(origins: &str) -> Site {
-    let mut site = Site::start().await;
+async fn listing(engine: Engine, origins: &str) -> Site {
+    let mut site = Site::start(engine).await;
     let settings = format!(r#"{{"allowed_origins":{origins}}}"#);
     site.set(&settings).await;
     site
 }
 
-#[tokio::test]
-async fn a_page_that_is_listed_may_and_another_may_not() {
-    let site = listing(r#"["https://shop.example"]"#).await;
+#[apply(both_engines)]
+async fn a_page_that_is_listed_may_and_another_may_not(engine: Engine) {
+    let site = listing(engine, r#"["https://shop.example"]"#).await;
     let shop = page(&site).with("Origin", SHOP);
     let created = create(&shop, "v-1", "Hello").await;
     let token = created.expect(201)["conversation_token"].as_str().expect("a token").to_owned();
@@ -45,9 +45,9 @@ async fn a_page_that_is_listed_may_and_another_may_not() {
     page.with("Origin", &own).get(&messages_of("v-1")).await.expect(200);
 }
 
-#[tokio::test]
-async fn a_page_is_told_what_it_may_send() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_page_is_told_what_it_may_send(engine: Engine) {
+    let site = Site::start(engine).await;
     for path in [CREATE, "/api/v1/chat/config", "/live/v1/conversations/current/messages"] {
         let stranger = site.stranger().with("Origin", SHOP);
         let asked = stranger
@@ -62,9 +62,9 @@ async fn a_page_is_told_what_it_may_send() {
     }
 }
 
-#[tokio::test]
-async fn what_monitoring_adds_to_requests_is_allowed() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn what_monitoring_adds_to_requests_is_allowed(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(&format!(r#"{{"allowed_origins":["{SHOP}"]}}"#)).await;
     let added = "baggage, sentry-trace, traceparent, tracestate, x-datadog-trace-id, x-b3-traceid";
     for path in [CREATE, "/api/v1/chat/config", "/live/v1/conversations/current/stream"] {
@@ -88,9 +88,9 @@ async fn what_monitoring_adds_to_requests_is_allowed() {
     answer.get("/api/v1/chat/config").await.expect(200);
 }
 
-#[tokio::test]
-async fn a_page_reads_also_that_it_forgot_its_key() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_page_reads_also_that_it_forgot_its_key(engine: Engine) {
+    let site = Site::start(engine).await;
     for path in [CREATE, "/api/v1/chat/config"] {
         let refused = site.stranger().with("Origin", SHOP).post(path, &json!({})).await;
         assert!(refused.status >= 401, "{path}");
@@ -99,9 +99,9 @@ async fn a_page_reads_also_that_it_forgot_its_key() {
     }
 }
 
-#[tokio::test]
-async fn a_site_key_is_a_bearer_in_any_case_and_an_empty_header_hides_none() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_site_key_is_a_bearer_in_any_case_and_an_empty_header_hides_none(engine: Engine) {
+    let site = Site::start(engine).await;
     let key = site.credential("widget_site_key");
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let page = site.stranger().with("Authorization", &format!("{scheme} {key}"));
@@ -109,9 +109,9 @@ async fn a_site_key_is_a_bearer_in_any_case_and_an_empty_header_hides_none() {
     }
 }
 
-#[tokio::test]
-async fn an_account_without_a_brand_speaks_under_its_name() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn an_account_without_a_brand_speaks_under_its_name(engine: Engine) {
+    let mut site = Site::start(engine).await;
     site.set(r#"{"brand":""}"#).await;
     let config = page(&site).get("/api/v1/chat/config").await.expect(200);
     assert!(!config["brand"].as_str().expect("a text").is_empty(), "{config}");

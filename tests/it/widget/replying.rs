@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use super::stage::{CREATE, assert_refused, bodies, create, messages, messages_of, page};
+use crate::harness::site::{Engine, Site, apply, both_engines};
 use crate::harness::wait::eventually;
 
-#[tokio::test]
-async fn a_reply_is_kept_and_answered() {
-    let mut site = Site::start().await;
+#[apply(both_engines)]
+async fn a_reply_is_kept_and_answered(engine: Engine) {
+    let mut site = Site::start(engine).await;
     let settings = r#"{"limits":{"widget_read":100000}}"#;
     site.set(settings).await;
     let page = page(&site);
@@ -21,9 +21,9 @@ async fn a_reply_is_kept_and_answered() {
     .await;
 }
 
-#[tokio::test]
-async fn a_reply_must_say_something_and_not_too_much() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_reply_must_say_something_and_not_too_much(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     create(&page, "v-1", "Hello").await.expect(201);
     for wrong in
@@ -40,9 +40,9 @@ async fn a_reply_must_say_something_and_not_too_much() {
     broken.expect(400);
 }
 
-#[tokio::test]
-async fn a_reply_reopens_a_conversation_that_was_closed() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn a_reply_reopens_a_conversation_that_was_closed(engine: Engine) {
+    let site = Site::start(engine).await;
     let page = page(&site);
     let created = create(&page, "v-1", "Hello").await.expect(201);
     let id = conversation(&site, &created).await;
@@ -65,9 +65,9 @@ async fn patch(client: &crate::harness::Client, path: &str, body: &Value) -> Val
     client.raw("PATCH", path, "application/json", &body.to_string()).await.expect(200)
 }
 
-#[tokio::test]
-async fn the_site_key_is_taken_in_three_places_and_no_other_key_is() {
-    let site = Site::start().await;
+#[apply(both_engines)]
+async fn the_site_key_is_taken_in_three_places_and_no_other_key_is(engine: Engine) {
+    let site = Site::start(engine).await;
     let key = site.credential("widget_site_key");
     create(&page(&site), "v-1", "Hello").await.expect(201);
     let bearer = site.stranger().with("Authorization", &format!("Bearer {key}"));

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Site;
 use crate::harness::Client;
 use crate::harness::http::Answer;
+use crate::harness::site::Site;
 
 pub(super) const CREATE: &str = "/api/v1/chat/conversations";
 

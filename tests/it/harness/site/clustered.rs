@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use parlor::app::App;
 use parlor::app::accounts::{administration, demo};
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use super::Account;
+use super::{Account, Servers, Site, Wanted};
 use crate::harness::cluster::{Cluster, PARTITIONS};
 use crate::harness::server::PACED;
 use crate::harness::services::Services;
@@ -34,10 +35,9 @@ use crate::harness::{Client, Server};
 /// Whoever serves may be any of so many.
 const NODES: usize = 3;
 
-/// Accounts on the nodes of a cluster.
-pub struct Site {
+/// The nodes that serve the accounts of one site.
+struct Many {
     ground: Ground,
-    accounts: Vec<Account>,
     /// Calls so far: the next goes to the next node.
     calls: AtomicUsize,
 }
@@ -66,83 +66,35 @@ impl Deref for Ground {
     }
 }
 
-impl Site {
-    /// With one account, as the demo's.
-    pub async fn start() -> Self {
-        Self::with_account(&[]).await
+/// On the nodes that all share, or on its own where the test may break them.
+pub(super) async fn site(wanted: Wanted<'_>) -> Site {
+    let ground = if wanted.breakable {
+        Ground::Own(Box::new(Nodes::start().await))
+    } else {
+        Nodes::shared().await
+    };
+    let mut accounts = Vec::new();
+    for name in wanted.names {
+        accounts.push(ground.account(name, wanted.flags, wanted.bot).await);
     }
+    static SITES: AtomicUsize = AtomicUsize::new(0);
+    let calls = AtomicUsize::new(SITES.fetch_add(1, Ordering::Relaxed));
+    ground.all_know().await;
+    Site { servers: Box::new(Many { ground, calls }), accounts }
+}
 
-    /// With one account, made with these flags of `parlor account create`.
-    pub async fn with_account(flags: &[&str]) -> Self {
-        Self::made(Nodes::shared().await, &["Shop"], flags, None).await
-    }
-
-    /// The same, which the test may break.
-    pub async fn breakable(flags: &[&str]) -> Self {
-        let own = Ground::Own(Box::new(Nodes::start().await));
-        Self::made(own, &["Shop"], flags, None).await
-    }
-
-    /// With accounts of these names.
-    pub async fn with_accounts(names: &[&str]) -> Self {
-        Self::made(Nodes::shared().await, names, &[], None).await
-    }
-
-    /// With one account, which this bot answers for.
-    pub async fn with_bot(definition: &Value) -> Self {
-        Self::made(Nodes::shared().await, &["Shop"], &[], Some(definition)).await
-    }
-
-    async fn made(ground: Ground, names: &[&str], flags: &[&str], bot: Option<&Value>) -> Self {
-        let mut accounts = Vec::new();
-        for name in names {
-            accounts.push(ground.account(name, flags, bot).await);
+impl Many {
+    fn own(&mut self) -> &mut Nodes {
+        match &mut self.ground {
+            Ground::Own(nodes) => nodes,
+            Ground::Shared(_) => panic!("take Site::breakable to break it"),
         }
-        static SITES: AtomicUsize = AtomicUsize::new(0);
-        let calls = AtomicUsize::new(SITES.fetch_add(1, Ordering::Relaxed));
-        let site = Self { ground, accounts, calls };
-        site.ground.all_know().await;
-        site
     }
+}
 
-    fn id(&self) -> AccountId {
-        self.accounts[0].id.parse().expect("an account's id")
-    }
-
-    /// The key of the first account.
-    pub fn key(&self) -> &str {
-        self.key_of(0)
-    }
-
-    pub fn key_of(&self, account: usize) -> &str {
-        &self.accounts[account].key
-    }
-
-    /// A credential of the first account by its name in `credentials.json`.
-    pub fn credential(&self, name: &str) -> &str {
-        self.credential_of(0, name)
-    }
-
-    pub fn credential_of(&self, account: usize, name: &str) -> &str {
-        self.accounts[account].credential(name)
-    }
-
-    /// The bot that answers for the first account where none is named.
-    pub fn default_bot(&self) -> String {
-        self.accounts[0].default_bot()
-    }
-
-    /// A caller with the first account's key.
-    pub fn client(&self) -> Client {
-        self.client_with(self.key())
-    }
-
-    pub fn client_with(&self, key: &str) -> Client {
-        self.stranger().with("X-AeroChat-API-Key", key)
-    }
-
-    /// A caller without a credential.
-    pub fn stranger(&self) -> Client {
+#[async_trait]
+impl Servers for Many {
+    fn stranger(&self) -> Client {
         let base = |node: &Server| format!("http://{}", node.address());
         let mut bases: Vec<_> = self.ground.cluster.nodes.iter().map(base).collect();
         let first = self.calls.fetch_add(1, Ordering::Relaxed) % bases.len();
@@ -150,33 +102,26 @@ impl Site {
         Client::over(bases)
     }
 
-    /// One that serves, for what only it knows.
-    pub fn one(&self) -> &Server {
+    fn one(&self) -> &Server {
         let nodes = &self.ground.cluster.nodes;
         &nodes[self.calls.fetch_add(1, Ordering::Relaxed) % nodes.len()]
     }
 
-    /// Where one listens; each time perhaps another.
-    pub fn address(&self) -> &str {
-        self.one().address()
-    }
-
-    /// An empty conversation of the first account on the web, and a caller with its token.
-    pub async fn conversation(&self) -> (String, Client) {
-        let id = self.id();
+    async fn conversation(&self, account: &Account) -> (String, Client) {
+        let id: AccountId = account.id.parse().expect("an account's id");
         let begun = self.ground.run(move |app| async move {
             let tenant = app.accounts.get(id).expect("the account");
             manage::start(&app, &tenant, Channel::Web, NewConversation::default()).await
         });
         let conversation = begun.await.expect("begun").conversation;
         let body = json!({ "conversation_id": conversation.to_string() });
-        let minted = self.client().post("/live/v1/tokens", &body).await.expect(201);
+        let client = self.stranger().with("X-AeroChat-API-Key", &account.key);
+        let minted = client.post("/live/v1/tokens", &body).await.expect(201);
         let bearer = format!("Bearer {}", minted["token"].as_str().expect("a token"));
         (conversation.to_string(), self.stranger().with("Authorization", &bearer))
     }
 
-    /// kill -9 of all nodes, and a start.
-    pub async fn crash(&mut self) {
+    async fn crash(&mut self) {
         let nodes = self.own();
         for node in &mut nodes.cluster.nodes {
             node.kill().await;
@@ -184,23 +129,14 @@ impl Site {
         join_all(nodes.cluster.nodes.iter_mut().map(Server::restart)).await;
     }
 
-    /// A drain of all nodes, and a start.
-    pub async fn restart(&mut self) {
+    async fn restart(&mut self) {
         let nodes = self.own();
         join_all(nodes.cluster.nodes.iter_mut().map(Server::terminate)).await;
         join_all(nodes.cluster.nodes.iter_mut().map(Server::restart)).await;
     }
 
-    fn own(&mut self) -> &mut Nodes {
-        match &mut self.ground {
-            Ground::Own(nodes) => nodes,
-            Ground::Shared(_) => panic!("take Site::breakable to break it"),
-        }
-    }
-
-    /// All events of its accounts in a log.
-    pub async fn events(&mut self, topic: Topic) -> Vec<Arc<Event>> {
-        let accounts = self.accounts.clone();
+    async fn events(&mut self, accounts: &[Account], topic: Topic) -> Vec<Arc<Event>> {
+        let accounts = accounts.to_vec();
         let read = self.ground.run(move |app| async move {
             let mut all = Vec::new();
             for partition in 0..app.engine.partitions(topic) {
@@ -216,15 +152,8 @@ impl Site {
         read.await
     }
 
-    /// Changes the first account's settings: JSON that is merged over them.
-    pub async fn set(&mut self, settings: &str) {
-        self.run(&["account", "set", "--settings", settings]).await;
-    }
-
-    /// Runs `parlor` about the first account, and awaits that all nodes know; gives what it printed.
-    pub async fn run(&mut self, arguments: &[&str]) -> String {
-        let arguments = [arguments, &["--account", &self.accounts[0].id]].concat();
-        let printed = self.ground.cluster.command(&arguments).await;
+    async fn run(&mut self, arguments: &[&str]) -> String {
+        let printed = self.ground.cluster.command(arguments).await;
         self.ground.all_know().await;
         printed
     }
