@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::core::Core;
 use super::kafka::group;
@@ -22,8 +23,12 @@ const NEAR_MS: i64 = 2_000;
 /// How long a broker may take to answer before writes are refused.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Looks every second until the engine closes.
+/// Looks every second until the engine closes. A store that is slow to tell of its tables holds up nothing else.
 pub(super) async fn run(core: Arc<Core>) {
+    tokio::join!(look_after_kafka(&core), look_after_tables(&core));
+}
+
+async fn look_after_kafka(core: &Arc<Core>) {
     let consumer: Result<QuietConsumer> =
         core.settings.tail().create_with_context(Quiet).map_err(client_error);
     let consumer = match consumer {
@@ -33,14 +38,8 @@ pub(super) async fn run(core: Arc<Core>) {
             return;
         }
     };
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut progress, mut missing) = (Progress::default(), None);
-    loop {
-        tokio::select! {
-            () = core.closing.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let (mut ticks, mut progress) = (ticks(), Progress::default());
+    while is_next(core, &mut ticks).await {
         let (looking, asked) = (core.clone(), consumer.clone());
         let (places, trouble) = match blocking(move || look(&looking, &asked)).await {
             Ok(places) => (places, None),
@@ -50,12 +49,32 @@ pub(super) async fn run(core: Arc<Core>) {
         core.troubles.forget_logs_but(&core.owned.partitions());
         core.troubles.set(Seen::Kafka, trouble);
         core.troubles.set(Seen::Poll, core.polling.trouble());
-        core.troubles.set(Seen::Progress, stands_still(&core, &mut progress, &places));
-        missing = look_at_tables(&core, missing).await;
+        core.troubles.set(Seen::Progress, stands_still(core, &mut progress, &places));
         if let Err(error) = core.producer.mend() {
             tracing::error!(%error, "the producer could not be made anew");
         }
         core.relay.tidy();
+    }
+}
+
+async fn look_after_tables(core: &Core) {
+    let (mut ticks, mut missing) = (ticks(), None);
+    while is_next(core, &mut ticks).await {
+        missing = look_at_tables(core, missing).await;
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Waits for the next tick; false when the engine closes.
+async fn is_next(core: &Core, ticks: &mut Interval) -> bool {
+    tokio::select! {
+        () = core.closing.cancelled() => false,
+        _ = ticks.tick() => true,
     }
 }
 

@@ -19,9 +19,9 @@ pub(in super::super) struct Place {
     pub(in super::super) waiting: i64,
 }
 
-/// Since when each partition is where it is.
+/// Where each partition is, and since when records are seen to wait there.
 #[derive(Default)]
-pub(in super::super) struct Progress(HashMap<u32, (Option<Seq>, Instant)>);
+pub(in super::super) struct Progress(HashMap<u32, (Option<Seq>, Option<Instant>)>);
 
 /// A partition that stands still.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,11 +37,13 @@ impl Progress {
         self.0.retain(|partition, _| places.iter().any(|place| place.partition == *partition));
         let look = |place: &Place| {
             let Place { partition, at, waiting } = *place;
-            let known = self.0.entry(partition).or_insert((at, now));
+            let known = self.0.entry(partition).or_insert((at, None));
             if known.0 != at || waiting <= 0 {
-                *known = (at, now);
+                *known = (at, None);
             }
-            Standing { partition, since: now.saturating_duration_since(known.1), waiting }
+            // Not since the look before, which may be long ago: nothing waited then.
+            let since = if waiting > 0 { *known.1.get_or_insert(now) } else { now };
+            Standing { partition, since: now.saturating_duration_since(since), waiting }
         };
         places.iter().map(look).collect()
     }
@@ -87,6 +89,16 @@ mod tests {
         assert_eq!(too_long(|_| place(None, 0)), None);
         let now_and_then = |second| place(5, if second % 8 == 0 { 5 } else { 6 });
         assert_eq!(too_long(now_and_then), None);
+    }
+
+    #[test]
+    fn what_has_just_come_has_not_waited_since_the_look_before() {
+        let (mut progress, began) = (Progress::default(), Instant::now());
+        progress.look(&[place(5, 5)], began);
+        let standing = progress.look(&[place(5, 7)], began + 2 * STANDSTILL);
+        assert_eq!(standing, [Standing { partition: 3, since: Duration::ZERO, waiting: 2 }]);
+        let standing = progress.look(&[place(5, 7)], began + 3 * STANDSTILL);
+        assert!(standing[0].is_too_long());
     }
 
     #[test]
