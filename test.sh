@@ -67,7 +67,7 @@ services=(cluster clustered engines::cql engines::search engines::cluster harnes
 step "what is needed"; install_packages
 step "format"; cargo fmt --check
 step "lints"; cargo clippy --locked --all-targets -- -D warnings
-[[ $fast ]] || { step "an older release, to run beside this one"; cargo build --locked --bin parlor-older --features older-release; }
+[[ $fast ]] || { step "an older release, to run beside this one"; cargo build --locked --example parlor-older --features older-release; }
 if [[ $fast ]]; then
   step "unit, property and integration tests, without services"
   skipped=(); for module in "${services[@]}"; do skipped+=(--skip "$module::"); done
@@ -77,16 +77,18 @@ else
   step "Kafka, Cassandra and OpenSearch to test against"; tests/services/services.sh fetch
   step "unit, property and integration tests"; cargo test --locked
 fi
-step "documents are fresh"; cargo run --locked --quiet -- openapi --check
-step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+# What the tests have built.
+PARLOR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor"
+export PARLOR_BIN
+step "documents are fresh"; "$PARLOR_BIN" openapi --check
+# With the examples, as then the dependencies are those that the lints have looked at.
+step "rustdoc"; RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --examples --quiet
 step "dependencies"
-command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny
+command -v cargo-deny >/dev/null || cargo install --locked --quiet --debug cargo-deny
 cargo fetch --locked --quiet
 cargo deny --offline check bans licenses sources
 
 if [[ ! $fast ]]; then
-  PARLOR_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/parlor"
-  export PARLOR_BIN
   step "compose files"; tests/deploy/run.sh
   step "documents, generated clients, examples and the README's samples"; tests/clients/run.sh
   step "the analytics example"; tests/analytics/run.sh

@@ -26,7 +26,7 @@ use crate::domain::message::Said;
 use crate::domain::time::Timestamp;
 use crate::domain::variables::Variables;
 use crate::outside::{self, Outside};
-use faq::{Faq, Outcome};
+use faq::{Decision, Faq};
 use faults::Faults;
 use flow::Flow;
 use llm::Llm;
@@ -79,7 +79,7 @@ pub enum Wants {
 
 /// One thing a bot does in a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum BotAction {
     /// The purpose the bot saw; at most once.
     Intent(String),
     /// The bot types, or no longer does: a text is on its way.
@@ -197,17 +197,18 @@ impl Bot {
         &self,
         turn: &Turn<'_>,
         outside: &Outside,
-    ) -> BoxStream<'static, Result<Step, Error>> {
+    ) -> BoxStream<'static, Result<BotAction, Error>> {
         match self {
             Self::Faq(faq) => {
                 let (_, answer) = answer_of(faq, turn);
                 let steps: Vec<_> = match answer {
-                    Answer::HandOver => vec![Step::HandOver],
+                    Answer::HandOver => vec![BotAction::HandOver],
                     Answer::Reply { intent, text, buttons } => {
-                        let intent = intent.map(|intent| Step::Intent(intent.to_owned()));
-                        let pieces = faq::pieces(text).map(|piece| Step::Text(piece.to_owned()));
+                        let intent = intent.map(|intent| BotAction::Intent(intent.to_owned()));
+                        let pieces =
+                            faq::pieces(text).map(|piece| BotAction::Text(piece.to_owned()));
                         let offered = (!buttons.is_empty()).then(|| buttons.to_vec());
-                        let buttons = offered.map(Step::Buttons);
+                        let buttons = offered.map(BotAction::Buttons);
                         intent.into_iter().chain(pieces).chain(buttons).collect()
                     }
                 };
@@ -236,13 +237,13 @@ fn answer_of<'a>(faq: &'a Faq, turn: &Turn<'_>) -> (Language, Answer<'a>) {
     let answer = faq.answer(turn.text, turn.previous);
     let language = answer.language;
     let said = match answer.outcome {
-        Outcome::Reply { intent, text, choices } => {
+        Decision::Reply { intent, text, choices } => {
             Answer::Reply { intent: Some(intent), text, buttons: choices }
         }
-        Outcome::HandOver if turn.person_available => Answer::HandOver,
-        Outcome::HandOver => said(language, faq.unavailable(language)),
-        Outcome::Unknown if turn.person_available && faq.hands_over_unknown() => Answer::HandOver,
-        Outcome::Unknown => said(language, faq.fallback(language)),
+        Decision::HandOver if turn.person_available => Answer::HandOver,
+        Decision::HandOver => said(language, faq.unavailable(language)),
+        Decision::Unknown if turn.person_available && faq.hands_over_unknown() => Answer::HandOver,
+        Decision::Unknown => said(language, faq.fallback(language)),
     };
     (language, said)
 }

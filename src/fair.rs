@@ -2,9 +2,9 @@
 //!
 //! A name is an account nearly everywhere. One with much to do must not make the others wait: each has a
 //! line of its own, and whoever serves takes one of each line after the other. [`Lines`] and [`Room`] are
-//! pure; [`places`] is the room with those who wait.
+//! pure; [`slots`] is the room with those who wait.
 
-pub mod places;
+pub mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -161,9 +161,9 @@ impl<K: Eq> Company<K> {
     }
 }
 
-/// So many places, of which one name holds no more than its share; who finds none waits in its name's line.
+/// So many slots, of which one name holds no more than its share; who finds none waits in its name's line.
 ///
-/// Whoever waits could not be given a place: either all are taken, or their name has its share. Where a name
+/// Whoever waits could not be given a slot: either all are taken, or their name has its share. Where a name
 /// that is alone may have more and others come, it keeps what it has and is given no more.
 #[derive(Debug)]
 pub struct Room<K, T> {
@@ -186,7 +186,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         Self { limits, company, is_alone, busy: 0, free, held, lines, waiting: 0 }
     }
 
-    /// Takes a place that is free; says whether there was one for this name.
+    /// Takes a slot that is free; says whether there was one for this name.
     pub fn enter(&mut self, name: K, now: impl FnOnce() -> Instant) -> bool {
         let limits = self.limits;
         if limits.alone > limits.share {
@@ -199,7 +199,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         may
     }
 
-    /// Waits for a place; says whether the line has room.
+    /// Waits for a slot; says whether the line has room.
     pub fn join(&mut self, name: K, item: T) -> bool {
         let limits = self.limits;
         let may = self.waiting < limits.waiting && self.lines.waiting(name) < limits.line;
@@ -210,12 +210,12 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         may
     }
 
-    /// Whoever comes next and may have a place has it. To be asked until there is nobody, whenever a
-    /// place was given back.
+    /// Whoever comes next and may have a slot has it. To be asked until there is nobody, whenever a
+    /// slot was given back.
     pub fn admit(&mut self) -> Option<T> {
         while self.free > 0 {
             let name = self.lines.turn()?;
-            // It is in turn again when it gives a place back.
+            // It is in turn again when it gives a slot back.
             if !self.may_have_more(name) {
                 continue;
             }
@@ -228,7 +228,7 @@ impl<K: Copy + Eq + Hash, T> Room<K, T> {
         None
     }
 
-    /// Gives a place back.
+    /// Gives a slot back.
     pub fn leave(&mut self, name: K) {
         if let Some(held) = self.held.get_mut(&name) {
             self.busy -= usize::from(*held == self.limits.share);

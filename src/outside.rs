@@ -26,7 +26,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 
 use crate::domain::ids::AccountId;
 use crate::fair::Limits;
-use crate::fair::places::{Place, Places};
+use crate::fair::slots::{Slot, Slots};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// No call takes longer, whatever its own time limits say.
@@ -34,7 +34,7 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
 /// Connections that wait for the next call hold descriptors too: so long, and so many to one host.
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 const IDLE_CONNECTIONS: usize = 32;
-/// How long a call waits for its place.
+/// How long a call waits for its slot.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of a refusal's body is told.
 const EXCERPT: usize = 300;
@@ -46,17 +46,17 @@ pub struct Outside {
     allowed: Arc<[IpNet]>,
     /// Nobody is called; set once somebody was to be.
     sealed: Option<Arc<AtomicBool>>,
-    /// Places for calls; none where they are not counted.
-    calls: Option<Arc<Places<AccountId>>>,
+    /// Slots for calls; none where they are not counted.
+    calls: Option<Arc<Slots<AccountId>>>,
     /// Whose calls these are.
     account: Option<AccountId>,
 }
 
-/// A call's place among all: held from before it is sent until its answer is read.
+/// A call's slot among all: held from before it is sent until its answer is read.
 #[derive(Debug)]
 pub struct Way {
     outside: Outside,
-    _place: Option<Place<AccountId>>,
+    _slot: Option<Slot<AccountId>>,
 }
 
 /// Why a call has failed.
@@ -156,7 +156,7 @@ impl Outside {
     /// The same way for so many calls at a time.
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
-        Self { calls: Some(Places::new(limits)), ..self }
+        Self { calls: Some(Slots::new(limits)), ..self }
     }
 
     /// How many calls there may be at a time, where they are counted.
@@ -182,20 +182,20 @@ impl Outside {
         self.sealed.as_ref().is_some_and(|asked| asked.load(Ordering::Relaxed))
     }
 
-    /// Waits for a place for a call, in the line of its account.
+    /// Waits for a slot for a call, in the line of its account.
     ///
     /// # Errors
     /// [`Error::Busy`] where none is free for too long.
     pub async fn enter(&self) -> Result<Way, Error> {
         let counted = self.calls.as_ref().zip(self.account);
-        let place = match counted {
+        let slot = match counted {
             Some((calls, account)) => Some(calls.take(account, PATIENCE).await.map_err(|_| {
                 metrics::counter!("parlor_calls_refused_total").increment(1);
                 Error::Busy
             })?),
             None => None,
         };
-        Ok(Way { outside: self.clone(), _place: place })
+        Ok(Way { outside: self.clone(), _slot: slot })
     }
 
     fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, Error> {

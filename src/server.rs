@@ -2,7 +2,7 @@
 //! take, and how everything ends.
 //!
 //! [`accept`] owns the listener and the drain, `connection` speaks HTTP on one connection, `wire`
-//! keeps the clocks on one socket, [`places`] counts connections, [`tasks`] is what every task of the server shares. [`body`]
+//! keeps the clocks on one socket, [`slots`] counts connections, [`tasks`] is what every task of the server shares. [`body`]
 //! bounds request bodies, `leftover` sees to what nobody has read of them, [`json_text`] mends them, [`sse`] writes event streams, [`websocket`] makes the upgrade and
 //! [`socket`] is the conversation after it.
 
@@ -11,8 +11,8 @@ pub mod body;
 mod connection;
 pub mod json_text;
 mod leftover;
-pub mod places;
 pub mod seldom;
+pub mod slots;
 pub mod socket;
 pub mod sse;
 pub mod tasks;

@@ -30,6 +30,6 @@ pub use crate::domain::bot::faq::{Definition, Handover, Intent, Unknown};
 
 pub use self::{
     demo::demo,
-    matcher::{Answer, Faq, Outcome},
+    matcher::{Answer, Decision, Faq},
     pieces::pieces,
 };

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use self::graph::Graph;
 use self::run::{Action, Pause, Run};
 use super::faults::Faults;
-use super::{Error, Step, Turn, faq};
+use super::{BotAction, Error, Turn, faq};
 use crate::domain::bot::flow::Definition;
 use crate::domain::language::Language;
 use crate::outside::Outside;
@@ -75,7 +75,7 @@ impl Flow {
         &self,
         turn: &Turn<'_>,
         outside: &Outside,
-    ) -> BoxStream<'static, Result<Step, Error>> {
+    ) -> BoxStream<'static, Result<BotAction, Error>> {
         let mut run = Run::new(self.graph.clone(), turn);
         let background = turn.background;
         let (mut actions, mut pause) =
@@ -86,29 +86,29 @@ impl Flow {
             loop {
                 // First, so that who stops the texts is still where they lead.
                 if let Pause::Wait(position) = &pause {
-                    yield Ok(Step::Position(position.clone()));
+                    yield Ok(BotAction::Position(position.clone()));
                 }
                 for action in actions {
                     match action {
                         Action::Text(text) => {
                             for piece in faq::pieces(&text) {
-                                yield Ok(Step::Text(piece.to_owned()));
+                                yield Ok(BotAction::Text(piece.to_owned()));
                             }
                         }
-                        Action::Buttons(labels) => yield Ok(Step::Buttons(labels)),
-                        Action::Set { name, value } => yield Ok(Step::Variable { name, value }),
-                        Action::Intent(intent) => yield Ok(Step::Intent(intent)),
+                        Action::Buttons(labels) => yield Ok(BotAction::Buttons(labels)),
+                        Action::Set { name, value } => yield Ok(BotAction::Variable { name, value }),
+                        Action::Intent(intent) => yield Ok(BotAction::Intent(intent)),
                     }
                 }
                 (actions, pause) = match pause {
                     Pause::Wait(_) => return,
                     Pause::HandOver => {
-                        yield Ok(Step::HandOver);
+                        yield Ok(BotAction::HandOver);
                         return;
                     }
                     Pause::Over { resolve } => {
                         if resolve {
-                            yield Ok(Step::Resolve);
+                            yield Ok(BotAction::Resolve);
                         }
                         return;
                     }

@@ -21,7 +21,7 @@ use super::faults::{Faults, Found};
 use super::scope::Scope;
 use super::template::Template;
 use super::upstream::{self, Call, Limits, Opened};
-use super::{Error, INTENT_MAX_CHARS, Step, Turn, Wants};
+use super::{BotAction, Error, INTENT_MAX_CHARS, Turn, Wants};
 use crate::domain::bot::llm::Definition;
 use crate::domain::language::Language;
 use crate::outside::{self, Outside, Way};
@@ -104,7 +104,7 @@ impl Llm {
         &self,
         turn: &Turn<'_>,
         outside: &Outside,
-    ) -> BoxStream<'static, Result<Step, Error>> {
+    ) -> BoxStream<'static, Result<BotAction, Error>> {
         let scope = Scope::of(turn);
         let system = self.system_prompt.render(|name| scope.get(name));
         let may_hand_over = self.definition.hand_over && turn.person_available;
@@ -122,7 +122,7 @@ impl Llm {
                     Opened::Whole(whole) => {
                         if let Some(text) = answer.whole(&whole)? {
                             for piece in super::faq::pieces(&text) {
-                                yield Step::Text(piece.to_owned());
+                                yield BotAction::Text(piece.to_owned());
                             }
                         }
                     }
@@ -131,26 +131,26 @@ impl Llm {
                             let Some(event) = call.next(&mut events).await? else { break };
                             if let Some(text) = answer.take(&event)? {
                                 call.said();
-                                yield Step::Text(text);
+                                yield BotAction::Text(text);
                             }
                         }
                     }
                 }
                 let (rest, end) = answer.end()?;
                 if let Some(rest) = rest {
-                    yield Step::Text(rest);
+                    yield BotAction::Text(rest);
                 }
                 if let Some(intent) = answer.tools.intent(definition.intents.keys()) {
-                    yield Step::Intent(intent.clone());
+                    yield BotAction::Intent(intent.clone());
                 }
                 match end {
                     End::Whole => return,
                     End::Cut => {
-                        yield Step::Text("\u{2026}".to_owned());
+                        yield BotAction::Text("\u{2026}".to_owned());
                         return;
                     }
                     End::HandOver => {
-                        yield Step::HandOver;
+                        yield BotAction::HandOver;
                         return;
                     }
                     End::Named if is_last => {}

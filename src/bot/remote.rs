@@ -17,7 +17,7 @@ use sha2::Sha256;
 use self::answer::{Listener, steps_of};
 use super::faults::{Faults, Found};
 use super::upstream::{self, Call, Limits, Opened};
-use super::{Error, Step, Turn, Wants};
+use super::{BotAction, Error, Turn, Wants};
 use crate::domain::bot::remote::Definition;
 use crate::domain::language::Language;
 use crate::outside::{self, Outside, Way};
@@ -73,7 +73,7 @@ impl Remote {
         &self,
         turn: &Turn<'_>,
         outside: &Outside,
-    ) -> BoxStream<'static, Result<Step, Error>> {
+    ) -> BoxStream<'static, Result<BotAction, Error>> {
         let question = Question::of(turn, self.definition.default_language);
         let (definition, outside, limits) = (self.definition.clone(), outside.clone(), self.limits);
         async_stream::try_stream! {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use keys::Keys;
 
 use super::event::{
-    Body, BotVersion, ConversationUpdated, Event, MessageInbound, MessageOutbound, Reader,
+    Body, BotVersion, ConversationUpdated, Event, MessageInbound, MessageOutbound, Side,
 };
 use super::ids::{AccountId, ContactId, ConversationId, MessageId};
 use super::language::Language;
@@ -374,10 +374,10 @@ impl Conversation {
         Effect::Applied
     }
 
-    fn read(&mut self, reader: Reader, message: MessageId) -> Effect {
+    fn read(&mut self, reader: Side, message: MessageId) -> Effect {
         let place = match reader {
-            Reader::Customer => &mut self.read_by_customer,
-            Reader::Agent => &mut self.read_by_agent,
+            Side::Customer => &mut self.read_by_customer,
+            Side::Agent => &mut self.read_by_agent,
         };
         if *place == Some(message) {
             return Effect::Discarded(Why::NoChange);

@@ -388,7 +388,7 @@ pub struct ConversationReopened {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationRead {
     pub conversation_id: ConversationId,
-    pub reader: Reader,
+    pub reader: Side,
     pub message_id: MessageId,
     /// Who of the business it was; absent for the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -398,7 +398,8 @@ pub struct ConversationRead {
 /// Which side of a conversation has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Reader {
+#[schemars(rename = "Reader")]
+pub enum Side {
     Customer,
     Agent,
 }

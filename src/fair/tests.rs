@@ -1,14 +1,14 @@
-//! Who has a place, and who comes next.
+//! Who has a slot, and who comes next.
 
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::places::{Places, Refused};
+use super::slots::{Refused, Slots};
 use super::*;
 
-/// Somebody comes, a place is given back, or somebody gives up.
+/// Somebody comes, a slot is given back, or somebody gives up.
 #[derive(Debug, Clone)]
 enum Step {
     Come(u8),
@@ -80,7 +80,7 @@ proptest! {
             let taken: usize = seen.held.iter().sum();
             prop_assert!(taken <= all);
             for (held, line) in seen.held.iter().zip(&seen.waits) {
-                prop_assert!(line.is_empty() || taken == all || *held >= share, "a place is free");
+                prop_assert!(line.is_empty() || taken == all || *held >= share, "a slot is free");
             }
         }
         prop_assert!(room.is_empty(), "nothing is kept of who left");
@@ -148,43 +148,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_too_long_or_behind_too_many_is_told_so() {
-    let places = Places::new(Limits::of(4, Some(2)));
-    let held = [1, 1, 2].map(|name| places.take_now(name).expect("a place"));
-    assert_eq!(places.take_now(1).err(), Some(Refused::Full), "it has its share");
+    let slots = Slots::new(Limits::of(4, Some(2)));
+    let held = [1, 1, 2].map(|name| slots.take_now(name).expect("a slot"));
+    assert_eq!(slots.take_now(1).err(), Some(Refused::Full), "it has its share");
     let begun = tokio::time::Instant::now();
-    assert_eq!(places.take(1, PATIENCE).await.err(), Some(Refused::Full));
+    assert_eq!(slots.take(1, PATIENCE).await.err(), Some(Refused::Full));
     assert_eq!(begun.elapsed(), PATIENCE);
 
-    let mut waits = [(); 2].map(|()| Box::pin(places.take(1, PATIENCE)));
+    let mut waits = [(); 2].map(|()| Box::pin(slots.take(1, PATIENCE)));
     for wait in &mut waits {
         assert!(wait.now_or_never().is_none());
     }
     assert_eq!(
-        places.take(1, PATIENCE).now_or_never().map(|it| it.err()),
+        slots.take(1, PATIENCE).now_or_never().map(|it| it.err()),
         Some(Some(Refused::Full))
     );
-    assert!(places.take_now(3).is_ok(), "others are served all the same");
+    assert!(slots.take_now(3).is_ok(), "others are served all the same");
     let [first, other, _] = held;
     drop(first);
     let [one, two] = waits;
-    let one = one.now_or_never().expect("told").expect("a place");
-    // A place that is given to somebody who has gone meanwhile is not lost.
+    let one = one.now_or_never().expect("told").expect("a slot");
+    // A slot that is given to somebody who has gone meanwhile is not lost.
     drop(other);
     drop(two);
     drop(one);
-    drop(places.take_now(2).expect("a place"));
-    assert!(places.take_now(1).is_ok() && places.take_now(1).is_ok());
+    drop(slots.take_now(2).expect("a slot"));
+    assert!(slots.take_now(1).is_ok() && slots.take_now(1).is_ok());
 }
 
 #[tokio::test]
 async fn what_is_closed_gives_nothing_and_says_so() {
-    let places = Places::new(Limits::of(1, None));
-    let held = places.take_now(1).expect("a place");
-    let mut waits = Box::pin(places.take(2, PATIENCE));
+    let slots = Slots::new(Limits::of(1, None));
+    let held = slots.take_now(1).expect("a slot");
+    let mut waits = Box::pin(slots.take(2, PATIENCE));
     assert!((&mut waits).now_or_never().is_none());
-    places.close();
+    slots.close();
     assert_eq!(waits.await.err(), Some(Refused::Closed));
-    assert_eq!(places.take(2, PATIENCE).await.err(), Some(Refused::Closed));
+    assert_eq!(slots.take(2, PATIENCE).await.err(), Some(Refused::Closed));
     drop(held);
-    assert!(places.is_empty());
+    assert!(slots.is_empty());
 }

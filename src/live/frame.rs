@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::cursor::Cursor;
 use crate::domain::attachment::Attachment;
-use crate::domain::event::{Body, Event, FailureReason, Reader};
+use crate::domain::event::{Body, Event, FailureReason, Side};
 use crate::domain::ids::{ContactId, ConversationId, MessageId};
 use crate::domain::language::Language;
 use crate::domain::message::{Author, Channel};
@@ -156,7 +156,8 @@ pub struct Message {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct File {
     /// The message it came with, as a number: its place in the log.
-    pub activity_id: u64,
+    #[serde(rename = "activity_id")]
+    pub message: u64,
     /// Counted from 1 in its message.
     pub id: u64,
     pub filename: String,
@@ -169,7 +170,7 @@ impl File {
     /// The files of the message at `seq`.
     pub fn all(seq: Seq, attachments: &[Attachment]) -> Vec<Self> {
         let one = |(id, file): (u64, &Attachment)| Self {
-            activity_id: seq.get(),
+            message: seq.get(),
             id,
             filename: file.filename.clone(),
             size: file.size,
@@ -233,7 +234,7 @@ pub struct Thread {
 /// `conversation.read`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Read {
-    pub reader: Reader,
+    pub reader: Side,
     pub message_id: MessageId,
     /// Who of the business it was; absent for the customer.
     #[serde(skip_serializing_if = "Option::is_none")]

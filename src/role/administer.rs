@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 pub use arguments::{AccountCommand, BotCommand, KeyCommand};
 pub use control::Control;
 pub use order::Order;
-pub use outcome::Outcome;
+pub use outcome::OrderResult;
 
 use super::{Failure, output, serve};
 use crate::config::{Config, EngineKind, Flags, Storage};
@@ -81,7 +81,7 @@ pub(super) fn failed(message: &str) -> Value {
     json!({ "error": { "message": message } })
 }
 
-fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {
+fn print(outcome: &OrderResult, json: bool) -> Result<(), Failure> {
     if json {
         return output::print(serde_json::to_string_pretty(&outcome.document())?);
     }
@@ -92,7 +92,7 @@ fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn obey(command: Command) -> Result<Outcome, Failure> {
+async fn obey(command: Command) -> Result<OrderResult, Failure> {
     let Command { order, storage, .. } = command;
     let config = Config::load(&Flags { storage, ..Flags::default() })?;
     if config.engine == EngineKind::Cluster {
@@ -118,7 +118,7 @@ async fn obey(command: Command) -> Result<Outcome, Failure> {
 /// Whatever kept it from being done, in words for the operator.
 pub(super) async fn rebuild(
     dir: &Path,
-    own: impl AsyncFn() -> Result<Outcome, Failure>,
+    own: impl AsyncFn() -> Result<OrderResult, Failure>,
 ) -> Result<(), Failure> {
     let outcome = by_server_or(dir, &Order::RebuildViews, own).await?;
     print(&outcome, false)
@@ -128,8 +128,8 @@ pub(super) async fn rebuild(
 async fn by_server_or(
     dir: &Path,
     order: &Order,
-    own: impl AsyncFn() -> Result<Outcome, Failure>,
-) -> Result<Outcome, Failure> {
+    own: impl AsyncFn() -> Result<OrderResult, Failure>,
+) -> Result<OrderResult, Failure> {
     let attempt = || async {
         match control::call(dir, order).await? {
             Some(outcome) => Ok(outcome),
@@ -146,7 +146,7 @@ fn is_held(error: &Failure) -> bool {
 }
 
 /// Opens the application for one order.
-async fn on_our_own(config: &Config, order: &Order) -> Result<Outcome, Failure> {
+async fn on_our_own(config: &Config, order: &Order) -> Result<OrderResult, Failure> {
     let app = serve::open(config, false, Arc::new(|_: &str| {})).await?;
     let outcome = carry_out::carry_out(&app, order).await;
     app.engine.close().await;

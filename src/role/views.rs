@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::administer::{self, Outcome};
+use super::administer::{self, OrderResult};
 use super::output::print;
 use super::{Failure, cluster, telemetry};
 use crate::config::{Config, EngineKind};
@@ -26,7 +26,7 @@ pub async fn rebuild(config: &Config, into: Option<String>) -> Result<(), Failur
             let dir = existing(&config.data_dir)?;
             let own = async || {
                 let events = embedded::rebuild(dir, &SCHEMA)?;
-                Ok(Outcome::ViewsRebuilt { events, difference: None })
+                Ok(OrderResult::ViewsRebuilt { events, difference: None })
             };
             administer::rebuild(dir, own).await
         }

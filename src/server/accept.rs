@@ -29,7 +29,7 @@ use tracing::Instrument;
 
 use super::{
     connection::{self, Shared},
-    places::Places,
+    slots::Slots,
     tasks::Tasks,
     wire::Deadlines,
 };
@@ -55,7 +55,7 @@ pub struct Limits {
     /// Connections at a time, upgraded ones included. Default 20 000; the process needs a
     /// descriptor for each.
     pub max_connections: usize,
-    /// How many of them one address may hold ([`counted`](super::places::counted)); more are closed
+    /// How many of them one address may hold ([`counted`](super::slots::counted)); more are closed
     /// at once. Default 5 000.
     pub max_connections_per_address: usize,
     /// The longest request head. Default 16 KiB; longer ones are answered 431.
@@ -152,7 +152,7 @@ where
     E: Endpoint + 'static,
 {
     let tasks = Tasks::new(tracker, drain);
-    let places = Places::new(limits.max_connections, limits.max_connections_per_address);
+    let slots = Slots::new(limits.max_connections, limits.max_connections_per_address);
     let shared = Arc::new(Shared {
         endpoint,
         http1: limits.http1(),
@@ -161,28 +161,28 @@ where
         tasks: tasks.clone(),
     });
     let drained = tasks.drain().clone();
-    let _ = drained.run_until_cancelled(accept(&listener, &shared, &places)).await;
+    let _ = drained.run_until_cancelled(accept(&listener, &shared, &slots)).await;
     // What the kernel has already accepted was promised an answer.
-    while let Some(free) = places.free_now()
+    while let Some(free) = slots.free_now()
         && let Some(Ok((tcp, peer))) = listener.accept().now_or_never()
     {
-        admit(&shared, &places, tcp, peer, free);
+        admit(&shared, &slots, tcp, peer, free);
     }
     drop(listener);
     finish(&tasks, grace).await
 }
 
-async fn accept<E>(listener: &TcpListener, shared: &Arc<Shared<E>>, places: &Arc<Places>)
+async fn accept<E>(listener: &TcpListener, shared: &Arc<Shared<E>>, slots: &Arc<Slots>)
 where
     E: Endpoint + 'static,
 {
     let mut pause = PAUSE.0;
     loop {
-        let Some(free) = places.free().await else { return };
+        let Some(free) = slots.free().await else { return };
         match listener.accept().await {
             Ok((tcp, peer)) => {
                 pause = PAUSE.0;
-                admit(shared, places, tcp, peer, free);
+                admit(shared, slots, tcp, peer, free);
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -197,14 +197,14 @@ where
 
 fn admit<E>(
     shared: &Arc<Shared<E>>,
-    places: &Arc<Places>,
+    slots: &Arc<Slots>,
     tcp: TcpStream,
     peer: SocketAddr,
     free: OwnedSemaphorePermit,
 ) where
     E: Endpoint + 'static,
 {
-    let Some(place) = places.give(free, peer.ip()) else {
+    let Some(slot) = slots.give(free, peer.ip()) else {
         metrics::counter!("parlor_server_connections_refused_total").increment(1);
         tracing::debug!(%peer, "an address has its share of connections already");
         return;
@@ -214,7 +214,7 @@ fn admit<E>(
         return;
     }
     let span = tracing::debug_span!("connection", %peer);
-    let connection = connection::serve(shared.clone(), tcp, peer, place);
+    let connection = connection::serve(shared.clone(), tcp, peer, slot);
     shared.tasks.spawn_heeding(connection.instrument(span));
 }
 

@@ -45,8 +45,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     accept::Limits,
     leftover::Leftover,
-    places::Place,
     seldom::Seldom,
+    slots::Slot,
     tasks::{Refused, Tasks, UntilSent},
     wire::{Activity, Busy, Wire, given_up},
 };
@@ -74,12 +74,8 @@ enum Protocol {
 type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Watched>, Infallible>> + Send>>;
 
 /// Serves a connection until it closes, fails, is drained or is cut.
-pub(crate) async fn serve<E>(
-    shared: Arc<Shared<E>>,
-    tcp: TcpStream,
-    remote: SocketAddr,
-    place: Place,
-) where
+pub(crate) async fn serve<E>(shared: Arc<Shared<E>>, tcp: TcpStream, remote: SocketAddr, slot: Slot)
+where
     E: Endpoint + 'static,
 {
     let protocol = tokio::select! {
@@ -93,7 +89,7 @@ pub(crate) async fn serve<E>(
     };
     let Ok(local) = tcp.local_addr() else { return };
     let activity = Arc::new(Activity::default());
-    let wire = Wire::new(tcp, shared.limits.deadlines(), activity.clone(), place);
+    let wire = Wire::new(tcp, shared.limits.deadlines(), activity.clone(), slot);
     let ended = match protocol {
         Protocol::Http1 => http1(&shared, wire, &activity, local, remote).await,
         Protocol::Http2 => Box::pin(http2(&shared, wire, &activity, local, remote)).await,

@@ -28,7 +28,7 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until},
 };
 
-use super::places::Place;
+use super::slots::Slot;
 
 /// How long a closing socket goes on discarding what its peer sends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -139,8 +139,8 @@ pub(crate) struct Wire {
     /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Closing,
-    /// The place under the connection cap, given back when the socket is closed.
-    _place: Place,
+    /// The slot under the connection cap, given back when the socket is closed.
+    _slot: Slot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Wire {
         tcp: TcpStream,
         deadlines: Deadlines,
         activity: Arc<Activity>,
-        place: Place,
+        slot: Slot,
     ) -> Self {
         metrics::gauge!("parlor_server_connections").increment(1.0);
         Self {
@@ -172,7 +172,7 @@ impl Wire {
             waiting: None,
             stalled: None,
             closing: Closing::Open,
-            _place: place,
+            _slot: slot,
         }
     }
 

@@ -18,7 +18,7 @@ use super::table;
 use crate::app::App;
 use crate::app::accounts::Tenant;
 use crate::domain::{Error, Result};
-use crate::server::places::counted;
+use crate::server::slots::counted;
 use crate::server::websocket::same_origin;
 
 /// Headers that scripts may send, where they do not ask for any.

@@ -1,16 +1,16 @@
 //! Requests in flight: so many in all, and of one account no more than its share.
 //!
-//! A request takes its place before anything of it is read but its head, and keeps it until the last
+//! A request takes its slot before anything of it is read but its head, and keeps it until the last
 //! byte of its answer is taken. On HTTP/2 each stream is a request. What is over is refused at once:
 //! waiting would hold memory, and answer late what its caller has given up by then.
 //!
-//! Of those that have a place only so many are at work at a time, accounts in turn: one account with many
+//! Of those that have a slot only so many are at work at a time, accounts in turn: one account with many
 //! clients would take all of the machine, and another's request would wait behind them at every step that it
 //! takes. A request that only waits, such as for a bot, is let out of that number after a moment.
 //!
 //! Whoever comes again before `Retry-After` is over is refused later each time: see [`Refused`].
 //!
-//! Event streams and sockets that have begun hold no place: they have limits of their own. Nor do
+//! Event streams and sockets that have begun hold no slot: they have limits of their own. Nor do
 //! answers to strangers, once they are made, and the operator's questions.
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ use crate::app::shares::{self, Shares};
 use crate::domain::Error;
 use crate::domain::ids::AccountId;
 use crate::fair;
-use crate::fair::places::{self, Places};
+use crate::fair::slots::{self, Slots};
 use crate::server::tasks::{Refused, UntilSent};
 
 /// When a refused caller may come again.
@@ -71,23 +71,23 @@ struct Crowd {
     free: Arc<Semaphore>,
     share: usize,
     accounts: Arc<Shares<AccountId>>,
-    at_work: Arc<Places<AccountId>>,
+    at_work: Arc<Slots<AccountId>>,
 }
 
-/// One request's place. It goes with the request, and then with its answer.
+/// One request's slot. It goes with the request, and then with its answer.
 #[derive(Clone)]
-struct Place(Arc<Held>);
+struct Slot(Arc<Held>);
 
 struct Held {
     crowd: Arc<Crowd>,
     taken: Mutex<Option<Taken>>,
     /// It is at work, and nobody knows yet that it waits.
-    works: Mutex<Option<places::Place<AccountId>>>,
+    works: Mutex<Option<slots::Slot<AccountId>>>,
     began: Notify,
     refused: OnceLock<Refused>,
 }
 
-/// What a place consists of.
+/// What a slot consists of.
 struct Taken {
     _one: OwnedSemaphorePermit,
     /// Whose it is, once that is known.
@@ -103,7 +103,7 @@ impl Held {
         self.taken().as_ref().is_some_and(|taken| taken.account.is_some())
     }
 
-    /// Says whose the place is; false where its account has its share already.
+    /// Says whose the slot is; false where its account has its share already.
     fn give_to(&self, account: AccountId) -> bool {
         let mut taken = self.taken();
         let Some(taken) = taken.as_mut().filter(|taken| taken.account.is_none()) else {
@@ -117,12 +117,12 @@ impl Held {
         self.taken().take();
     }
 
-    fn works(&self) -> MutexGuard<'_, Option<places::Place<AccountId>>> {
+    fn works(&self) -> MutexGuard<'_, Option<slots::Slot<AccountId>>> {
         self.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begins(&self, place: places::Place<AccountId>) {
-        *self.works() = Some(place);
+    fn begins(&self, slot: slots::Slot<AccountId>) {
+        *self.works() = Some(slot);
         self.began.notify_one();
     }
 
@@ -141,11 +141,11 @@ impl Held {
 /// [`Error::RateLimited`] where the account has its share of requests under way, or those at work take
 /// too long.
 pub(super) async fn admit(request: &mut Request, account: AccountId) -> crate::domain::Result<()> {
-    let Some(Place(held)) = request.data::<Place>().cloned() else { return Ok(()) };
+    let Some(Slot(held)) = request.data::<Slot>().cloned() else { return Ok(()) };
     if held.give_to(account)
-        && let Ok(place) = held.crowd.at_work.take(account, PATIENCE).await
+        && let Ok(slot) = held.crowd.at_work.take(account, PATIENCE).await
     {
-        held.begins(place);
+        held.begins(slot);
         return Ok(());
     }
     count_refused("account");
@@ -176,9 +176,9 @@ where
 }
 
 fn begins_now(request: &Request, account: AccountId) -> bool {
-    let Some(Place(held)) = request.data::<Place>() else { return true };
-    let place = held.give_to(account).then(|| held.crowd.at_work.take_now(account).ok()).flatten();
-    place.map(|place| held.begins(place)).is_some()
+    let Some(Slot(held)) = request.data::<Slot>() else { return true };
+    let slot = held.give_to(account).then(|| held.crowd.at_work.take_now(account).ok()).flatten();
+    slot.map(|slot| held.begins(slot)).is_some()
 }
 
 /// Takes a body that nobody will read; says whether it is short and all of it was there.
@@ -221,7 +221,7 @@ impl<E> Counted<E> {
             waiting: limits.all,
             line: limits.share,
         };
-        let (accounts, at_work) = (Arc::default(), Places::new(at_work));
+        let (accounts, at_work) = (Arc::default(), Slots::new(at_work));
         Self { inner, crowd: Arc::new(Crowd { free, share: limits.share, accounts, at_work }) }
     }
 }
@@ -243,7 +243,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Counted<E> {
             began: Notify::new(),
             refused: OnceLock::new(),
         });
-        request.set_data(Place(held.clone()));
+        request.set_data(Slot(held.clone()));
         let rests = held.clone().rests().fuse();
         Either::Right(Either::Right(Working { answering: self.inner.call(request), rests, held }))
     }
@@ -261,7 +261,7 @@ async fn refuse(mut request: Request) -> Result<Response> {
 }
 
 pin_project! {
-    /// A request that has a place, until there is an answer.
+    /// A request that has a slot, until there is an answer.
     struct Working<F, R> {
         #[pin]
         answering: F,
@@ -289,7 +289,7 @@ where
     }
 }
 
-/// An answer, and with it the place of its request where it keeps one.
+/// An answer, and with it the slot of its request where it keeps one.
 fn with_place(mut response: Response, held: &Arc<Held>) -> Response {
     if let Some(refused) = held.refused.get() {
         response.extensions_mut().insert(*refused);

@@ -21,7 +21,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
-use crate::app::messages::uploads::{Place, Uploads};
+use crate::app::messages::uploads::{Slot, Uploads};
 use crate::domain::ids::AccountId;
 use crate::domain::{Error, Result};
 
@@ -80,7 +80,7 @@ pub struct Spooled {
     pub size: u64,
     file: File,
     /// Held as long as the file is there.
-    _place: Place,
+    _slot: Slot,
 }
 
 impl Filled {
@@ -125,7 +125,7 @@ impl Form {
     ///
     /// # Errors
     /// [`Error::Invalid`] and [`Error::TooLong`] naming the field, [`Error::BodyTooLarge`],
-    /// [`Error::BodyTooSlow`] for one that stops or drips, those of [`Uploads::place`], and
+    /// [`Error::BodyTooSlow`] for one that stops or drips, those of [`Uploads::slot`], and
     /// [`Error::Unavailable`] where there is no room.
     pub async fn read(
         self,
@@ -178,9 +178,9 @@ impl Form {
                     return Err(Error::invalid(name, "must be one file"));
                 }
                 progress.waits.store(true, Ordering::Relaxed);
-                let place = sender.uploads.place(sender.account, sender.address).await?;
+                let slot = sender.uploads.slot(sender.account, sender.address).await?;
                 progress.waits.store(false, Ordering::Relaxed);
-                filled.file = Some(self.spool(name, field, place, progress).await?);
+                filled.file = Some(self.spool(name, field, slot, progress).await?);
             } else if let Some(name) = wanted(self.texts) {
                 let text = self.text(name, field, progress).await?;
                 if filled.texts.iter().any(|(known, _)| *known == name) {
@@ -219,7 +219,7 @@ impl Form {
         &self,
         name: &'static str,
         mut field: Field<'_>,
-        place: Place,
+        slot: Slot,
         progress: &Progress,
     ) -> Result<Spooled> {
         let filename = field.file_name().unwrap_or_default().to_owned();
@@ -235,7 +235,7 @@ impl Form {
             file.write_all(&chunk).await.map_err(broken)?;
         }
         file.flush().await.map_err(broken)?;
-        Ok(Spooled { field: name, filename, declared, size, file, _place: place })
+        Ok(Spooled { field: name, filename, declared, size, file, _slot: slot })
     }
 
     /// Waits for the next piece, and not for ever.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use parlor::app::accounts::{Accounts, Tenant, administration, demo};
 use parlor::app::messages::send::{Opening, SendMessage, Sent, To, send_message};
-use parlor::app::turn::feed::{Step, TurnFeed};
+use parlor::app::turn::feed::{FeedItem, TurnFeed};
 use parlor::app::{App, Equipment, Watchers};
 use parlor::domain::contact::Contact;
 use parlor::domain::conversation::Conversation;
@@ -247,9 +247,9 @@ async fn a_reader_learns_the_end_of_a_turn_also_where_the_views_were_away_when_i
     engine.away.store(true, Ordering::Relaxed);
     let place = loop {
         match within("a step", feed.next()).await.expect("a step") {
-            Step::Resume(frame) => break frame.id,
-            Step::Ended { .. } => panic!("nobody could say so"),
-            Step::Reply(_) | Step::Typing(_) => {}
+            FeedItem::Resume(frame) => break frame.id,
+            FeedItem::Ended { .. } => panic!("nobody could say so"),
+            FeedItem::Reply(_) | FeedItem::Typing(_) => {}
         }
     };
     assert!(!feed.go_on(place).await, "the views are still away");
@@ -257,9 +257,9 @@ async fn a_reader_learns_the_end_of_a_turn_also_where_the_views_were_away_when_i
     assert!(feed.go_on(place).await);
     let last = loop {
         match within("a step", feed.next()).await.expect("a step") {
-            Step::Ended { ending, .. } => break ending,
-            Step::Resume(_) => panic!("the views are there again"),
-            Step::Reply(_) | Step::Typing(_) => {}
+            FeedItem::Ended { ending, .. } => break ending,
+            FeedItem::Resume(_) => panic!("the views are there again"),
+            FeedItem::Reply(_) | FeedItem::Typing(_) => {}
         }
     };
     assert!(last.event.is_some(), "{last:?}");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::conversations::list;
 use crate::app::{App, failed};
-use crate::bot::{Background, Bot, Step, Turn, Wants};
+use crate::bot::{Background, Bot, BotAction, Turn, Wants};
 use crate::domain::bot::Definition;
 use crate::domain::conversation::{Conversation, Effect};
 use crate::domain::event::{Body, MessageInbound};
@@ -200,14 +200,14 @@ impl Run<'_> {
         let listening = async {
             while let Some(step) = steps.next().await {
                 match step {
-                    Ok(Step::Text(text)) => answer.text.push_str(&text),
-                    Ok(Step::Buttons(buttons)) => answer.buttons = buttons,
-                    Ok(Step::Variable { name, value }) => {
+                    Ok(BotAction::Text(text)) => answer.text.push_str(&text),
+                    Ok(BotAction::Buttons(buttons)) => answer.buttons = buttons,
+                    Ok(BotAction::Variable { name, value }) => {
                         self.background.variables.set(&name, &value);
                     }
-                    Ok(Step::Position(step)) => position = Some(step),
-                    Ok(Step::HandOver) => answer.handed_over = true,
-                    Ok(Step::Intent(_) | Step::Typing(_) | Step::Resolve) => {}
+                    Ok(BotAction::Position(step)) => position = Some(step),
+                    Ok(BotAction::HandOver) => answer.handed_over = true,
+                    Ok(BotAction::Intent(_) | BotAction::Typing(_) | BotAction::Resolve) => {}
                     Err(error) => failure = Some(error.to_string()),
                 }
             }

@@ -11,7 +11,7 @@ use crate::app::accounts::secret::LiveToken;
 use crate::app::messages::send::author_name;
 use crate::app::{App, append, clock, failed};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Body, ConversationRead, Reader};
+use crate::domain::event::{Body, ConversationRead, Side};
 use crate::domain::ids::{AccountId, ConversationId, KeyId, MessageId, StreamKey};
 use crate::domain::message::Author;
 use crate::domain::text::PersonName;
@@ -169,8 +169,8 @@ pub async fn read(
     let account = tenant.account.id;
     let state = read::conversation(app, account, conversation).await?;
     let (reader, before) = match who {
-        Who::Customer => (Reader::Customer, state.read_by_customer),
-        Who::Bot(_) | Who::Agent(_) => (Reader::Agent, state.read_by_agent),
+        Who::Customer => (Side::Customer, state.read_by_customer),
+        Who::Bot(_) | Who::Agent(_) => (Side::Agent, state.read_by_agent),
     };
     if before == Some(message) {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Files that are being uploaded: so many at a time, and of one account or address no more than its share.
 //!
-//! A place is a temporary file and a part of the disk. It is taken when a file begins to come, not with
+//! A slot is a temporary file and a part of the disk. It is taken when a file begins to come, not with
 //! the request: a form without a file needs none.
 
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ const ALL: usize = 64;
 const OF_ACCOUNT: usize = ALL / 4;
 /// Of one address in one account: a public site key must not take all that its account has.
 const OF_ADDRESS: usize = OF_ACCOUNT / 2;
-/// How long one waits for a place, and when it may try again after that.
+/// How long one waits for a slot, and when it may try again after that.
 const TURN: Duration = Duration::from_secs(5);
 
 /// What is counted.
@@ -31,21 +31,21 @@ pub enum Share {
     Address(AccountId, Option<IpAddr>),
 }
 
-/// All places of this node.
+/// All slots of this node.
 #[derive(Debug, Default)]
 pub struct Uploads {
     shares: Arc<Shares<Share>>,
     freed: Notify,
 }
 
-/// A file's place; it is free again when this is dropped.
+/// A file's slot; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     held: Option<Held<Share, 3>>,
     uploads: Arc<Uploads>,
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         drop(self.held.take());
         self.uploads.freed.notify_waiters();
@@ -53,16 +53,16 @@ impl Drop for Place {
 }
 
 impl Uploads {
-    /// A place for a file of an account that comes from an address; waits for one a while.
+    /// A slot for a file of an account that comes from an address; waits for one a while.
     ///
     /// # Errors
     /// [`Error::RateLimited`] where the account or the address has its share already,
-    /// [`Error::Unavailable`] where there is no place at all.
-    pub async fn place(
+    /// [`Error::Unavailable`] where there is no slot at all.
+    pub async fn slot(
         self: &Arc<Self>,
         account: AccountId,
         address: Option<IpAddr>,
-    ) -> Result<Place> {
+    ) -> Result<Slot> {
         let wanted = [
             Some((Share::Address(account, address), OF_ADDRESS)),
             Some((Share::Account(account), OF_ACCOUNT)),
@@ -75,7 +75,7 @@ impl Uploads {
                 let mut freed = std::pin::pin!(self.freed.notified());
                 freed.as_mut().enable();
                 match self.shares.take(wanted) {
-                    Ok(held) => return Place { held: Some(held), uploads: self.clone() },
+                    Ok(held) => return Slot { held: Some(held), uploads: self.clone() },
                     Err(share) => used_up = share,
                 }
                 freed.await;
@@ -106,17 +106,17 @@ mod tests {
         let mut taken = Vec::new();
         for last in 1..=2 {
             for _ in 0..OF_ADDRESS {
-                taken.push(uploads.place(greedy, at(last)).await.expect("a place"));
+                taken.push(uploads.slot(greedy, at(last)).await.expect("a slot"));
             }
-            let refused = uploads.place(greedy, at(last)).await.expect_err("no place");
+            let refused = uploads.slot(greedy, at(last)).await.expect_err("no slot");
             assert_eq!(refused, Error::RateLimited { retry_after_s: 5 });
         }
-        let refused = uploads.place(greedy, at(3)).await.expect_err("the account has its quarter");
+        let refused = uploads.slot(greedy, at(3)).await.expect_err("the account has its quarter");
         assert_eq!(refused, Error::RateLimited { retry_after_s: 5 });
-        let another = uploads.place(other, at(1)).await.expect("a place");
+        let another = uploads.slot(other, at(1)).await.expect("a slot");
         drop((another, taken));
-        let waiting = uploads.place(greedy, at(1));
-        waiting.await.expect("a place");
+        let waiting = uploads.slot(greedy, at(1));
+        waiting.await.expect("a slot");
     }
 
     #[tokio::test(start_paused = true)]
@@ -125,12 +125,12 @@ mod tests {
         let account = clock::mint();
         let mut taken = Vec::new();
         for _ in 0..OF_ADDRESS {
-            taken.push(uploads.place(account, None).await.expect("a place"));
+            taken.push(uploads.slot(account, None).await.expect("a slot"));
         }
-        let (waiting, ()) = tokio::join!(uploads.place(account, None), async {
+        let (waiting, ()) = tokio::join!(uploads.slot(account, None), async {
             tokio::task::yield_now().await;
             taken.pop();
         });
-        waiting.expect("the place of who left");
+        waiting.expect("the slot of who left");
     }
 }

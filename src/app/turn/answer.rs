@@ -18,7 +18,7 @@ use super::under_way::Begun;
 use crate::app::conversations::live_feed::whereabouts;
 use crate::app::messages::send::{author_name, event_id};
 use crate::app::{App, clock};
-use crate::bot::{self, Background, Bot, Step, Turn, Wants};
+use crate::bot::{self, Background, Bot, BotAction, Turn, Wants};
 use crate::domain::conversation::{Conversation, Effect, OpenTurn};
 use crate::domain::event::{Body, Event, FailureReason, MessageInbound, Received, ReplyDiscarded};
 use crate::domain::ids::{AccountId, ConversationId, StreamKey};
@@ -238,7 +238,7 @@ struct Whose<'a> {
 
 /// Takes a bot's steps until it is done, stopped or too slow.
 async fn listen(
-    mut steps: BoxStream<'_, Result<Step, bot::Error>>,
+    mut steps: BoxStream<'_, Result<BotAction, bot::Error>>,
     whose: &Whose<'_>,
     stop: &Notify,
     said: &mut Said,
@@ -272,23 +272,23 @@ async fn listen(
         let now = Instant::now();
         patience.as_mut().reset((now + STEP_TIMEOUT).min(finish));
         match step {
-            Some(Some(Ok(Step::Intent(intent)))) => said.intent = Some(intent),
-            Some(Some(Ok(Step::Text(text)))) => {
+            Some(Some(Ok(BotAction::Intent(intent)))) => said.intent = Some(intent),
+            Some(Some(Ok(BotAction::Text(text)))) => {
                 typing.set(false);
                 said.text.push_str(&text);
                 typing.show(gather.piece(text, now));
             }
-            Some(Some(Ok(Step::Typing(types)))) => {
+            Some(Some(Ok(BotAction::Typing(types)))) => {
                 typing.show(gather.show(now));
                 typing.set(types);
             }
-            Some(Some(Ok(Step::Buttons(buttons)))) => said.buttons = buttons,
-            Some(Some(Ok(Step::Variable { name, value }))) => {
+            Some(Some(Ok(BotAction::Buttons(buttons)))) => said.buttons = buttons,
+            Some(Some(Ok(BotAction::Variable { name, value }))) => {
                 said.memory.variables.set(&name, &value);
             }
-            Some(Some(Ok(Step::Position(position)))) => said.memory.position = Some(position),
-            Some(Some(Ok(Step::HandOver))) => return End::HandedOver,
-            Some(Some(Ok(Step::Resolve))) => return End::Resolved,
+            Some(Some(Ok(BotAction::Position(position)))) => said.memory.position = Some(position),
+            Some(Some(Ok(BotAction::HandOver))) => return End::HandedOver,
+            Some(Some(Ok(BotAction::Resolve))) => return End::Resolved,
             Some(Some(Err(error))) => {
                 tracing::warn!(%account, %conversation, bot, %error, "a bot failed");
                 let bot::Error::Upstream(error) = error;

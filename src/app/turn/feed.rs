@@ -17,7 +17,7 @@ use crate::live::frame::{Frame, Kind};
 
 /// What happens next in a turn.
 #[derive(Debug)]
-pub enum Step {
+pub enum FeedItem {
     /// `reply.started`, `reply.chunk` or `reply.restarted` of this turn's reply.
     Reply(Frame),
     /// Somebody types.
@@ -69,23 +69,23 @@ impl TurnFeed {
         &self.sent
     }
 
-    /// What happens next; none after [`Step::Resume`] and [`Step::Ended`].
-    pub async fn next(&mut self) -> Option<Step> {
+    /// What happens next; none after [`FeedItem::Resume`] and [`FeedItem::Ended`].
+    pub async fn next(&mut self) -> Option<FeedItem> {
         if let Some(ending) = self.over.take() {
-            return Some(Step::Ended { frame: None, ending });
+            return Some(FeedItem::Ended { frame: None, ending });
         }
         loop {
             let frame = self.follower.as_mut()?.next().await?;
             match frame.content.kind {
                 Kind::ReplyStarted | Kind::ReplyChunk | Kind::ReplyRestarted => {
                     if frame.content.reply == Some(self.sent.message.reply()) {
-                        return Some(Step::Reply(frame));
+                        return Some(FeedItem::Reply(frame));
                     }
                 }
-                Kind::Typing => return Some(Step::Typing(frame)),
+                Kind::Typing => return Some(FeedItem::Typing(frame)),
                 Kind::Resume => {
                     self.follower = None;
-                    return Some(Step::Resume(frame));
+                    return Some(FeedItem::Resume(frame));
                 }
                 Kind::MessageInbound
                 | Kind::ConversationStarted
@@ -102,7 +102,7 @@ impl TurnFeed {
                 | Kind::ReplyFailed => match self.ending().await {
                     Ok(Some(ending)) => {
                         self.follower = None;
-                        return Some(Step::Ended { frame: Some(frame), ending });
+                        return Some(FeedItem::Ended { frame: Some(frame), ending });
                     }
                     Ok(None) => {}
                     // What has ended the turn comes once: whoever waits on would wait for ever.
@@ -111,14 +111,14 @@ impl TurnFeed {
                         tracing::warn!(%error, conversation.id = %id, "a turn's end cannot be read");
                         self.follower = None;
                         // Who follows on from before the frame gets it again.
-                        return Some(Step::Resume(Frame::resume(frame.prev, clock::now())));
+                        return Some(FeedItem::Resume(Frame::resume(frame.prev, clock::now())));
                     }
                 },
             }
         }
     }
 
-    /// After [`Step::Resume`]: follows on from its place, unless the server goes away.
+    /// After [`FeedItem::Resume`]: follows on from its place, unless the server goes away.
     pub async fn go_on(&mut self, after: Cursor) -> bool {
         if !self.app.hub.is_closed() {
             let id = self.sent.conversation;

@@ -1,16 +1,16 @@
 //! Which conversations have a turn under way on this node.
 //!
 //! Turns of one conversation are answered one after another, oldest first: whoever holds a
-//! conversation's place answers what its state says is owed, until nothing is. So nothing has to
+//! conversation's slot answers what its state says is owed, until nothing is. So nothing has to
 //! be queued here, and a turn whose answer could not be kept is tried again before later ones.
 //!
-//! Messages that are appended with their answers share a place: whatever their order in the log, each
+//! Messages that are appended with their answers share a slot: whatever their order in the log, each
 //! has its reply right behind it. So senders to one conversation do not wait for each other.
 //!
 //! So many turns are under way at a time, and of one account no more than its share: one whose bot drips
-//! must not keep the others' replies from beginning. What finds no place waits a while in its account's
+//! must not keep the others' replies from beginning. What finds no slot waits a while in its account's
 //! line, and is told then that there are too many: its turn fails. Turns that are taken over wait for
-//! nothing here: without a place they stay due, and are taken over later.
+//! nothing here: without a slot they stay due, and are taken over later.
 //!
 //! Where there are other nodes, each answers the turns it has taken: those whose messages it
 //! appended, and those it was given because nobody was heard to answer them.
@@ -29,13 +29,13 @@ use crate::app::App;
 use crate::domain::conversation::OpenTurn;
 use crate::domain::ids::{AccountId, ConversationId, MessageId};
 use crate::fair::Limits;
-use crate::fair::places::{self, Places};
+use crate::fair::slots::{self, Slots};
 
 /// Turns one conversation may owe before more messages are refused.
 pub const OWED_MAX: usize = 32;
 /// Turns under way at once on this node, where nothing else is said.
 pub const UNDER_WAY: usize = 16_384;
-/// How long a turn waits for a place.
+/// How long a turn waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before trying again where a turn could not be ended.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -44,10 +44,10 @@ const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 
 /// The conversations whose turns this node answers now.
 pub struct Turns {
-    places: DashMap<ConversationId, Place>,
-    under_way: Arc<Places<AccountId>>,
+    slots: DashMap<ConversationId, Answering>,
+    under_way: Arc<Slots<AccountId>>,
     /// Of these, turns that were taken over.
-    taken_over: Arc<Places<AccountId>>,
+    taken_over: Arc<Slots<AccountId>>,
     tasks: TaskTracker,
     /// Ends turns where they stand; they stay due.
     cut: CancellationToken,
@@ -55,10 +55,10 @@ pub struct Turns {
 
 /// What is known of a conversation that is being answered.
 #[derive(Default)]
-struct Place {
-    /// Appends of messages with their answers that share the place; none while a worker has it.
+struct Answering {
+    /// Appends of messages with their answers that share the slot; none while a worker has it.
     appends: usize,
-    /// The account, once somebody asked for an answer while the place was taken.
+    /// The account, once somebody asked for an answer while the slot was taken.
     called: Option<AccountId>,
     /// The turn being answered and how to stop it.
     now: Option<(MessageId, Arc<Notify>)>,
@@ -75,7 +75,7 @@ struct Own {
     streamed: bool,
 }
 
-impl Place {
+impl Answering {
     fn own(&self, message: MessageId) -> Option<&Own> {
         self.taken.iter().find(|own| own.message == message)
     }
@@ -117,11 +117,11 @@ pub enum TakenOver {
     Begun,
     /// Its conversation is being answered here: its turn comes.
     UnderWay,
-    /// Its account has no place for it. It stays due.
+    /// Its account has no slot for it. It stays due.
     NoPlace,
 }
 
-/// A share of a conversation's place, taken for one append; dropping it lets others go on.
+/// A share of a conversation's slot, taken for one append; dropping it lets others go on.
 pub struct Taken {
     app: Arc<App>,
     conversation: ConversationId,
@@ -132,26 +132,26 @@ impl Turns {
     /// may call out.
     pub fn new(limits: Limits, calls: Option<Limits>) -> Self {
         Self {
-            places: DashMap::new(),
-            under_way: Places::new(limits),
-            taken_over: Places::new(calls.map_or(limits, |calls| calls.least(limits))),
+            slots: DashMap::new(),
+            under_way: Slots::new(limits),
+            taken_over: Slots::new(calls.map_or(limits, |calls| calls.least(limits))),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         }
     }
 
-    /// Takes a share of a conversation's place, unless a worker has it or waits for it.
+    /// Takes a share of a conversation's slot, unless a worker has it or waits for it.
     pub fn try_share(app: &Arc<App>, conversation: ConversationId) -> Option<Taken> {
-        match app.turns.places.entry(conversation) {
+        match app.turns.slots.entry(conversation) {
             Entry::Occupied(mut entry) => {
-                let place = entry.get_mut();
-                if place.appends == 0 || place.called.is_some() {
+                let slot = entry.get_mut();
+                if slot.appends == 0 || slot.called.is_some() {
                     return None;
                 }
-                place.appends += 1;
+                slot.appends += 1;
             }
             Entry::Vacant(entry) => {
-                entry.insert(Place { appends: 1, ..Place::default() });
+                entry.insert(Answering { appends: 1, ..Answering::default() });
             }
         }
         Some(Taken { app: app.clone(), conversation })
@@ -164,24 +164,24 @@ impl Turns {
         conversation: ConversationId,
         call: Call,
     ) -> bool {
-        let (mut place, free) = match app.turns.places.entry(conversation) {
+        let (mut slot, free) = match app.turns.slots.entry(conversation) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().called = Some(account);
                 (entry.into_ref(), false)
             }
-            Entry::Vacant(entry) => (entry.insert(Place::default()), true),
+            Entry::Vacant(entry) => (entry.insert(Answering::default()), true),
         };
         if let Call::Take { message, streamed } = call {
-            place.take(message, streamed);
+            slot.take(message, streamed);
         }
-        drop(place);
+        drop(slot);
         if free {
             Self::work(app, account, conversation, None);
         }
         free
     }
 
-    /// Sees to it that the turn of a message is answered which nobody answers, if there is a place for it
+    /// Sees to it that the turn of a message is answered which nobody answers, if there is a slot for it
     /// now.
     pub fn take_over(
         app: &Arc<App>,
@@ -189,20 +189,20 @@ impl Turns {
         conversation: ConversationId,
         message: MessageId,
     ) -> TakenOver {
-        let given = match app.turns.places.entry(conversation) {
+        let given = match app.turns.slots.entry(conversation) {
             Entry::Occupied(mut entry) => {
-                let place = entry.get_mut();
-                place.called = Some(account);
-                place.take(message, false);
+                let slot = entry.get_mut();
+                slot.called = Some(account);
+                slot.take(message, false);
                 return TakenOver::UnderWay;
             }
             Entry::Vacant(entry) => {
                 let both = [&app.turns.taken_over, &app.turns.under_way];
-                let [Ok(one), Ok(other)] = both.map(|places| places.take_now(account)) else {
+                let [Ok(one), Ok(other)] = both.map(|slots| slots.take_now(account)) else {
                     return TakenOver::NoPlace;
                 };
                 let given = [one, other];
-                entry.insert(Place::default()).take(message, false);
+                entry.insert(Answering::default()).take(message, false);
                 given
             }
         };
@@ -217,15 +217,15 @@ impl Turns {
         conversation: ConversationId,
         owed: impl FnOnce(MessageId) -> bool,
     ) -> Option<MessageId> {
-        let place = self.places.get(&conversation)?;
-        let (message, stop) = place.now.as_ref().filter(|(message, _)| owed(*message))?;
+        let slot = self.slots.get(&conversation)?;
+        let (message, stop) = slot.now.as_ref().filter(|(message, _)| owed(*message))?;
         stop.notify_one();
         Some(*message)
     }
 
     /// Whether somebody waits for a turn behind the one being answered.
     pub fn is_waited_for(&self, conversation: ConversationId) -> bool {
-        self.places.get(&conversation).is_some_and(|place| place.waited_for)
+        self.slots.get(&conversation).is_some_and(|slot| slot.waited_for)
     }
 
     /// Waits for the turns under way, and cuts those that are not done after `grace`.
@@ -245,12 +245,12 @@ impl Turns {
         self.tasks.spawn(work)
     }
 
-    /// Answers what a conversation owes, in the places that were `given` or in one that is waited for.
+    /// Answers what a conversation owes, in the slots that were `given` or in one that is waited for.
     fn work(
         app: &Arc<App>,
         account: AccountId,
         conversation: ConversationId,
-        given: Option<[places::Place<AccountId>; 2]>,
+        given: Option<[slots::Slot<AccountId>; 2]>,
     ) {
         let app = app.clone();
         let cut = app.turns.cut.clone();
@@ -258,19 +258,19 @@ impl Turns {
         tasks.spawn(cut.run_until_cancelled_owned(async move {
             let mut working = Working { app: app.clone(), conversation, left: false };
             let under_way = &app.turns.under_way;
-            let (_taken_over, mut place) = match given {
-                Some([taken_over, place]) => (Some(taken_over), Ok(place)),
+            let (_taken_over, mut slot) = match given {
+                Some([taken_over, slot]) => (Some(taken_over), Ok(slot)),
                 None => (None, under_way.take(account, PATIENCE).await),
             };
             let mut last = None;
             loop {
                 // Those behind a turn that was refused have waited as long.
-                place = place.or_else(|_| under_way.take_now(account));
+                slot = slot.or_else(|_| under_way.take_now(account));
                 let (mut now, mut ours) = (None, false);
                 let begin = |owed: &[OpenTurn]| {
                     now = owed.first().map(|turn| turn.message_id);
                     ours = app.turns.has_taken(&app, conversation, owed);
-                    app.turns.begin(&app, conversation, owed, place.is_err())
+                    app.turns.begin(&app, conversation, owed, slot.is_err())
                 };
                 match answer_oldest(&app, account, conversation, begin).await {
                     Ok(Oldest::Answered) if now != last => last = now,
@@ -295,9 +295,9 @@ impl Turns {
     fn has_taken(&self, app: &App, conversation: ConversationId, owed: &[OpenTurn]) -> bool {
         app.engine.relay().is_none()
             || self
-                .places
+                .slots
                 .get(&conversation)
-                .is_some_and(|place| owed.iter().any(|turn| place.own(turn.message_id).is_some()))
+                .is_some_and(|slot| owed.iter().any(|turn| slot.own(turn.message_id).is_some()))
     }
 
     /// Begins the oldest of the turns that are owed; none when another node has taken it.
@@ -310,15 +310,15 @@ impl Turns {
     ) -> Option<Begun> {
         let message = owed.first()?.message_id;
         let stop = Arc::new(Notify::new());
-        let mut place = self.places.get_mut(&conversation)?;
-        let own = place.own(message);
+        let mut slot = self.slots.get_mut(&conversation)?;
+        let own = slot.own(message);
         if app.engine.relay().is_some() && own.is_none() {
             return None;
         }
         let streamed = own.is_some_and(|own| own.streamed);
-        place.now = Some((message, stop.clone()));
+        slot.now = Some((message, stop.clone()));
         // Whoever called before has a turn among them, or had one.
-        place.waited_for = owed.len() > 1;
+        slot.waited_for = owed.len() > 1;
         if refused {
             metrics::counter!("parlor_turns_refused_total").increment(1);
             tracing::debug!(conversation.id = %conversation, "too many turns are under way");
@@ -326,16 +326,16 @@ impl Turns {
         Some(Begun { stop, streamed, refused })
     }
 
-    /// Gives a share or the whole of a place up, unless somebody has called meanwhile: then for which account.
+    /// Gives a share or the whole of a slot up, unless somebody has called meanwhile: then for which account.
     fn leave(&self, conversation: ConversationId) -> Option<AccountId> {
-        let Entry::Occupied(mut entry) = self.places.entry(conversation) else { return None };
-        let place = entry.get_mut();
-        place.appends = place.appends.saturating_sub(1);
-        if place.appends > 0 {
+        let Entry::Occupied(mut entry) = self.slots.entry(conversation) else { return None };
+        let slot = entry.get_mut();
+        slot.appends = slot.appends.saturating_sub(1);
+        if slot.appends > 0 {
             return None;
         }
-        place.now = None;
-        let called = place.called.take();
+        slot.now = None;
+        let called = slot.called.take();
         if called.is_none() {
             entry.remove();
         }
@@ -343,7 +343,7 @@ impl Turns {
     }
 }
 
-/// A worker's hold on a place: should the worker break off, takeover must find the place free.
+/// A worker's hold on a slot: should the worker break off, takeover must find the slot free.
 struct Working {
     app: Arc<App>,
     conversation: ConversationId,
@@ -353,7 +353,7 @@ struct Working {
 impl Drop for Working {
     fn drop(&mut self) {
         if !self.left {
-            self.app.turns.places.remove(&self.conversation);
+            self.app.turns.slots.remove(&self.conversation);
         }
     }
 }

@@ -14,17 +14,17 @@ use super::{at, within};
 /// For a text that is not JSON.
 pub(super) fn read(text: &str, found: &mut Found) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Reader { place: String::new(), found }.deserialize(&mut reader)?;
+    let value = JsonReader { place: String::new(), found }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
 
-struct Reader<'f> {
+struct JsonReader<'f> {
     place: String,
     found: &'f mut Found,
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for JsonReader<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -32,7 +32,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for JsonReader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,8 +66,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let Self { place, found } = self;
         let mut all = Vec::new();
-        while let Some(item) =
-            items.next_element_seed(Reader { place: at(&place, all.len()), found: &mut *found })?
+        while let Some(item) = items
+            .next_element_seed(JsonReader { place: at(&place, all.len()), found: &mut *found })?
         {
             all.push(item);
         }
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             if all.contains_key(&name) {
                 found.add(&place, "stands there twice");
             }
-            let value = fields.next_value_seed(Reader { place, found: &mut *found })?;
+            let value = fields.next_value_seed(JsonReader { place, found: &mut *found })?;
             all.insert(name, value);
         }
         Ok(Value::Object(all))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Definition, Faq, Outcome, demo, words::Words};
+use super::{Decision, Definition, Faq, demo, words::Words};
 use crate::domain::language::Language;
 
 #[derive(Deserialize)]
@@ -21,11 +21,11 @@ fn held_out() -> HeldOut {
     serde_json::from_str(include_str!("held_out.json")).unwrap()
 }
 
-fn name<'a>(outcome: &Outcome<'a>) -> &'a str {
+fn name<'a>(outcome: &Decision<'a>) -> &'a str {
     match outcome {
-        Outcome::Reply { intent, .. } => intent,
-        Outcome::HandOver => "HandOver",
-        Outcome::Unknown => "Unknown",
+        Decision::Reply { intent, .. } => intent,
+        Decision::HandOver => "HandOver",
+        Decision::Unknown => "Unknown",
     }
 }
 
@@ -57,7 +57,7 @@ fn off_topic_questions_get_no_answer() {
     for question in held_out().off_topic.into_values().flatten() {
         asked += 1;
         let answer = faq.answer(&question, None);
-        if answer.outcome != Outcome::Unknown {
+        if answer.outcome != Decision::Unknown {
             wrong.push(format!("{question:?}: {}", name(&answer.outcome)));
         }
     }
@@ -198,7 +198,7 @@ fn in_ten_languages_few_answers_are_wrong_and_more_are_right_than_the_nearest_ph
         let (mut right, mut wrong, mut judged) = (0, Vec::new(), Vec::new());
         for (intent, question) in &asked {
             match faq.answer(question, None).outcome {
-                Outcome::Unknown => {}
+                Decision::Unknown => {}
                 outcome if name(&outcome) == *intent => right += 1,
                 outcome => wrong.push(format!("{question}: {}", name(&outcome))),
             }
@@ -208,7 +208,7 @@ fn in_ten_languages_few_answers_are_wrong_and_more_are_right_than_the_nearest_ph
         let always = judged.iter().filter(|(_, right)| *right).count();
         let borne = asked.len() * 3 / 100;
         let nearest = found_by_nearest(judged, borne);
-        let answered = |question: &&String| faq.answer(question, None).outcome != Outcome::Unknown;
+        let answered = |question: &&String| faq.answer(question, None).outcome != Decision::Unknown;
         let off: Vec<_> = set.off_topic.iter().filter(answered).collect();
         let all = asked.len();
         println!(

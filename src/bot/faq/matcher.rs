@@ -71,12 +71,12 @@ pub struct Answer<'a> {
     /// The language the message is in, to be passed as `previous` with the next one.
     pub language: Language,
     /// What to do.
-    pub outcome: Outcome<'a>,
+    pub outcome: Decision<'a>,
 }
 
 /// What the bot does about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome<'a> {
+pub enum Decision<'a> {
     /// It knows the answer.
     Reply {
         /// The name of the intent the message is about.
@@ -148,7 +148,7 @@ impl Faq {
         let mut found = Found::default();
         for (language, choices) in &self.choices {
             for (i, choice) in choices.iter().enumerate() {
-                if self.answer(choice, Some(*language)).outcome == Outcome::Unknown {
+                if self.answer(choice, Some(*language)).outcome == Decision::Unknown {
                     found.add(format!("choices.{language}[{i}]"), "has no answer");
                 }
             }
@@ -162,26 +162,26 @@ impl Faq {
         let language = evident.or(previous).unwrap_or(self.default_language);
         let words = Words::read(text);
         if words.is_empty() {
-            return Answer { language, outcome: Outcome::Unknown };
+            return Answer { language, outcome: Decision::Unknown };
         }
         // "Are you a real person?" holds the wish for one, and is a question of its own.
         let taught = self.exactly(&words, 0..words.len(), language);
         let is_taught = taught.is_some_and(|hit| usize::from(hit.intent) < self.intents.len());
         if !is_taught && self.asks_for_person(&words, language) {
-            return Answer { language, outcome: Outcome::HandOver };
+            return Answer { language, outcome: Decision::HandOver };
         }
         let question = self.index.prepare(&words, language);
         let Some(hit) = self.choose(&words, &question, language) else {
-            return Answer { language, outcome: Outcome::Unknown };
+            return Answer { language, outcome: Decision::Unknown };
         };
         let language = self.settle(evident, hit).unwrap_or(language);
         let outcome = match self.intents.get(usize::from(hit.intent)) {
-            Some(topic) => Outcome::Reply {
+            Some(topic) => Decision::Reply {
                 intent: &topic.name,
                 text: self.say(&topic.answers, language),
                 choices: if topic.choices { self.choices(language) } else { &[] },
             },
-            None => Outcome::HandOver,
+            None => Decision::HandOver,
         };
         Answer { language, outcome }
     }
@@ -189,8 +189,8 @@ impl Faq {
     /// The intent that a message is about, where it is about one.
     pub fn intent_of(&self, text: &str, previous: Language) -> Option<&str> {
         match self.answer(text, Some(previous)).outcome {
-            Outcome::Reply { intent, .. } => Some(intent),
-            Outcome::HandOver | Outcome::Unknown => None,
+            Decision::Reply { intent, .. } => Some(intent),
+            Decision::HandOver | Decision::Unknown => None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::super::faults::{Faults, Found};
 use super::super::scope::GIVEN;
 use super::super::template::{NAMES, Template};
 use super::answers::Check;
-use super::graph::{Choice, Condition, Graph, Node, Place, Retry, Step, Words};
+use super::graph::{Choice, Condition, Graph, Instruction, Node, NodeIndex, Retry, Words};
 use super::{calls, shape};
 use crate::domain::bot::flow::{self, Definition, Test, Text, Validation};
 use crate::domain::language::Language;
@@ -36,7 +36,7 @@ const DEFINITION_BYTES: usize = 512 * 1024;
 /// # Errors
 /// All faults, sorted by their places.
 pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
-    let places: BTreeMap<String, Place> =
+    let places: BTreeMap<String, NodeIndex> =
         definition.steps.keys().enumerate().map(|(place, id)| (id.clone(), place)).collect();
     let languages = BTreeSet::from([definition.default_language]);
     let mut compiler = Compiler { definition, places: &places, languages, found: Found::default() };
@@ -67,7 +67,7 @@ pub(super) fn compile(definition: &Definition) -> Result<Graph, Faults> {
 
 pub(super) struct Compiler<'a> {
     definition: &'a Definition,
-    places: &'a BTreeMap<String, Place>,
+    places: &'a BTreeMap<String, NodeIndex>,
     languages: BTreeSet<Language>,
     pub(super) found: Found,
 }
@@ -90,13 +90,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn step(&mut self, place: &str, step: &flow::Step) -> Step {
+    fn step(&mut self, place: &str, step: &flow::Step) -> Instruction {
         match step {
-            flow::Step::Say(say) => Step::Say {
+            flow::Step::Say(say) => Instruction::Say {
                 text: self.words(&format!("{place}.text"), &say.text, TEXT_MAX),
                 next: self.target(&format!("{place}.next"), &say.next),
             },
-            flow::Step::Ask(ask) => Step::Ask {
+            flow::Step::Ask(ask) => Instruction::Ask {
                 text: self.words(&format!("{place}.text"), &ask.text, TEXT_MAX),
                 variable: self.settable(&format!("{place}.variable"), &ask.variable),
                 check: self.validation(&format!("{place}.validation"), &ask.validation),
@@ -116,7 +116,7 @@ impl Compiler<'_> {
                 });
                 let options = options.collect();
                 self.distinct(place, &step.options);
-                Step::Buttons {
+                Instruction::Buttons {
                     text: self.words(&format!("{place}.text"), &step.text, TEXT_MAX),
                     options,
                     variable: step
@@ -134,30 +134,32 @@ impl Compiler<'_> {
                 });
                 let conditions = conditions.collect();
                 let otherwise = self.target(&format!("{place}.else"), &branch.otherwise);
-                Step::Branch { conditions, otherwise }
+                Instruction::Branch { conditions, otherwise }
             }
-            flow::Step::Set(set) => Step::Set {
+            flow::Step::Set(set) => Instruction::Set {
                 variable: self.settable(&format!("{place}.variable"), &set.variable),
                 value: self.template(&format!("{place}.value"), &set.value),
                 next: self.target(&format!("{place}.next"), &set.next),
             },
-            flow::Step::Http(http) => Step::Http(Box::new(calls::compile(self, place, http))),
+            flow::Step::Http(http) => {
+                Instruction::Http(Box::new(calls::compile(self, place, http)))
+            }
             flow::Step::HandOver(step) => {
                 let text = self.maybe_words(&format!("{place}.text"), step.text.as_ref());
-                Step::HandOver { text }
+                Instruction::HandOver { text }
             }
             flow::Step::End(end) => {
                 if end.text.is_none() && !end.resolve {
                     self.found.add(place, "says nothing: give it a text, or let it resolve");
                 }
                 let text = self.maybe_words(&format!("{place}.text"), end.text.as_ref());
-                Step::End { text, resolve: end.resolve }
+                Instruction::End { text, resolve: end.resolve }
             }
         }
     }
 
     /// The step of this id; the first where there is none, which is a fault.
-    pub(super) fn target(&mut self, place: &str, id: &str) -> Place {
+    pub(super) fn target(&mut self, place: &str, id: &str) -> NodeIndex {
         self.places.get(id).copied().unwrap_or_else(|| {
             self.found.add(place, format!("there is no step {id:?}"));
             0

@@ -12,7 +12,7 @@ use crate::domain::bot::flow::{Method, Test};
 use crate::domain::language::Language;
 
 /// The number of a step.
-pub(super) type Place = usize;
+pub(super) type NodeIndex = usize;
 
 #[derive(Debug)]
 pub(super) struct Graph {
@@ -21,9 +21,9 @@ pub(super) struct Graph {
     /// All that something is written in.
     pub(super) languages: BTreeSet<Language>,
     pub(super) pace_ms: u64,
-    pub(super) start: Place,
+    pub(super) start: NodeIndex,
     pub(super) nodes: Vec<Node>,
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) places: BTreeMap<String, NodeIndex>,
 }
 
 impl Graph {
@@ -45,7 +45,7 @@ impl Graph {
 pub(super) struct Node {
     pub(super) id: String,
     pub(super) intent: Option<String>,
-    pub(super) step: Step,
+    pub(super) step: Instruction,
 }
 
 /// A text by language; always in the default one.
@@ -55,12 +55,12 @@ pub(super) struct Words {
 }
 
 #[derive(Debug)]
-pub(super) enum Step {
-    Say { text: Words, next: Place },
-    Ask { text: Words, variable: String, check: Check, retry: Retry, next: Place },
+pub(super) enum Instruction {
+    Say { text: Words, next: NodeIndex },
+    Ask { text: Words, variable: String, check: Check, retry: Retry, next: NodeIndex },
     Buttons { text: Words, options: Vec<Choice>, variable: Option<String>, retry: Retry },
-    Branch { conditions: Vec<Condition>, otherwise: Place },
-    Set { variable: String, value: Template, next: Place },
+    Branch { conditions: Vec<Condition>, otherwise: NodeIndex },
+    Set { variable: String, value: Template, next: NodeIndex },
     Http(Box<Call>),
     HandOver { text: Option<Words> },
     End { text: Option<Words>, resolve: bool },
@@ -71,14 +71,14 @@ pub(super) enum Step {
 pub(super) struct Retry {
     pub(super) text: Option<Words>,
     pub(super) most: u32,
-    pub(super) then: Option<Place>,
+    pub(super) then: Option<NodeIndex>,
 }
 
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) label: Words,
     pub(super) value: Option<String>,
-    pub(super) next: Place,
+    pub(super) next: NodeIndex,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(super) struct Condition {
     pub(super) test: Test,
     pub(super) value: Template,
     pub(super) pattern: Option<Regex>,
-    pub(super) next: Place,
+    pub(super) next: NodeIndex,
 }
 
 #[derive(Debug)]
@@ -99,8 +99,8 @@ pub(super) struct Call {
     pub(super) timeout_ms: u64,
     /// Variables and pointers.
     pub(super) save: Vec<(String, String)>,
-    pub(super) next: Place,
-    pub(super) on_error: Place,
+    pub(super) next: NodeIndex,
+    pub(super) on_error: NodeIndex,
 }
 
 /// JSON whose texts are templates.

@@ -9,7 +9,7 @@ use super::super::Turn;
 use super::super::scope::Scope;
 use super::answers;
 use super::calls::Request;
-use super::graph::{Call, Condition, Graph, Place, Retry, Step, Words};
+use super::graph::{Call, Condition, Graph, Instruction, NodeIndex, Retry, Words};
 use super::{dates, numbers};
 use crate::domain::attachment::Attachment;
 use crate::domain::bot::flow::Test;
@@ -37,7 +37,7 @@ pub(super) enum Pause {
     /// The next message answers the step that is named.
     Wait(String),
     /// A call is to be made for a step; or it has failed already, by its values.
-    Call(Place, Result<Box<Request>, outside::Error>),
+    Call(NodeIndex, Result<Box<Request>, outside::Error>),
     HandOver,
     Over {
         resolve: bool,
@@ -59,7 +59,7 @@ pub(super) struct Run {
     /// The turn's intent was named.
     named: bool,
     /// The step that the message answers.
-    answered: Option<Place>,
+    answered: Option<NodeIndex>,
     actions: Vec<Action>,
 }
 
@@ -103,16 +103,20 @@ impl Run {
     }
 
     /// Goes on after a call; `None` is one that failed.
-    pub(super) fn resume(&mut self, place: Place, answer: Option<&Value>) -> (Vec<Action>, Pause) {
+    pub(super) fn resume(
+        &mut self,
+        place: NodeIndex,
+        answer: Option<&Value>,
+    ) -> (Vec<Action>, Pause) {
         let graph = self.graph.clone();
         let pause = match (graph.nodes.get(place).map(|node| &node.step), answer) {
-            (Some(Step::Http(call)), Some(answer)) => {
+            (Some(Instruction::Http(call)), Some(answer)) => {
                 for (name, value) in call.saved(answer) {
                     self.set(&name, &value);
                 }
                 self.walk(&graph, call.next)
             }
-            (Some(Step::Http(call)), None) => self.walk(&graph, call.on_error),
+            (Some(Instruction::Http(call)), None) => self.walk(&graph, call.on_error),
             _ => Pause::Over { resolve: false },
         };
         self.paused(&graph, pause)
@@ -128,7 +132,7 @@ impl Run {
     }
 
     /// The first step that names an intent names the turn's.
-    fn name(&mut self, graph: &Graph, place: Place) {
+    fn name(&mut self, graph: &Graph, place: NodeIndex) {
         let intent = graph.nodes.get(place).and_then(|node| node.intent.clone());
         if let Some(intent) = intent.filter(|_| !self.named) {
             self.named = true;
@@ -139,13 +143,13 @@ impl Run {
     fn answer(
         &mut self,
         graph: &Graph,
-        place: Place,
+        place: NodeIndex,
         tries: u32,
         text: &str,
         files: &[Attachment],
     ) -> Pause {
         match &graph.nodes[place].step {
-            Step::Ask { variable, check, next, retry, .. } => {
+            Instruction::Ask { variable, check, next, retry, .. } => {
                 match check.accept(text, files, self.reads) {
                     Some(value) => {
                         self.set(variable, &value);
@@ -154,7 +158,7 @@ impl Run {
                     None => self.again(graph, place, tries, retry),
                 }
             }
-            Step::Buttons { options, variable, retry, .. } => {
+            Instruction::Buttons { options, variable, retry, .. } => {
                 let chosen = options.iter().find(|option| {
                     let labels = option.label.by_language.values();
                     labels
@@ -174,7 +178,7 @@ impl Run {
         }
     }
 
-    fn again(&mut self, graph: &Graph, place: Place, tries: u32, retry: &Retry) -> Pause {
+    fn again(&mut self, graph: &Graph, place: NodeIndex, tries: u32, retry: &Retry) -> Pause {
         if let Some(then) = retry.then.filter(|_| tries >= retry.most) {
             return self.walk(graph, then);
         }
@@ -183,16 +187,22 @@ impl Run {
     }
 
     /// Puts the question of a step that waits, in other words where `instead` has some.
-    fn ask(&mut self, graph: &Graph, place: Place, instead: Option<&Words>, tries: u32) -> Pause {
+    fn ask(
+        &mut self,
+        graph: &Graph,
+        place: NodeIndex,
+        instead: Option<&Words>,
+        tries: u32,
+    ) -> Pause {
         let node = &graph.nodes[place];
         match &node.step {
-            Step::Ask { text, check, .. } => {
+            Instruction::Ask { text, check, .. } => {
                 self.say(graph, instead.unwrap_or(text));
                 if let answers::Check::Choice { options } = check {
                     self.actions.push(Action::Buttons(options.clone()));
                 }
             }
-            Step::Buttons { text, options, .. } => {
+            Instruction::Buttons { text, options, .. } => {
                 self.say(graph, instead.unwrap_or(text));
                 let labels = options.iter().map(|option| self.written(graph, &option.label));
                 let labels = labels.collect();
@@ -203,33 +213,35 @@ impl Run {
         Pause::Wait(if tries == 0 { node.id.clone() } else { format!("{}#{tries}", node.id) })
     }
 
-    fn walk(&mut self, graph: &Graph, from: Place) -> Pause {
+    fn walk(&mut self, graph: &Graph, from: NodeIndex) -> Pause {
         let mut place = from;
         // No more than all steps: nothing leads round.
         for _ in 0..=graph.nodes.len() {
             self.name(graph, place);
             place = match &graph.nodes[place].step {
-                Step::Say { text, next } => {
+                Instruction::Say { text, next } => {
                     self.say(graph, text);
                     *next
                 }
-                Step::Ask { .. } | Step::Buttons { .. } => return self.ask(graph, place, None, 0),
-                Step::Branch { conditions, otherwise } => {
+                Instruction::Ask { .. } | Instruction::Buttons { .. } => {
+                    return self.ask(graph, place, None, 0);
+                }
+                Instruction::Branch { conditions, otherwise } => {
                     let holds = conditions.iter().find(|condition| self.holds(condition));
                     holds.map_or(*otherwise, |condition| condition.next)
                 }
-                Step::Set { variable, value, next } => {
+                Instruction::Set { variable, value, next } => {
                     let value = value.render(|name| self.scope.get(name));
                     self.set(variable, &value);
                     *next
                 }
-                Step::Http(call) if self.calls >= CALLS_MAX => call.on_error,
-                Step::Http(call) => return self.call(place, call),
-                Step::HandOver { text } => {
+                Instruction::Http(call) if self.calls >= CALLS_MAX => call.on_error,
+                Instruction::Http(call) => return self.call(place, call),
+                Instruction::HandOver { text } => {
                     self.maybe_say(graph, text.as_ref());
                     return Pause::HandOver;
                 }
-                Step::End { text, resolve } => {
+                Instruction::End { text, resolve } => {
                     self.maybe_say(graph, text.as_ref());
                     return Pause::Over { resolve: *resolve };
                 }
@@ -238,7 +250,7 @@ impl Run {
         Pause::Over { resolve: false }
     }
 
-    fn call(&mut self, place: Place, call: &Call) -> Pause {
+    fn call(&mut self, place: NodeIndex, call: &Call) -> Pause {
         self.calls += 1;
         Pause::Call(place, call.request(&self.scope).map(Box::new))
     }

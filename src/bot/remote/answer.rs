@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::upstream::{REPLY_MAX_CHARS, as_text};
-use super::super::{INTENT_MAX_CHARS, Step, faq};
+use super::super::{BotAction, INTENT_MAX_CHARS, faq};
 use crate::domain::variables::{COUNT_MAX, Variables};
 use crate::outside::Error;
 use crate::outside::event_stream::Event;
@@ -59,7 +59,7 @@ fn malformed(problem: impl Into<String>) -> Error {
 }
 
 /// The steps of a whole answer.
-pub(super) fn steps_of(body: &[u8]) -> Result<Vec<Step>, Error> {
+pub(super) fn steps_of(body: &[u8]) -> Result<Vec<BotAction>, Error> {
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| malformed(format!("no answer as JSON: {error}")))?;
     let mut listener = Listener::default();
@@ -72,15 +72,15 @@ pub(super) fn steps_of(body: &[u8]) -> Result<Vec<Step>, Error> {
     }
     if let Some(text) = answer.text.filter(|text| !text.is_empty()) {
         listener.count(&text)?;
-        steps.extend(faq::pieces(&text).map(|piece| Step::Text(piece.to_owned())));
+        steps.extend(faq::pieces(&text).map(|piece| BotAction::Text(piece.to_owned())));
     }
     if let Some(buttons) = answer.buttons.filter(|buttons| !buttons.is_empty()) {
         steps.push(listener.buttons(buttons)?);
     }
     if answer.hand_over == Some(true) {
-        steps.push(Step::HandOver);
+        steps.push(BotAction::HandOver);
     } else if answer.resolve == Some(true) {
-        steps.push(Step::Resolve);
+        steps.push(BotAction::Resolve);
     } else if listener.characters == 0 {
         return Err(malformed("neither a text, hand_over nor resolve"));
     }
@@ -103,13 +103,13 @@ impl Listener {
     }
 
     /// Takes an event; one of another name is nothing to us.
-    pub(super) fn take(&mut self, event: &Event) -> Result<Option<Step>, Error> {
+    pub(super) fn take(&mut self, event: &Event) -> Result<Option<BotAction>, Error> {
         Ok(match event.name.as_str() {
             "chunk" => {
                 let said: Option<Chunk> = read(event)?;
                 let text = said.and_then(|chunk| chunk.text).filter(|text| !text.is_empty());
                 self.count(text.as_deref().unwrap_or_default())?;
-                text.map(Step::Text)
+                text.map(BotAction::Text)
             }
             "intent" => {
                 let Intent { intent } = read(event)?;
@@ -125,15 +125,15 @@ impl Listener {
             }
             "typing" => {
                 let Typing { typing } = read(event)?;
-                Some(Step::Typing(typing))
+                Some(BotAction::Typing(typing))
             }
             "hand_over" => {
                 self.done = true;
-                Some(Step::HandOver)
+                Some(BotAction::HandOver)
             }
             "resolve" => {
                 self.done = true;
-                Some(Step::Resolve)
+                Some(BotAction::Resolve)
             }
             "end" if self.characters == 0 => return Err(malformed("it ended without a text")),
             "end" => {
@@ -154,12 +154,12 @@ impl Listener {
     }
 
     /// At most one, before any text.
-    fn intent(&mut self, intent: &str) -> Option<Step> {
+    fn intent(&mut self, intent: &str) -> Option<BotAction> {
         let first = !std::mem::replace(&mut self.has_intent, true) && self.characters == 0;
-        first.then(|| Step::Intent(intent.chars().take(INTENT_MAX_CHARS).collect()))
+        first.then(|| BotAction::Intent(intent.chars().take(INTENT_MAX_CHARS).collect()))
     }
 
-    fn variable(&mut self, name: String, value: &Value) -> Result<Step, Error> {
+    fn variable(&mut self, name: String, value: &Value) -> Result<BotAction, Error> {
         self.variables += 1;
         if !Variables::is_name(&name) {
             let name: String = name.chars().take(80).collect();
@@ -168,10 +168,10 @@ impl Listener {
         if self.variables > COUNT_MAX {
             return Err(malformed(format!("more than {COUNT_MAX} variables")));
         }
-        Ok(Step::Variable { name, value: as_text(value) })
+        Ok(BotAction::Variable { name, value: as_text(value) })
     }
 
-    fn buttons(&mut self, buttons: Vec<String>) -> Result<Step, Error> {
+    fn buttons(&mut self, buttons: Vec<String>) -> Result<BotAction, Error> {
         let fits =
             |label: &String| !label.trim().is_empty() && label.chars().count() <= BUTTON_MAX_CHARS;
         let once = !std::mem::replace(&mut self.has_buttons, true);
@@ -181,7 +181,7 @@ impl Listener {
             );
             return Err(malformed(problem));
         }
-        Ok(Step::Buttons(buttons))
+        Ok(BotAction::Buttons(buttons))
     }
 }
 
@@ -201,9 +201,9 @@ mod tests {
         Event { name: name.to_owned(), data: data.to_owned() }
     }
 
-    fn text(steps: &[Step]) -> String {
+    fn text(steps: &[BotAction]) -> String {
         let texts = steps.iter().filter_map(|step| match step {
-            Step::Text(text) => Some(text.as_str()),
+            BotAction::Text(text) => Some(text.as_str()),
             _ => None,
         });
         texts.collect()
@@ -216,21 +216,22 @@ mod tests {
             "conversation.is": true}, "resolve": true, "extra": 1}"#;
         let steps = steps_of(body).unwrap();
         for (name, value) in [("a", "b"), ("n", "3"), ("none", ""), ("is", "true")] {
-            let set = Step::Variable { name: format!("conversation.{name}"), value: value.into() };
+            let set =
+                BotAction::Variable { name: format!("conversation.{name}"), value: value.into() };
             assert!(steps.contains(&set), "{set:?}: {steps:?}");
         }
         assert_eq!(text(&steps), "All is well. Goodbye.");
-        assert_eq!(steps.first(), Some(&Step::Intent("status".into())));
-        assert_eq!(steps.last(), Some(&Step::Resolve));
-        assert!(steps.contains(&Step::Buttons(vec!["Ok".into()])));
-        assert_eq!(steps_of(br#"{"hand_over": true}"#), Ok(vec![Step::HandOver]));
+        assert_eq!(steps.first(), Some(&BotAction::Intent("status".into())));
+        assert_eq!(steps.last(), Some(&BotAction::Resolve));
+        assert!(steps.contains(&BotAction::Buttons(vec!["Ok".into()])));
+        assert_eq!(steps_of(br#"{"hand_over": true}"#), Ok(vec![BotAction::HandOver]));
     }
 
     #[test]
     fn what_is_null_is_not_there() {
         let body = br#"{"text": "Hi.", "intent": null, "buttons": null, "variables": null,
             "hand_over": null, "resolve": null}"#;
-        assert_eq!(steps_of(body), Ok(vec![Step::Text("Hi.".into())]));
+        assert_eq!(steps_of(body), Ok(vec![BotAction::Text("Hi.".into())]));
         assert!(steps_of(br#"{"text": null}"#).is_err());
     }
 

@@ -11,7 +11,7 @@ use super::cql::Cql;
 use super::kafka::Settings;
 use super::kafka::group::Group;
 use super::kafka::polling::Polling;
-use super::kafka::reader::Reader;
+use super::kafka::reader::PageReader;
 use super::project::owned::OwnedPartitions;
 use super::relay::ClusterRelay;
 use super::releases::Releases;
@@ -33,7 +33,7 @@ pub(super) struct Core {
     pub(super) cql: Cql,
     pub(super) producer: Arc<Producer>,
     pub(super) appends: Arc<Appends>,
-    pub(super) reader: Reader,
+    pub(super) reader: PageReader,
     pub(super) relay: Arc<ClusterRelay>,
     /// None where nothing is indexed.
     pub(super) search: OnceLock<(Arc<Indexer>, OpenSearch)>,

@@ -16,7 +16,7 @@ use super::core::Core;
 use super::cql::{self, Cql};
 use super::kafka::group::{self, Group};
 use super::kafka::polling::Polling;
-use super::kafka::reader::Reader;
+use super::kafka::reader::PageReader;
 use super::kafka::record::{headers, partition_of};
 use super::kafka::{self, Quiet, QuietConsumer, blocking, client_error};
 use super::monitor;
@@ -125,7 +125,7 @@ impl Cluster {
             cql,
             producer: Arc::new(Producer::new(&kafka, appends.clone())?),
             appends,
-            reader: Reader::new(kafka.clone()),
+            reader: PageReader::new(kafka.clone()),
             relay: Arc::new(relay),
             observer,
             clock: settings.cql.clock,

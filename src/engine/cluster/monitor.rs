@@ -12,7 +12,7 @@ use super::kafka::group;
 use super::kafka::reader::watermarks;
 use super::kafka::record::place_of;
 use super::kafka::{Quiet, QuietConsumer, blocking, client_error};
-use super::project::progress::{Place, Progress};
+use super::project::progress::{PartitionProgress, Progress};
 use super::trouble::Seen;
 use crate::engine::{Error, Result, Topic};
 
@@ -79,7 +79,11 @@ async fn is_next(core: &Core, ticks: &mut Interval) -> bool {
 }
 
 /// Says which partition does not advance, in words.
-fn stands_still(core: &Core, progress: &mut Progress, places: &[Place]) -> Option<String> {
+fn stands_still(
+    core: &Core,
+    progress: &mut Progress,
+    places: &[PartitionProgress],
+) -> Option<String> {
     let mut found = None;
     for standing in progress.look(places, Instant::now()) {
         let label = standing.partition.to_string();
@@ -117,7 +121,7 @@ async fn look_at_tables(core: &Core, before: Option<&'static str>) -> Option<&'s
 }
 
 /// Looks at Kafka; gives where the partitions of this node are.
-fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Place>> {
+fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<PartitionProgress>> {
     let topic = core.settings.log_now(Topic::Events);
     let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).map_err(client_error)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -153,7 +157,7 @@ fn look(core: &Core, consumer: &QuietConsumer) -> Result<Vec<Place>> {
             )));
         }
         let behind = end - next;
-        places.push(Place { partition, at, waiting: behind });
+        places.push(PartitionProgress { partition, at, waiting: behind });
         let label = partition.to_string();
         metrics::gauge!("parlor_projector_lag_events", "partition" => label.clone())
             .set(behind as f64);

@@ -14,7 +14,7 @@ mod scratch;
 mod whole_log;
 
 use super::cql::{self, Cql};
-use super::kafka::reader::Reader;
+use super::kafka::reader::PageReader;
 use super::log::Settings;
 use super::project::landmark;
 use crate::engine::{Error, Result};
@@ -67,7 +67,7 @@ pub async fn rebuild(settings: &Settings, into: &str) -> Result<u64> {
 
 /// Why views came from another log than this; none where they did not, as far as is known.
 async fn stranger(log: &WholeLog, cql: &Cql) -> Result<Option<String>> {
-    let reader = Reader::new(log.settings.clone());
+    let reader = PageReader::new(log.settings.clone());
     for partition in 0..log.partitions() {
         let stranger = landmark::stranger(cql, &reader, &log.settings, partition).await?;
         if stranger.is_some() {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::cache::EventCache;
 use super::segments::disk::Folder;
 use super::segments::{
-    self, Appender, Checked, Kept, OpenError, Opened, Position, Reader, Refusal, Sizes, Unread,
+    self, Appender, Checked, Kept, OpenError, Opened, Position, Refusal, SegmentReader, Sizes,
+    Unread,
 };
 use super::store::{Store, parse, storage, unopenable};
 use crate::domain::event::Event;
@@ -21,7 +22,7 @@ pub(super) const TOPICS: [Topic; 2] = [Topic::Events, Topic::Accounts];
 /// The reading sides of both logs. Cheap to share.
 #[derive(Clone)]
 pub(super) struct Readers {
-    logs: [Reader; 2],
+    logs: [SegmentReader; 2],
     cache: Arc<EventCache>,
 }
 
@@ -149,7 +150,7 @@ pub(super) fn refused(folder: &Path, refusal: &Refusal) -> Error {
 }
 
 impl Readers {
-    pub(super) fn of(&self, topic: Topic) -> &Reader {
+    pub(super) fn of(&self, topic: Topic) -> &SegmentReader {
         &self.logs[topic as usize]
     }
 

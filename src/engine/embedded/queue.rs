@@ -2,7 +2,7 @@
 //!
 //! One account with many clients must not make the others wait: a batch takes one append of each
 //! account after the other, and while several accounts write none has more than a part of it, so that
-//! a commit stays short. In all lines together there are so many places, and one account holds no more
+//! a commit stays short. In all lines together there are so many slots, and one account holds no more
 //! than a quarter of them; who finds none waits for a while and is told.
 //!
 //! [`Lines`] is pure; [`Queue`] is the lines with those who wait at either end.
@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use crate::domain::ids::AccountId;
 use crate::fair;
-pub(super) use crate::fair::places::Refused;
-use crate::fair::places::{Place, Places};
+pub(super) use crate::fair::slots::Refused;
+use crate::fair::slots::{Slot, Slots};
 
 #[cfg(test)]
 mod tests;
 
 /// Appends that may wait, and how many of them may be one account's.
-const PLACES: usize = 4_096;
-const SHARE: usize = PLACES / 4;
+const SLOTS: usize = 4_096;
+const SHARE: usize = SLOTS / 4;
 /// A batch ends at so many events or bytes, so that latency and memory stay bounded.
 const BATCH_EVENTS: usize = 2_048;
 const BATCH_BYTES: usize = 4 << 20;
@@ -101,13 +101,13 @@ pub(super) struct Queue<T> {
     inner: Mutex<(Lines<Seated<T>>, Phase)>,
     /// Wakes the writer.
     filled: Condvar,
-    places: Arc<Places<AccountId>>,
+    slots: Arc<Slots<AccountId>>,
 }
 
-/// Something in its place.
+/// Something in its slot.
 struct Seated<T> {
     item: T,
-    _place: Place<AccountId>,
+    _slot: Slot<AccountId>,
 }
 
 impl<T: Weight> Weight for Seated<T> {
@@ -125,39 +125,39 @@ impl<T: Weight> Queue<T> {
         Self {
             inner: Mutex::new((Lines::new(), Phase::Open)),
             filled: Condvar::new(),
-            places: Places::new(fair::Limits::of(PLACES, Some(SHARE))),
+            slots: Slots::new(fair::Limits::of(SLOTS, Some(SHARE))),
         }
     }
 
-    /// Puts something into its account's line, once there is a place for it.
+    /// Puts something into its account's line, once there is a slot for it.
     pub(super) async fn offer(
         &self,
         account: AccountId,
         item: T,
         patience: Duration,
     ) -> Result<(), Refused> {
-        let place = self.places.take(account, patience).await?;
-        self.join(account, item, place)
+        let slot = self.slots.take(account, patience).await?;
+        self.join(account, item, slot)
     }
 
-    /// The same, where there is a place at once.
+    /// The same, where there is a slot at once.
     pub(super) fn offer_now(&self, account: AccountId, item: T) -> Result<(), Refused> {
-        let place = self.places.take_now(account)?;
-        self.join(account, item, place)
+        let slot = self.slots.take_now(account)?;
+        self.join(account, item, slot)
     }
 
-    fn join(&self, account: AccountId, item: T, place: Place<AccountId>) -> Result<(), Refused> {
+    fn join(&self, account: AccountId, item: T, slot: Slot<AccountId>) -> Result<(), Refused> {
         let mut inner = self.inner();
         if inner.1 != Phase::Open {
             return Err(Refused::Closed);
         }
-        inner.0.join(account, Seated { item, _place: place });
+        inner.0.join(account, Seated { item, _slot: slot });
         drop(inner);
         self.filled.notify_one();
         Ok(())
     }
 
-    /// Waits for the next batch; none once it is closed and nothing waits. Their places are free
+    /// Waits for the next batch; none once it is closed and nothing waits. Their slots are free
     /// again.
     pub(super) fn take(&self) -> Option<Vec<T>> {
         let idle = |inner: &mut (Lines<_>, Phase)| inner.0.is_empty() && inner.1 == Phase::Open;
@@ -186,7 +186,7 @@ impl<T: Weight> Queue<T> {
             inner.1 = phase;
         }
         drop(inner);
-        self.places.close();
+        self.slots.close();
         self.filled.notify_all();
     }
 

@@ -37,7 +37,7 @@ pub use chain::Chain;
 pub use check::{Checked, SalvageError, Salvaged, Unread, salvage, verify, verify_beside};
 pub use frame::{MAX_BODY_BYTES, Position, Record};
 pub use open::{Looked, OpenError, Opened, Refusal, look, open};
-pub use read::{Kept, ReadError, Reader};
+pub use read::{Kept, ReadError, SegmentReader};
 
 /// How large things are.
 #[derive(Debug, Clone, Copy)]

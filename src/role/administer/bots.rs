@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::carry_out::chosen;
 use super::order::{Trial, Which};
-use super::{Outcome, outcome};
+use super::{OrderResult, outcome};
 use crate::app::App;
 use crate::app::accounts::{Tenant, administration};
 use crate::app::bots::replay::{self, Report};
@@ -32,7 +32,7 @@ fn default_bot(account: &Account) -> Option<BotId> {
 }
 
 /// Lists the bots of an account, or the one that is named.
-pub(super) fn list(app: &App, which: &Which) -> Result<Outcome, Failure> {
+pub(super) fn list(app: &App, which: &Which) -> Result<OrderResult, Failure> {
     let (tenant, default) = meant(app, &Which { bot: None, ..which.clone() })?;
     let all = &tenant.account.bots;
     if which.bot.is_some_and(|bot| !all.contains_key(&bot)) {
@@ -53,7 +53,7 @@ pub(super) fn list(app: &App, which: &Which) -> Result<Outcome, Failure> {
             answers: Some(*id) == default,
         }
     });
-    Ok(Outcome::Bots { bots: bots.collect() })
+    Ok(OrderResult::Bots { bots: bots.collect() })
 }
 
 /// Keeps a definition as a draft.
@@ -62,12 +62,12 @@ pub(super) async fn draft(
     which: &Which,
     new: bool,
     definition: &Definition,
-) -> Result<Outcome, Failure> {
+) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let bot = bot.filter(|_| !new);
     let drafted =
         administration::draft_bot(app, tenant.account.id, bot, definition.clone()).await?;
-    Ok(Outcome::BotDrafted { bot_id: drafted })
+    Ok(OrderResult::BotDrafted { bot_id: drafted })
 }
 
 /// The draft, else the version that answers, else the last one.
@@ -78,14 +78,14 @@ fn newest(bot: &Bot) -> Option<&Definition> {
 }
 
 /// Shows the draft or a version, without its secrets.
-pub(super) fn show(app: &App, which: &Which, version: Option<u32>) -> Result<Outcome, Failure> {
+pub(super) fn show(app: &App, which: &Which, version: Option<u32>) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let bot = bot.and_then(|bot| tenant.account.bots.get(&bot)).ok_or(NO_BOT)?;
     let definition = match version {
         Some(version) => bot.versions.get(&version).ok_or("there is no such version")?,
         None => newest(bot).ok_or("this bot has no definition yet")?,
     };
-    Ok(Outcome::BotShown(serde_json::to_value(definition.redacted())?))
+    Ok(OrderResult::BotShown(serde_json::to_value(definition.redacted())?))
 }
 
 /// Tries a definition, or the draft, and keeps nothing.
@@ -94,14 +94,14 @@ pub(super) async fn replay(
     which: &Which,
     definition: Option<&Definition>,
     trial: &Trial,
-) -> Result<Outcome, Failure> {
+) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let definition = match definition {
         Some(given) => administration::as_draft(&tenant.account, bot, given.clone())?,
         None => drafted(&tenant.account, bot)?.into(),
     };
     let report = tried(app, tenant.account.id, bot, &definition, trial).await?;
-    Ok(Outcome::Replayed(report))
+    Ok(OrderResult::Replayed(report))
 }
 
 /// Tries the draft, or a definition that becomes the draft, and deploys it where nothing would be
@@ -112,7 +112,7 @@ pub(super) async fn deploy(
     definition: Option<&Definition>,
     trial: &Trial,
     accept: bool,
-) -> Result<Outcome, Failure> {
+) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let account = tenant.account.id;
     let bot_id = match definition {
@@ -123,27 +123,27 @@ pub(super) async fn deploy(
     let definition = drafted(&tenant.account, Some(bot_id))?;
     let replay = tried(app, account, Some(bot_id), &definition, trial).await?;
     if !replay.differences.is_empty() && !accept {
-        return Ok(Outcome::BotDeployed { bot_id, version: None, replay });
+        return Ok(OrderResult::BotDeployed { bot_id, version: None, replay });
     }
     let deployed = administration::deploy_bot(app, account, bot_id).await?;
-    Ok(Outcome::BotDeployed { bot_id, version: Some(deployed.version), replay })
+    Ok(OrderResult::BotDeployed { bot_id, version: Some(deployed.version), replay })
 }
 
 /// Makes an earlier version answer.
-pub(super) async fn roll_back(app: &App, which: &Which, to: u32) -> Result<Outcome, Failure> {
+pub(super) async fn roll_back(app: &App, which: &Which, to: u32) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let bot_id = bot.ok_or(NO_BOT)?;
     let version = BotVersion { bot_id, version: to };
     administration::roll_back_bot(app, tenant.account.id, version).await?;
-    Ok(Outcome::BotRolledBack { bot_id, version: to })
+    Ok(OrderResult::BotRolledBack { bot_id, version: to })
 }
 
 /// Takes a bot out of service.
-pub(super) async fn withdraw(app: &App, which: &Which) -> Result<Outcome, Failure> {
+pub(super) async fn withdraw(app: &App, which: &Which) -> Result<OrderResult, Failure> {
     let (tenant, bot) = meant(app, which)?;
     let bot_id = bot.ok_or(NO_BOT)?;
     administration::withdraw_bot(app, tenant.account.id, bot_id).await?;
-    Ok(Outcome::BotWithdrawn { bot_id })
+    Ok(OrderResult::BotWithdrawn { bot_id })
 }
 
 /// A bot's draft.

@@ -2,7 +2,7 @@
 
 use super::order::{CreateAccount, Template};
 use super::outcome::{Account, Key};
-use super::{Order, Outcome, bots, change};
+use super::{Order, OrderResult, bots, change};
 use crate::app::App;
 use crate::app::accounts::administration::{self, NewAccount};
 use crate::app::accounts::{Tenant, demo};
@@ -16,29 +16,29 @@ use crate::role::{Failure, credentials};
 ///
 /// # Errors
 /// Whatever kept it from being done, in words for the operator.
-pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failure> {
+pub(super) async fn carry_out(app: &App, order: &Order) -> Result<OrderResult, Failure> {
     match order {
         Order::CreateAccount(create) => create_account(app, create).await,
         Order::ListAccounts => {
             let all = app.accounts.all();
             let accounts = all.iter().map(|tenant| shown(tenant)).collect();
-            Ok(Outcome::Accounts { accounts })
+            Ok(OrderResult::Accounts { accounts })
         }
         Order::ShowAccount { account } => {
             let tenant = chosen(app, account.as_deref())?;
             let settings = Some(tenant.account.settings.clone());
-            Ok(Outcome::Account(Box::new(Account { settings, ..shown(&tenant) })))
+            Ok(OrderResult::Account(Box::new(Account { settings, ..shown(&tenant) })))
         }
         Order::ChangeSettings { account, change } => {
             let tenant = chosen(app, account.as_deref())?;
             let merged = change::merged(&tenant.account.settings, change.clone())?;
             administration::change_settings(app, tenant.account.id, merged.clone()).await?;
-            Ok(Outcome::Settings(Box::new(merged)))
+            Ok(OrderResult::Settings(Box::new(merged)))
         }
         Order::IssueKey { account, kind, label } => {
             let account = chosen(app, account.as_deref())?.account.id;
             let (key_id, key) = administration::issue_key(app, account, *kind, label).await?;
-            Ok(Outcome::KeyIssued { key_id, kind: *kind, key })
+            Ok(OrderResult::KeyIssued { key_id, kind: *kind, key })
         }
         Order::ListKeys { account } => {
             let tenant = chosen(app, account.as_deref())?;
@@ -49,17 +49,17 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
                 issued_at: key.issued_at,
                 revoked_at: key.revoked_at,
             });
-            Ok(Outcome::Keys { keys: keys.collect() })
+            Ok(OrderResult::Keys { keys: keys.collect() })
         }
         Order::RevokeKey { account, key } => {
             let account = chosen(app, account.as_deref())?.account.id;
             administration::revoke_key(app, account, *key).await?;
-            Ok(Outcome::KeyRevoked { key_id: *key })
+            Ok(OrderResult::KeyRevoked { key_id: *key })
         }
         Order::RotateSecret { account } => {
             let account_id = chosen(app, account.as_deref())?.account.id;
             administration::rotate_secret(app, account_id).await?;
-            Ok(Outcome::SecretRotated { account_id })
+            Ok(OrderResult::SecretRotated { account_id })
         }
         Order::ListBots(which) => bots::list(app, which),
         Order::DraftBot { which, new, definition } => {
@@ -78,7 +78,7 @@ pub(super) async fn carry_out(app: &App, order: &Order) -> Result<Outcome, Failu
             let rebuild =
                 app.engine.rebuild().ok_or("this engine's views are made anew beside it")?;
             let Rebuilt { events, difference } = rebuild.rebuild().await.map_err(rebuild_failed)?;
-            Ok(Outcome::ViewsRebuilt { events, difference })
+            Ok(OrderResult::ViewsRebuilt { events, difference })
         }
     }
 }
@@ -90,7 +90,7 @@ fn rebuild_failed(error: engine::Error) -> Failure {
     }
 }
 
-async fn create_account(app: &App, create: &CreateAccount) -> Result<Outcome, Failure> {
+async fn create_account(app: &App, create: &CreateAccount) -> Result<OrderResult, Failure> {
     let all = app.accounts.all();
     if !create.same_name
         && let Some(other) = all.iter().find(|it| it.account.name == create.name)
@@ -115,7 +115,7 @@ async fn create_account(app: &App, create: &CreateAccount) -> Result<Outcome, Fa
     new.bots.retain(|_| !create.no_bot);
     let has_bot = !new.bots.is_empty();
     let made = administration::create_account(app, new).await?;
-    Ok(Outcome::AccountCreated {
+    Ok(OrderResult::AccountCreated {
         name: create.name.clone(),
         credentials: credentials::as_json(&made),
         has_bot,

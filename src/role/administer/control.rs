@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::carry_out::carry_out;
-use super::{Order, Outcome};
+use super::{Order, OrderResult};
 use crate::app::App;
 use crate::role::Failure;
 
@@ -70,7 +70,7 @@ struct Answered {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
-    Done(Outcome),
+    Done(OrderResult),
     Failed(String),
 }
 
@@ -211,7 +211,7 @@ fn understood(frame: &[u8]) -> Result<Order, String> {
 ///
 /// # Errors
 /// What the server says, and what keeps it from being asked.
-pub(super) async fn call(dir: &Path, order: &Order) -> Result<Option<Outcome>, Failure> {
+pub(super) async fn call(dir: &Path, order: &Order) -> Result<Option<OrderResult>, Failure> {
     let connecting = async {
         let near = Near::of(dir)?;
         let path = near.path(NAME);

@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 /// What came of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum OrderResult {
     AccountCreated {
         name: String,
         /// As in `credentials.json`.
@@ -107,7 +107,7 @@ pub struct Bot {
     pub answers: bool,
 }
 
-impl Outcome {
+impl OrderResult {
     /// What `--json` prints.
     pub fn document(&self) -> Value {
         match self {

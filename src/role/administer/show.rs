@@ -2,41 +2,41 @@
 
 use std::fmt::Write as _;
 
-use super::Outcome;
+use super::OrderResult;
 use super::outcome::{Account, Bot, Key};
 use crate::app::bots::replay::{Answer, Difference, Report};
 use crate::config::USUAL_ACCOUNT;
 use crate::role::Failure;
 
 /// What is printed where nobody asked for JSON. Credentials and settings are JSON all the same.
-pub(super) fn text(outcome: &Outcome) -> Result<String, Failure> {
+pub(super) fn text(outcome: &OrderResult) -> Result<String, Failure> {
     Ok(match outcome {
-        Outcome::AccountCreated { .. }
-        | Outcome::KeyIssued { .. }
-        | Outcome::Account(_)
-        | Outcome::Settings(_)
-        | Outcome::BotShown(_) => serde_json::to_string_pretty(&outcome.document())?,
-        Outcome::Accounts { accounts } => lines(accounts.iter().map(account)),
-        Outcome::Keys { keys } => lines(keys.iter().map(key)),
-        Outcome::Bots { bots } => lines(bots.iter().map(bot)),
-        Outcome::KeyRevoked { key_id } => format!("{key_id} no longer works"),
-        Outcome::SecretRotated { account_id } => {
+        OrderResult::AccountCreated { .. }
+        | OrderResult::KeyIssued { .. }
+        | OrderResult::Account(_)
+        | OrderResult::Settings(_)
+        | OrderResult::BotShown(_) => serde_json::to_string_pretty(&outcome.document())?,
+        OrderResult::Accounts { accounts } => lines(accounts.iter().map(account)),
+        OrderResult::Keys { keys } => lines(keys.iter().map(key)),
+        OrderResult::Bots { bots } => lines(bots.iter().map(bot)),
+        OrderResult::KeyRevoked { key_id } => format!("{key_id} no longer works"),
+        OrderResult::SecretRotated { account_id } => {
             format!("live tokens of {account_id} that were made before open nothing any more")
         }
-        Outcome::BotDrafted { bot_id } => {
+        OrderResult::BotDrafted { bot_id } => {
             format!(
                 "{bot_id} has this draft now; `parlor bot deploy --bot {bot_id}` makes it answer"
             )
         }
-        Outcome::Replayed(report) => replay(report),
-        Outcome::BotDeployed { version, replay: report, .. } => {
+        OrderResult::Replayed(report) => replay(report),
+        OrderResult::BotDeployed { version, replay: report, .. } => {
             let deployed = version.map(|version| format!("version {version} answers now"));
             let parts = [Some(replay(report)).filter(|text| !text.is_empty()), deployed];
             lines(parts.into_iter().flatten())
         }
-        Outcome::BotRolledBack { version, .. } => format!("version {version} answers now"),
-        Outcome::BotWithdrawn { bot_id } => format!("{bot_id} begins no more conversations"),
-        Outcome::ViewsRebuilt { events, difference } => {
+        OrderResult::BotRolledBack { version, .. } => format!("version {version} answers now"),
+        OrderResult::BotWithdrawn { bot_id } => format!("{bot_id} begins no more conversations"),
+        OrderResult::ViewsRebuilt { events, difference } => {
             let rebuilt = format!("the views were made anew from {events} events");
             let otherwise = difference.as_ref();
             let otherwise =
@@ -47,8 +47,8 @@ pub(super) fn text(outcome: &Outcome) -> Result<String, Failure> {
 }
 
 /// What to do next, for people.
-pub(super) fn hint(outcome: &Outcome) -> Option<String> {
-    let Outcome::AccountCreated { name, credentials, has_bot, one_of_several } = outcome else {
+pub(super) fn hint(outcome: &OrderResult) -> Option<String> {
+    let OrderResult::AccountCreated { name, credentials, has_bot, one_of_several } = outcome else {
         return None;
     };
     let mut parts =

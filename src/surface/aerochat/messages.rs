@@ -19,7 +19,7 @@ use crate::app::accounts::Tenant;
 use crate::app::conversations::read;
 use crate::app::conversations::readers::{ReadBy, Seat};
 use crate::app::messages::send::{Opening, SendMessage, Sent, To, send_message};
-use crate::app::turn::feed::{Step, TurnFeed};
+use crate::app::turn::feed::{FeedItem, TurnFeed};
 use crate::app::turn::outcome::await_outcome;
 use crate::domain::ids::AccountId;
 use crate::domain::message::Channel;
@@ -193,7 +193,7 @@ async fn stream_turn(
 async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>> {
     loop {
         match feed.next().await? {
-            Step::Reply(frame) => {
+            FeedItem::Reply(frame) => {
                 let id = frame.id.to_string();
                 if frame.content.kind == Kind::ReplyRestarted {
                     return Some(vec![event_stream::event(&id, "restart", "{}")]);
@@ -204,16 +204,16 @@ async fn next_events(feed: &mut TurnFeed, shown: &mut bool) -> Option<Vec<Bytes>
                     return Some(vec![event_stream::event(&id, "chunk", &text.to_string())]);
                 }
             }
-            Step::Typing(_) => {}
+            FeedItem::Typing(_) => {}
             // This protocol has no way to ask its client back: a slow reader is followed on from
             // where it stands. Only a server that goes away ends the stream.
-            Step::Resume(frame) => {
+            FeedItem::Resume(frame) => {
                 if !feed.go_on(frame.id).await {
                     let id = frame.id.to_string();
                     return Some(vec![event_stream::event(&id, "resume", "{}")]);
                 }
             }
-            Step::Ended { frame, ending } => {
+            FeedItem::Ended { frame, ending } => {
                 let sent = feed.sent();
                 let id = frame.map_or(sent.cursor, |frame| frame.id).to_string();
                 let whole = match &ending.outcome {

@@ -13,7 +13,7 @@ use super::Token;
 use super::agent_key::chosen;
 use super::error::Failure;
 use super::form::{AgentForm, Asked, Spoken};
-use super::stream::{Place, Reader, resumed, streamed};
+use super::stream::{EventId, Subscriber, resumed, streamed};
 use super::wire::{ChatOut, response_time_ms, spelled, was_resolved};
 use crate::app::App;
 use crate::app::accounts::Tenant;
@@ -151,7 +151,7 @@ impl Agent {
         let place = match (last_event_id.0.filter(|id| !id.is_empty()), conversation_id.0) {
             (Some(id), _) => id.parse().map_err(|()| not_a_place())?,
             (None, Some(id)) => {
-                Place::before(id.parse().map_err(|_| Error::NotFound("conversation"))?)
+                EventId::before(id.parse().map_err(|_| Error::NotFound("conversation"))?)
             }
             (None, None) => {
                 let problem = "is required where there is no Last-Event-ID";
@@ -170,10 +170,10 @@ fn reader(
     token: &Token,
     address: Option<IpAddr>,
     conversation: Option<ConversationId>,
-) -> Result<Reader> {
+) -> Result<Subscriber> {
     let by = ReadBy { account: token.0.tenant().account.id, token: None, address };
     let seat = app.readers.seat(&by, conversation)?;
-    Ok(Reader {
+    Ok(Subscriber {
         _seat: seat,
         ended: Box::pin(Seldom::new(token.0.credential().ended(&app.accounts))),
     })

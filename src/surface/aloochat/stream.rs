@@ -18,7 +18,7 @@ use crate::app::accounts::credentials::Ended;
 use crate::app::conversations::readers::Seat;
 use crate::app::conversations::{live_feed, read};
 use crate::app::messages::send::Sent;
-use crate::app::turn::feed::{Step, TurnFeed};
+use crate::app::turn::feed::{FeedItem, TurnFeed};
 use crate::app::turn::outcome::{TurnEnd, ending_of};
 use crate::domain::event::MessageOutbound;
 use crate::domain::ids::{ConversationId, MessageId};
@@ -31,26 +31,26 @@ use crate::surface::event_stream::{self, EventStream};
 
 /// Where a reader of a stream stands; an event's id. Written `conversation/cursor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct EventId {
     pub(super) conversation: ConversationId,
     /// None before the stream's first event.
     cursor: Option<Cursor>,
 }
 
-impl Place {
+impl EventId {
     /// Before any stream of the conversation.
     pub(super) fn before(conversation: ConversationId) -> Self {
         Self { conversation, cursor: None }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.conversation, self.cursor.unwrap_or_default())
     }
 }
 
-impl FromStr for Place {
+impl FromStr for EventId {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
@@ -66,15 +66,15 @@ struct Turn {
     feed: TurnFeed,
     conversation: String,
     message: MessageId,
-    place: Place,
+    place: EventId,
     /// Some of the reply was shown: what ends the turn need not show it whole.
     shown: bool,
     over: bool,
-    reader: Reader,
+    reader: Subscriber,
 }
 
 /// Who reads a stream: with a seat, until its token is revoked.
-pub(super) struct Reader {
+pub(super) struct Subscriber {
     pub(super) _seat: Seat,
     pub(super) ended: BoxFuture<'static, Ended>,
 }
@@ -87,7 +87,7 @@ pub(super) async fn streamed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     sent: Sent,
-    reader: Reader,
+    reader: Subscriber,
 ) -> Result<EventStream> {
     Ok(Turn::open(app, tenant, sent, reader).await?.told(true, true))
 }
@@ -101,8 +101,8 @@ pub(super) async fn resumed(
     app: &Arc<App>,
     tenant: &Arc<Tenant>,
     message: MessageId,
-    place: Place,
-    reader: Reader,
+    place: EventId,
+    reader: Subscriber,
 ) -> Result<EventStream> {
     let (account, id) = (tenant.account.id, place.conversation);
     let (state, _) = live_feed::reached(app, account, id, place.cursor).await?;
@@ -128,7 +128,7 @@ impl Turn {
         app: &Arc<App>,
         tenant: &Arc<Tenant>,
         sent: Sent,
-        reader: Reader,
+        reader: Subscriber,
     ) -> Result<Self> {
         let (id, message, cursor) = (sent.conversation, sent.message, sent.cursor);
         Ok(Self {
@@ -136,7 +136,7 @@ impl Turn {
             feed: TurnFeed::open(app, tenant.account.id, sent).await?,
             conversation: spelled(id),
             message,
-            place: Place { conversation: id, cursor: Some(cursor) },
+            place: EventId { conversation: id, cursor: Some(cursor) },
             shown: cursor.reply.is_some(),
             over: false,
             reader,
@@ -189,7 +189,7 @@ impl Turn {
                 return None;
             }
             match self.feed.next().await? {
-                Step::Reply(frame) => {
+                FeedItem::Reply(frame) => {
                     self.place.cursor = Some(frame.id);
                     if frame.content.kind == Kind::ReplyRestarted {
                         // What was shown cannot be taken back in this protocol.
@@ -202,10 +202,10 @@ impl Turn {
                         return Some(vec![self.event("agent_text_chunk", text, json!({}))]);
                     }
                 }
-                Step::Typing(_) => {}
+                FeedItem::Typing(_) => {}
                 // A slow reader is followed on from where it stands; only a server that goes away
                 // ends the stream.
-                Step::Resume(frame) => {
+                FeedItem::Resume(frame) => {
                     self.place.cursor = Some(frame.id);
                     if !self.feed.go_on(frame.id).await {
                         self.over = true;
@@ -213,7 +213,7 @@ impl Turn {
                         return Some(vec![self.event("error", text, json!({}))]);
                     }
                 }
-                Step::Ended { frame, ending } => {
+                FeedItem::Ended { frame, ending } => {
                     // What ended the turn may stand behind the event that made us look. Who was shown
                     // what is not kept stays within it, to be told so whenever it comes back.
                     if !(self.shown && ending.outcome == Outcome::Queued) {

@@ -1,6 +1,6 @@
 //! The guides of `docs/`, and what they lead to besides, as pages.
 
-use super::markdown::{self, Place, Rendered};
+use super::markdown::{self, LinkTarget, Rendered};
 
 /// A guide: a file of `docs/`, or one beside it.
 pub(super) struct Guide {
@@ -52,20 +52,20 @@ impl Guide {
 
 /// Where a link of a guide leads. Guides stand in `docs/` or beside it, so a file is known by the
 /// end of its path.
-fn served(link: &str) -> Option<Place> {
+fn served(link: &str) -> Option<LinkTarget> {
     if link.starts_with('#') || link.starts_with("https://") || link.starts_with("http://") {
-        return Some(Place::at(link));
+        return Some(LinkTarget::at(link));
     }
     let (file, place) = link
         .split_once('#')
         .map_or((link, String::new()), |(file, place)| (file, format!("#{place}")));
     let file = file.trim_start_matches("../");
     if let Some(document) = file.strip_prefix("openapi/") {
-        return Some(Place::at(format!("/docs/{document}{place}")));
+        return Some(LinkTarget::at(format!("/docs/{document}{place}")));
     }
     let is_it = |guide: &&Guide| guide.file == file || guide.file == format!("docs/{file}");
     let guide = GUIDES.iter().find(is_it)?;
-    Some(Place { address: format!("{}{place}", guide.path()), title: Some(guide.title) })
+    Some(LinkTarget { address: format!("{}{place}", guide.path()), title: Some(guide.title) })
 }
 
 #[cfg(test)]

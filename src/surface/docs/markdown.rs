@@ -17,17 +17,17 @@ pub(super) struct Rendered {
 }
 
 /// Where a link leads on our pages; none for what is not served.
-pub(super) type Links = fn(&str) -> Option<Place>;
+pub(super) type Links = fn(&str) -> Option<LinkTarget>;
 
 /// A place on our pages, or elsewhere.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct LinkTarget {
     pub(super) address: String,
     /// What the page is called, where it is one of ours.
     pub(super) title: Option<&'static str>,
 }
 
-impl Place {
+impl LinkTarget {
     pub(super) fn at(address: impl Into<String>) -> Self {
         Self { address: address.into(), title: None }
     }
@@ -45,7 +45,7 @@ pub(super) fn page(text: &str, links: Links) -> Rendered {
 
 /// A description.
 pub(super) fn prose(text: &str) -> Markup {
-    page(text, |link| Some(Place::at(link))).html
+    page(text, |link| Some(LinkTarget::at(link))).html
 }
 
 /// Gives each heading the name that links to it have on code hosts; chapters are those of level 2.
@@ -213,14 +213,15 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_nowhere_leaves_its_text() {
-        let links: Links = |link| link.starts_with('#').then(|| Place::at(link));
+        let links: Links = |link| link.starts_with('#').then(|| LinkTarget::at(link));
         let html = page("[one](#one) [two](../two.rs)", links).html.0;
         assert_eq!(html, "<p><a href=\"#one\">one</a> two</p>\n");
     }
 
     #[test]
     fn a_files_name_is_the_title_of_its_page_here() {
-        let links: Links = |_| Some(Place { address: "/bots".to_owned(), title: Some("Bots") });
+        let links: Links =
+            |_| Some(LinkTarget { address: "/bots".to_owned(), title: Some("Bots") });
         let html = page("[docs/bots.md](bots.md) [more](bots.md) bots.md", links).html.0;
         let expected = "<p><a href=\"/bots\">Bots</a> <a href=\"/bots\">more</a> bots.md</p>\n";
         assert_eq!(html, expected);

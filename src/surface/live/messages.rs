@@ -15,7 +15,7 @@ use super::wire::{MessageIn, SentOut};
 use crate::app::App;
 use crate::app::conversations::readers::Seat;
 use crate::app::messages::send::{SendMessage, Sent, To, send_message};
-use crate::app::turn::feed::{Step, TurnFeed};
+use crate::app::turn::feed::{FeedItem, TurnFeed};
 use crate::domain::Result;
 use crate::domain::ids::ConversationId;
 use crate::domain::message::Channel;
@@ -121,8 +121,8 @@ async fn turn(
     let feed = TurnFeed::open(app, caller.tenant.account.id, sent).await?;
     let frames = stream::unfold((feed, seat), move |(mut feed, seat)| async move {
         let frame = match feed.next().await? {
-            Step::Reply(frame) | Step::Typing(frame) | Step::Resume(frame) => frame,
-            Step::Ended { frame, .. } => frame?,
+            FeedItem::Reply(frame) | FeedItem::Typing(frame) | FeedItem::Resume(frame) => frame,
+            FeedItem::Ended { frame, .. } => frame?,
         };
         Some((super::streams::event(&frame), (feed, seat)))
     });

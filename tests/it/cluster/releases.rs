@@ -20,7 +20,7 @@ const CONVERSATIONS: usize = 24;
 /// second time on.
 fn older_release() -> String {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--bin", "parlor-older", "--features", "older-release"])
+        .args(["build", "--locked", "--example", "parlor-older", "--features", "older-release"])
         .args(["--message-format", "json"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())

@@ -5,7 +5,7 @@ use parlor::domain::account::Settings;
 use parlor::domain::event::{
     AccountCreated, Body, ContactCreated, ConversationAssigned, ConversationDeleted,
     ConversationEscalated, ConversationRead, ConversationResolved, ConversationStarted, Event,
-    Idempotency, MessageInbound, MessageOutbound, Reader, Received, SettingsChanged,
+    Idempotency, MessageInbound, MessageOutbound, Received, SettingsChanged, Side,
 };
 use parlor::domain::ids::{AccountId, ContactId, ConversationId, MessageId, StreamKey};
 use parlor::domain::language::Language;
@@ -180,7 +180,7 @@ impl Thread {
     }
 
     pub fn read(&self, message_id: MessageId) -> Event {
-        let (conversation_id, reader) = (self.id, Reader::Customer);
+        let (conversation_id, reader) = (self.id, Side::Customer);
         let data = ConversationRead { conversation_id, reader, message_id, by: None };
         self.event(Body::ConversationRead(data))
     }

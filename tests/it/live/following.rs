@@ -44,7 +44,8 @@ async fn from_the_beginning_and_from_every_frame_the_rest_is_exact(engine: Engin
     let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = told(&stage).await;
     let stored = thread.events(&client).await;
-    let kinds: Vec<_> = stored.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    let kinds: Vec<_> =
+        stored.iter().map(|frame| frame["type"].as_str().expect("a text")).collect();
     let expected = [
         "conversation.started",
         "message.inbound",
@@ -56,7 +57,8 @@ async fn from_the_beginning_and_from_every_frame_the_rest_is_exact(engine: Engin
     ];
     assert_eq!(kinds, expected);
     assert_eq!(stored[0]["prev"], "0");
-    let cursors = ["0"].into_iter().chain(stored.iter().map(|frame| frame["id"].as_str().unwrap()));
+    let cursors =
+        ["0"].into_iter().chain(stored.iter().map(|frame| frame["id"].as_str().expect("a text")));
     for (seen, cursor) in cursors.enumerate() {
         let mut feed = client.stream(&thread.stream(cursor), None).await;
         for frame in &stored[seen..] {
@@ -72,7 +74,7 @@ async fn the_last_event_id_wins_over_after(engine: Engine) {
     let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = told(&stage).await;
     let stored = thread.events(&client).await;
-    let back = client.with("Last-Event-ID", stored[4]["id"].as_str().unwrap());
+    let back = client.with("Last-Event-ID", stored[4]["id"].as_str().expect("a text"));
     for path in [thread.stream("0"), thread.path("/stream")] {
         assert_eq!(back.stream(&path, None).await.next().await.data, stored[5]);
     }

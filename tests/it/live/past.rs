@@ -76,7 +76,8 @@ async fn a_conversation_is_shown_as_it_was_at_every_moment(engine: Engine) {
 async fn before_its_beginning_there_is_no_conversation(engine: Engine) {
     let stage = Stage::with_pace(engine, 0).await;
     let (thread, client) = stage.conversation().await;
-    let began: u64 = thread.now(&client).await["cursor"].as_str().unwrap().parse().unwrap();
+    let began: u64 =
+        thread.now(&client).await["cursor"].as_str().expect("a text").parse().expect("a number");
     client.get(&thread.path(&format!("?at={began}"))).await.expect(200);
     for at in [(began - 1).to_string(), "0".to_owned(), "2000-01-01T00:00:00Z".to_owned()] {
         let error = client.get(&thread.path(&format!("?at={at}"))).await.expect(404);

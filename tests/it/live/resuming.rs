@@ -79,7 +79,8 @@ async fn who_joins_in_the_middle_gets_the_text_so_far_and_then_the_pieces(engine
         seen.push_str(frame.data["data"]["text"].as_str().expect("a text"));
     }
     let from_now = client.stream(&thread.path("/stream"), None).await;
-    let from_message = client.stream(&thread.stream(sent["cursor"].as_str().unwrap()), None).await;
+    let from_message =
+        client.stream(&thread.stream(sent["cursor"].as_str().expect("a text")), None).await;
     let from_start = client.stream(&thread.stream("0"), None).await;
     // Elsewhere than where it is made it is known after a moment.
     let known = async || {

@@ -17,9 +17,9 @@ fn lang(tag: &str) -> Language {
 fn asked(message: &str, expected: &str) {
     let faq = faq();
     let got = match faq.answer(message, None).outcome {
-        Outcome::Reply { intent, .. } => intent,
-        Outcome::HandOver => "HandOver",
-        Outcome::Unknown => "Unknown",
+        Decision::Reply { intent, .. } => intent,
+        Decision::HandOver => "HandOver",
+        Decision::Unknown => "Unknown",
     };
     assert_eq!(got, expected, "for {message:?}");
 }
@@ -73,7 +73,7 @@ fn mentioning_agents_and_people_is_no_wish_for_one() {
         "how many people work there",
         "Is this cleaning agent safe for wood?",
     ] {
-        assert_ne!(faq().answer(message, None).outcome, Outcome::HandOver, "{message}");
+        assert_ne!(faq().answer(message, None).outcome, Decision::HandOver, "{message}");
     }
 }
 
@@ -96,7 +96,7 @@ fn a_message_without_words_is_unknown_and_keeps_the_language() {
     for message in ["", "   ", "👍", "12345", "https://example.com/order"] {
         let faq = faq();
         let answer = faq.answer(message, Some(lang("de")));
-        assert_eq!(answer, Answer { language: lang("de"), outcome: Outcome::Unknown });
+        assert_eq!(answer, Answer { language: lang("de"), outcome: Decision::Unknown });
     }
 }
 
@@ -115,7 +115,7 @@ fn the_answer_is_in_the_language_of_the_question() {
     ] {
         let language = lang(language);
         let text = demo.intents[0].answers[&language].as_str();
-        let outcome = Outcome::Reply { intent: "business_hours", text, choices: &[] };
+        let outcome = Decision::Reply { intent: "business_hours", text, choices: &[] };
         assert_eq!(faq.answer(question, None), Answer { language, outcome });
     }
 }
@@ -136,7 +136,7 @@ fn a_language_without_an_answer_gets_the_default_one() {
     let faq = Faq::compile(&demo).unwrap();
     let answer = faq.answer("Wann habt ihr geöffnet?", None);
     assert_eq!(answer.language, lang("de"));
-    let outcome = Outcome::Reply { intent: "business_hours", text: &english, choices: &[] };
+    let outcome = Decision::Reply { intent: "business_hours", text: &english, choices: &[] };
     assert_eq!(answer.outcome, outcome);
     assert_eq!(faq.fallback(lang("de")), demo.fallback[&Language::ENGLISH]);
 }
@@ -162,7 +162,7 @@ fn every_example_of_the_demo_finds_its_own_intent() {
             intent.examples.iter().flat_map(|(l, e)| e.iter().map(move |e| (*l, e)))
         {
             let answer = faq.answer(example, Some(language));
-            let Outcome::Reply { intent: got, .. } = answer.outcome else {
+            let Decision::Reply { intent: got, .. } = answer.outcome else {
                 panic!("{example:?} ({language}) is not answered");
             };
             assert_eq!(got, intent.name, "{example:?} ({language})");
@@ -223,7 +223,7 @@ fn small_talk_has_an_answer_in_every_language_of_the_demo() {
     .into_iter()
     .filter_map(|(language, expected, message)| {
         let answer = faq.answer(message, None);
-        let right = matches!(answer.outcome, Outcome::Reply { intent, .. } if intent == expected);
+        let right = matches!(answer.outcome, Decision::Reply { intent, .. } if intent == expected);
         (!right || answer.language != lang(language)).then(|| format!("{message}: {answer:?}"))
     })
     .collect();
@@ -244,11 +244,11 @@ fn choices_are_offered_in_the_askers_language_and_each_has_an_answer() {
         assert_eq!(faq.choices(language), choices);
         for choice in &choices {
             let outcome = faq.answer(choice, None).outcome;
-            assert!(matches!(outcome, Outcome::Reply { .. }), "{choice}: {outcome:?}");
+            assert!(matches!(outcome, Decision::Reply { .. }), "{choice}: {outcome:?}");
         }
     }
     assert_eq!(faq.choices(lang("fi")), faq.choices(Language::ENGLISH));
-    let Outcome::Reply { choices, .. } = faq.answer("what can you do?", None).outcome else {
+    let Decision::Reply { choices, .. } = faq.answer("what can you do?", None).outcome else {
         panic!("it knows what it can do");
     };
     assert_eq!(choices, faq.choices(Language::ENGLISH));
@@ -269,7 +269,7 @@ proptest! {
         thread_local!(static FAQ: Faq = faq());
         FAQ.with(|faq| {
             for text in [&message, &words] {
-                if let Outcome::Reply { text, .. } = faq.answer(text, None).outcome {
+                if let Decision::Reply { text, .. } = faq.answer(text, None).outcome {
                     assert!(pieces(text).count() > 0);
                 }
             }
@@ -334,7 +334,7 @@ fn a_small_bot_answers_nothing_of_which_it_knows_only_the_common_words() {
         "how old are you",
         "what is your name",
     ] {
-        assert_eq!(faq.answer(asked, None).outcome, Outcome::Unknown, "{asked}");
+        assert_eq!(faq.answer(asked, None).outcome, Decision::Unknown, "{asked}");
     }
     for (asked, about) in [
         ("opening times please", "business_hours"),

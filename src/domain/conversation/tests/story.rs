@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::domain::event::{
     Body, ContactCreated, ContactField, ContactUpdated, ConversationAssigned, ConversationDeleted,
     ConversationEscalated, ConversationRead, ConversationReopened, ConversationResolved,
-    ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, Reader, Received,
-    ReplyDiscarded, ReplyFailed, ReplyStopped,
+    ConversationStarted, Event, FailureReason, MessageInbound, MessageOutbound, Received,
+    ReplyDiscarded, ReplyFailed, ReplyStopped, Side,
 };
 use crate::domain::ids::{AccountId, ContactId, ConversationId, EventId, Id, MessageId, StreamKey};
 use crate::domain::language::Language;
@@ -186,7 +186,7 @@ impl Story {
     pub(crate) fn read(&self, number: u64) -> Event {
         self.event(Body::ConversationRead(ConversationRead {
             conversation_id: self.id,
-            reader: Reader::Customer,
+            reader: Side::Customer,
             by: None,
             message_id: message(number),
         }))

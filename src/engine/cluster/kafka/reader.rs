@@ -36,13 +36,13 @@ pub(in super::super) struct Page {
 
 /// Reads pages; consumers are kept between calls.
 #[derive(Clone)]
-pub(in super::super) struct Reader {
+pub(in super::super) struct PageReader {
     settings: Arc<Settings>,
     idle: Arc<Mutex<Vec<QuietConsumer>>>,
     turns: Arc<Semaphore>,
 }
 
-impl Reader {
+impl PageReader {
     pub(in super::super) fn new(settings: Arc<Settings>) -> Self {
         Self { settings, idle: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }

@@ -7,7 +7,7 @@
 
 use super::super::cql::{Cql, Landmark};
 use super::super::kafka::Settings;
-use super::super::kafka::reader::Reader;
+use super::super::kafka::reader::PageReader;
 use super::super::kafka::record::place_of;
 use crate::domain::seq::Seq;
 use crate::engine::{Result, Topic};
@@ -19,7 +19,7 @@ use crate::engine::{Result, Topic};
 /// When it cannot be found out.
 pub(in super::super) async fn stranger(
     cql: &Cql,
-    reader: &Reader,
+    reader: &PageReader,
     settings: &Settings,
     partition: u32,
 ) -> Result<Option<String>> {

@@ -11,7 +11,7 @@ const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// A partition as it is seen now.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Place {
+pub(in super::super) struct PartitionProgress {
     pub(in super::super) partition: u32,
     /// Up to where its views are; none while its worker has yet to begin.
     pub(in super::super) at: Option<Seq>,
@@ -33,10 +33,14 @@ pub(in super::super) struct Standing {
 
 impl Progress {
     /// Looks at the partitions that the node has now; gives for how long each has stood still.
-    pub(in super::super) fn look(&mut self, places: &[Place], now: Instant) -> Vec<Standing> {
+    pub(in super::super) fn look(
+        &mut self,
+        places: &[PartitionProgress],
+        now: Instant,
+    ) -> Vec<Standing> {
         self.0.retain(|partition, _| places.iter().any(|place| place.partition == *partition));
-        let look = |place: &Place| {
-            let Place { partition, at, waiting } = *place;
+        let look = |place: &PartitionProgress| {
+            let PartitionProgress { partition, at, waiting } = *place;
             let known = self.0.entry(partition).or_insert((at, None));
             if known.0 != at || waiting <= 0 {
                 *known = (at, None);
@@ -60,14 +64,14 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn place(next: impl Into<Option<i64>>, end: i64) -> Place {
+    fn place(next: impl Into<Option<i64>>, end: i64) -> PartitionProgress {
         let next = next.into();
         let at = next.map(|next| Seq::new(next.unsigned_abs()));
-        Place { partition: 3, at, waiting: end - next.unwrap_or(0) }
+        PartitionProgress { partition: 3, at, waiting: end - next.unwrap_or(0) }
     }
 
     /// Looks every second; gives after which look it has stood still for too long.
-    fn too_long(places: impl Fn(i64) -> Place) -> Option<i64> {
+    fn too_long(places: impl Fn(i64) -> PartitionProgress) -> Option<i64> {
         let (mut progress, began) = (Progress::default(), Instant::now());
         (0_i64..60).find(|second| {
             let now = began + Duration::from_secs(second.unsigned_abs());

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::cql::Cql;
 use super::super::kafka::blocking;
-use super::super::kafka::reader::Reader;
+use super::super::kafka::reader::PageReader;
 use super::super::kafka::record::seq_of;
 use super::super::project::landmark;
 use super::super::project::partition::PartitionViews;
@@ -47,7 +47,7 @@ const ROUNDS: usize = 20;
 pub(super) async fn fill(log: &WholeLog, cql: &Cql) -> Result<()> {
     let progress = Mutex::new(Progress::begin("filling"));
     let mut empty = true;
-    let reader = Reader::new(log.settings.clone());
+    let reader = PageReader::new(log.settings.clone());
     for partition in 0..log.partitions() {
         empty &= cql.checkpoint(partition).await?.is_none();
         let stranger = landmark::stranger(cql, &reader, &log.settings, partition).await?;

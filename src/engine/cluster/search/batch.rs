@@ -51,11 +51,11 @@ pub(super) struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Item {
-    index: Outcome,
+    index: ItemResult,
 }
 
 #[derive(Debug, Deserialize)]
-struct Outcome {
+struct ItemResult {
     status: u16,
     #[serde(default)]
     error: Option<Cause>,
@@ -93,9 +93,9 @@ impl Answer {
     }
 }
 
-fn fate(outcome: Outcome) -> Fate {
-    let cause = outcome.error.unwrap_or_default();
-    match outcome.status {
+fn fate(result: ItemResult) -> Fate {
+    let cause = result.error.unwrap_or_default();
+    match result.status {
         200..=299 => Fate::Written,
         409 => Fate::Known,
         404 => Fate::NoIndex,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::batch::{self, Answer, Fate};
 use super::document::Document;
 use super::format;
-use super::http::{Access, Failure, Http, Outcome, answer};
+use super::http::{Access, Failure, Http, SearchResult, answer};
 use crate::domain::ids::{AccountId, ConversationId};
 use crate::engine::{Error, Result, Search};
 
@@ -87,7 +87,7 @@ impl OpenSearch {
     ///
     /// # Errors
     /// [`Failure::Refused`] when there is an index of that name that cannot be made to fit.
-    pub async fn ensure_index(&self) -> Outcome<String> {
+    pub async fn ensure_index(&self) -> SearchResult<String> {
         let settings = &self.shared.settings;
         let (index, alias) = (format::index(settings), format::alias(settings));
         match self.change(&index, &format::creation(settings)).await {
@@ -105,7 +105,7 @@ impl OpenSearch {
     ///
     /// # Errors
     /// [`Failure::NoIndex`] when there is none.
-    pub async fn identity(&self) -> Outcome<String> {
+    pub async fn identity(&self) -> SearchResult<String> {
         let alias = format::alias(&self.shared.settings);
         let path = format!("{alias}/_settings/index.uuid?flat_settings=true");
         let request = self.shared.http.request(Method::GET, &path, ADMIN_TIMEOUT)?;
@@ -127,7 +127,7 @@ impl OpenSearch {
     ///
     /// # Errors
     /// When OpenSearch takes the documents neither now nor after a few more tries; some may be in.
-    pub async fn index(&self, documents: Vec<Document>) -> Outcome<Indexed> {
+    pub async fn index(&self, documents: Vec<Document>) -> SearchResult<Indexed> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(2))
@@ -155,7 +155,7 @@ impl OpenSearch {
         &self,
         waiting: &mut Vec<Document>,
         indexed: &mut Indexed,
-    ) -> Outcome<Option<Failure>> {
+    ) -> SearchResult<Option<Failure>> {
         let (mut later, mut why) = (Vec::new(), None);
         while !waiting.is_empty() {
             let (carried, body) = batch::body(waiting)?;
@@ -183,7 +183,7 @@ impl OpenSearch {
         Ok(why)
     }
 
-    async fn bulk(&self, body: Vec<u8>, documents: usize) -> Outcome<Vec<Fate>> {
+    async fn bulk(&self, body: Vec<u8>, documents: usize) -> SearchResult<Vec<Fate>> {
         let path = format!(
             "{}/_bulk?require_alias=true&filter_path=items.*.status,items.*.error.type,\
              items.*.error.reason",
@@ -205,7 +205,7 @@ impl OpenSearch {
         account: AccountId,
         query: &str,
         limit: usize,
-    ) -> Outcome<Vec<ConversationId>> {
+    ) -> SearchResult<Vec<ConversationId>> {
         let limit = limit.min(MAX_CONVERSATIONS);
         let words: String = query.chars().take(QUERY_MAX_CHARS).collect();
         if limit == 0 || words.trim().is_empty() {
@@ -235,7 +235,7 @@ impl OpenSearch {
         let Ok(request) = self.shared.http.request(Method::GET, &path, HEALTH_TIMEOUT) else {
             return false;
         };
-        let health: Outcome<Value> = answer(request).await;
+        let health: SearchResult<Value> = answer(request).await;
         health.is_ok_and(|health| health["timed_out"] == Value::Bool(false))
     }
 
@@ -245,7 +245,7 @@ impl OpenSearch {
         self.shared.lag.store(millis, Ordering::Relaxed);
     }
 
-    async fn change(&self, path: &str, body: &Value) -> Outcome<()> {
+    async fn change(&self, path: &str, body: &Value) -> SearchResult<()> {
         let request = self.shared.http.request(Method::PUT, path, ADMIN_TIMEOUT)?;
         answer::<Value>(request.json(body)).await.map(|_| ())
     }

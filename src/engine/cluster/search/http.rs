@@ -44,7 +44,7 @@ impl From<Failure> for Error {
 }
 
 /// The outcome of a call to OpenSearch.
-pub(super) type Outcome<T> = Result<T, Failure>;
+pub(super) type SearchResult<T> = Result<T, Failure>;
 
 /// How to be let in.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Http {
         method: Method,
         path: &str,
         timeout: Duration,
-    ) -> Outcome<RequestBuilder> {
+    ) -> SearchResult<RequestBuilder> {
         let url = Url::parse(&format!("{}/{path}", self.base))
             .map_err(|error| Failure::Refused(error.to_string()))?;
         Ok(self.client.request(method, url).timeout(timeout))
@@ -123,7 +123,7 @@ struct Problem {
 }
 
 /// Sends and reads: the one place that tells failures apart.
-pub(super) async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Outcome<T> {
+pub(super) async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> SearchResult<T> {
     // Without the URL: it may hold a password.
     let away = |error: reqwest::Error| Failure::Away(describe(&error.without_url()));
     let response = request.send().await.map_err(away)?;

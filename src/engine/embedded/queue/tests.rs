@@ -146,7 +146,7 @@ async fn an_account_holds_a_quarter_of_the_places_and_waits_for_more_no_longer_t
     while !queue.inner().0.is_empty() {
         queue.take().expect("what is left");
     }
-    assert!(queue.places.is_empty(), "nothing is kept of who left");
+    assert!(queue.slots.is_empty(), "nothing is kept of who left");
     for of in 1..=4 {
         (0..SHARE)
             .for_each(|number| assert_eq!(queue.offer_now(account(of), one(of, number)), Ok(())));
@@ -169,7 +169,7 @@ async fn what_is_closed_gives_what_it_has_and_what_is_abandoned_gives_nothing() 
     assert_eq!(queue.offer_now(account(1), one(1, 0)), Ok(()));
     queue.abandon();
     assert_eq!(queue.offer(account(1), one(1, 1), patience).await, Err(Refused::Closed));
-    assert!(queue.inner().0.is_empty() && queue.places.is_empty(), "who waits is let go");
+    assert!(queue.inner().0.is_empty() && queue.slots.is_empty(), "who waits is let go");
     queue.close();
     assert_eq!(queue.phase(), Phase::Abandoned);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::disk::{Disk, DiskFile, read_whole};
 use super::frame::{self, HEADER_BYTES, Header, Mark, Position, Record};
 use super::open::{OpenError, Survey};
-use super::read::Reader;
+use super::read::SegmentReader;
 use super::seal::Seal;
 use super::{Sizes, seal_name, segment_name};
 
@@ -34,7 +34,7 @@ struct Full {
 pub struct Appender {
     disk: Arc<dyn Disk>,
     sizes: Sizes,
-    reader: Reader,
+    reader: SegmentReader,
     log: [u8; 16],
     /// None once a write failed: the next batch begins a new segment.
     file: Option<Arc<dyn DiskFile>>,
@@ -55,7 +55,7 @@ impl Appender {
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         sizes: Sizes,
-        reader: Reader,
+        reader: SegmentReader,
         survey: Survey,
     ) -> Result<Self, OpenError> {
         let log = match survey.segments.first() {

@@ -8,7 +8,7 @@ use super::append::Appender;
 use super::check::Unread;
 use super::disk::{Disk, read_whole};
 use super::frame::{self, Fault, Frame, HEADER_BYTES, Header, Position};
-use super::read::{Piece, Places, Reader};
+use super::read::{Piece, SegmentReader, Starts};
 use super::scan::{Batch, Damage, Scan, Tail, scan};
 use super::seal::Seal;
 use super::{Sizes, seal_name, segment_name};
@@ -45,7 +45,7 @@ pub enum OpenError {
 /// A log that is open.
 pub struct Opened {
     pub appender: Appender,
-    pub reader: Reader,
+    pub reader: SegmentReader,
     /// Bytes of a batch that a crash cut short and that were left behind.
     pub cut_bytes: u64,
     /// What opening did not read.
@@ -89,7 +89,7 @@ pub fn open(disk: Arc<dyn Disk>, sizes: Sizes) -> Result<Opened, OpenError> {
 /// As [`open`].
 pub fn look(disk: Arc<dyn Disk>) -> Result<Looked, OpenError> {
     let survey = survey(&*disk)?;
-    let reader = Reader::new(disk.clone(), survey.segments.iter().map(piece).collect());
+    let reader = SegmentReader::new(disk.clone(), survey.segments.iter().map(piece).collect());
     Ok(Looked { disk, survey, reader })
 }
 
@@ -98,7 +98,7 @@ pub struct Looked {
     disk: Arc<dyn Disk>,
     survey: Survey,
     /// Reads what is there.
-    pub reader: Reader,
+    pub reader: SegmentReader,
 }
 
 impl Looked {
@@ -125,7 +125,7 @@ fn piece(segment: &Segment) -> Piece {
         after: segment.header.start.seq,
         last: segment.position.seq,
         end: segment.end,
-        places: segment.offsets.clone().map_or(Places::Sealed, Places::Known),
+        places: segment.offsets.clone().map_or(Starts::Sealed, Starts::Known),
     }
 }
 

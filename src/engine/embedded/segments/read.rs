@@ -47,11 +47,11 @@ pub(super) struct Piece {
     /// The position of its last record; `after` where it has none.
     pub(super) last: u64,
     pub(super) end: u32,
-    pub(super) places: Places,
+    pub(super) places: Starts,
 }
 
 /// Where a segment's records begin.
-pub(super) enum Places {
+pub(super) enum Starts {
     /// The seal says it.
     Sealed,
     Known(Vec<u32>),
@@ -59,7 +59,7 @@ pub(super) enum Places {
 
 /// The reading side of a log. Cheap to share.
 #[derive(Clone)]
-pub struct Reader(Arc<Shared>);
+pub struct SegmentReader(Arc<Shared>);
 
 struct Shared {
     disk: Arc<dyn Disk>,
@@ -84,13 +84,13 @@ impl File {
 }
 
 /// Where a record's bytes are.
-struct Place {
+struct Extent {
     number: u32,
     at: u32,
     length: u32,
 }
 
-impl Reader {
+impl SegmentReader {
     pub(super) fn new(disk: Arc<dyn Disk>, pieces: Vec<Piece>) -> Self {
         let files = Mutex::new(LruCache::new(OPEN_FILES));
         Self(Arc::new(Shared { disk, pieces: RwLock::new(pieces), files }))
@@ -176,7 +176,7 @@ impl Reader {
         pieces.iter().rev().find(|piece| piece.number == number).map_or(0, |piece| piece.last)
     }
 
-    fn place(&self, seq: u64) -> Result<Option<Place>> {
+    fn place(&self, seq: u64) -> Result<Option<Extent>> {
         let (number, index, end, is_last) = {
             let pieces = self.pieces();
             let at = pieces.partition_point(|piece| piece.last < seq);
@@ -185,10 +185,10 @@ impl Reader {
             };
             let index = usize::try_from(seq - piece.after - 1).unwrap_or(usize::MAX);
             let is_last = seq == piece.last;
-            if let Places::Known(offsets) = &piece.places {
+            if let Starts::Known(offsets) = &piece.places {
                 let Some(&at) = offsets.get(index) else { return Ok(None) };
                 let next = offsets.get(index + 1).copied().unwrap_or(piece.end);
-                return Ok(Some(Place { number: piece.number, at, length: next - at }));
+                return Ok(Some(Extent { number: piece.number, at, length: next - at }));
             }
             (piece.number, index as u64, piece.end, is_last)
         };
@@ -205,7 +205,7 @@ impl Reader {
         if read < wanted || next <= at || next > end {
             return Err(damaged(number, at));
         }
-        Ok(Some(Place { number, at, length: next - at }))
+        Ok(Some(Extent { number, at, length: next - at }))
     }
 
     fn bytes(&self, number: u32, at: u32, length: u32) -> Result<Bytes> {
@@ -244,7 +244,7 @@ impl Reader {
         files.pop(&File::Segment(number));
         files.pop(&File::Seal(number));
         drop(files);
-        let places = Places::Known(Vec::new());
+        let places = Starts::Known(Vec::new());
         let piece = Piece { number, after, last: after, end: frame::HEADER_BYTES, places };
         self.0.pieces.write().unwrap_or_else(PoisonError::into_inner).push(piece);
     }
@@ -253,7 +253,7 @@ impl Reader {
     pub(super) fn extend(&self, offsets: &[u32], end: u32, last: u64) {
         let mut pieces = self.0.pieces.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(piece) = pieces.last_mut() {
-            if let Places::Known(known) = &mut piece.places {
+            if let Starts::Known(known) = &mut piece.places {
                 known.extend_from_slice(offsets);
             }
             (piece.end, piece.last) = (end, last);
@@ -263,7 +263,7 @@ impl Reader {
     /// A segment ends earlier than it was thought.
     pub(super) fn cut(&self, number: u32, end: u32, last: u64) {
         self.change(number, |piece| {
-            if let Places::Known(offsets) = &mut piece.places {
+            if let Starts::Known(offsets) = &mut piece.places {
                 offsets.retain(|offset| *offset < end);
             }
             (piece.end, piece.last) = (end, last);
@@ -273,13 +273,13 @@ impl Reader {
     /// Where a segment's records begin, while no seal says it.
     pub(super) fn offsets(&self, number: u32) -> Option<Vec<u32>> {
         self.change(number, |piece| match &piece.places {
-            Places::Known(offsets) => Some(offsets.clone()),
-            Places::Sealed => None,
+            Starts::Known(offsets) => Some(offsets.clone()),
+            Starts::Sealed => None,
         })?
     }
 
     pub(super) fn sealed(&self, number: u32) {
-        self.change(number, |piece| piece.places = Places::Sealed);
+        self.change(number, |piece| piece.places = Starts::Sealed);
     }
 }
 

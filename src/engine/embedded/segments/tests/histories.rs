@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::{AppendError, Appender, OpenError, Reader, Record, Sizes, open, verify};
+use super::super::{AppendError, Appender, OpenError, Record, SegmentReader, Sizes, open, verify};
 use super::sim::{Chance, Sim, Trouble};
 
 /// Small, so that segments fill up.
@@ -63,7 +63,7 @@ impl Model {
     }
 
     /// Compares, and takes over what of the unknown the log has.
-    pub(super) fn check(&mut self, reader: &Reader, about: &str) {
+    pub(super) fn check(&mut self, reader: &SegmentReader, about: &str) {
         let found = reader.range(0, usize::MAX).unwrap_or_else(|error| panic!("{about}: {error}"));
         let found: BTreeMap<u64, Said> =
             found.into_iter().map(|kept| (kept.seq, (kept.id, kept.body.to_vec()))).collect();

@@ -1,4 +1,4 @@
-//! Places that are waited for: each name's in its own line, and no longer than it says.
+//! Slots that are waited for: each name's in its own line, and no longer than it says.
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Limits, Room};
 
-/// Why there is no place.
+/// Why there is no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// None was free for too long, or too many wait already.
@@ -17,9 +17,9 @@ pub enum Refused {
     Closed,
 }
 
-/// All places.
+/// All slots.
 #[derive(Debug)]
-pub struct Places<K: Copy + Eq + Hash> {
+pub struct Slots<K: Copy + Eq + Hash> {
     pub limits: Limits,
     inner: Mutex<Inner<K>>,
 }
@@ -32,38 +32,38 @@ struct Inner<K> {
     closed: bool,
 }
 
-/// Who is told of a place.
+/// Who is told of a slot.
 #[derive(Debug)]
 struct Waiter {
     id: u64,
-    /// None once no more places are given.
+    /// None once no more slots are given.
     tell: Option<oneshot::Sender<()>>,
 }
 
 impl<K: Copy + Eq + Hash> Inner<K> {
-    /// Gives places to those who wait for what is free.
+    /// Gives slots to those who wait for what is free.
     fn settle(&mut self) {
         if self.closed {
             return;
         }
         while let Some(waiter) = self.room.admit() {
-            // One that is gone gives its place back when its seat is dropped.
+            // One that is gone gives its slot back when its seat is dropped.
             let _ = waiter.tell.map(|tell| tell.send(()));
         }
     }
 }
 
-impl<K: Copy + Eq + Hash> Places<K> {
+impl<K: Copy + Eq + Hash> Slots<K> {
     pub fn new(limits: Limits) -> Arc<Self> {
         let inner = Inner { room: Room::new(limits), next: 0, closed: false };
         Arc::new(Self { limits, inner: Mutex::new(inner) })
     }
 
-    /// A place, where there is one at once.
+    /// A slot, where there is one at once.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn take_now(self: &Arc<Self>, name: K) -> Result<Place<K>, Refused> {
+    pub fn take_now(self: &Arc<Self>, name: K) -> Result<Slot<K>, Refused> {
         let mut inner = self.inner();
         if inner.closed {
             return Err(Refused::Closed);
@@ -71,29 +71,29 @@ impl<K: Copy + Eq + Hash> Places<K> {
         if !inner.room.enter(name, Instant::now) {
             return Err(Refused::Full);
         }
-        Ok(Place { name, waits: None, places: self.clone() })
+        Ok(Slot { name, waits: None, slots: self.clone() })
     }
 
-    /// A place, waited for in the line of its name; dropping the future leaves the line.
+    /// A slot, waited for in the line of its name; dropping the future leaves the line.
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn take(self: &Arc<Self>, name: K, patience: Duration) -> Result<Place<K>, Refused> {
-        if let Ok(place) = self.take_now(name) {
-            return Ok(place);
+    pub async fn take(self: &Arc<Self>, name: K, patience: Duration) -> Result<Slot<K>, Refused> {
+        if let Ok(slot) = self.take_now(name) {
+            return Ok(slot);
         }
-        let (mut place, told) = self.join(name)?;
+        let (mut slot, told) = self.join(name)?;
         match tokio::time::timeout(patience, told).await {
             Ok(Ok(())) => {
-                place.waits = None;
-                Ok(place)
+                slot.waits = None;
+                Ok(slot)
             }
             Ok(Err(_)) => Err(Refused::Closed),
             Err(_) => Err(Refused::Full),
         }
     }
 
-    /// Gives no more places; who waits is told.
+    /// Gives no more slots; who waits is told.
     pub fn close(&self) {
         let mut inner = self.inner();
         inner.closed = true;
@@ -105,8 +105,8 @@ impl<K: Copy + Eq + Hash> Places<K> {
         self.inner().room.is_empty()
     }
 
-    /// A place that is not given yet, and who tells when it is.
-    fn join(self: &Arc<Self>, name: K) -> Result<(Place<K>, oneshot::Receiver<()>), Refused> {
+    /// A slot that is not given yet, and who tells when it is.
+    fn join(self: &Arc<Self>, name: K) -> Result<(Slot<K>, oneshot::Receiver<()>), Refused> {
         let mut inner = self.inner();
         if inner.closed {
             return Err(Refused::Closed);
@@ -120,7 +120,7 @@ impl<K: Copy + Eq + Hash> Places<K> {
         // One may have become free since there was none.
         inner.settle();
         drop(inner);
-        Ok((Place { name, waits: Some(id), places: self.clone() }, told))
+        Ok((Slot { name, waits: Some(id), slots: self.clone() }, told))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner<K>> {
@@ -128,18 +128,18 @@ impl<K: Copy + Eq + Hash> Places<K> {
     }
 }
 
-/// A place; it is free again when this is dropped.
+/// A slot; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Place<K: Copy + Eq + Hash> {
+pub struct Slot<K: Copy + Eq + Hash> {
     name: K,
     /// It may not be given yet: who waits for it.
     waits: Option<u64>,
-    places: Arc<Places<K>>,
+    slots: Arc<Slots<K>>,
 }
 
-impl<K: Copy + Eq + Hash> Drop for Place<K> {
+impl<K: Copy + Eq + Hash> Drop for Slot<K> {
     fn drop(&mut self) {
-        let mut inner = self.places.inner();
+        let mut inner = self.slots.inner();
         let waits = self.waits;
         if waits.is_some_and(|id| inner.room.give_up(self.name, |waiter| waiter.id == id)) {
             return;
