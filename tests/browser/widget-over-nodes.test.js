@@ -66,7 +66,7 @@ scenario("the node that streams a reply is killed: another goes on with it", asy
       });
       await widget.say(ORDER);
       const before = await midReply();
-      const answers = await widget.answers(round + 2);
+      const answers = await widget.answers(round + 2, PATIENCE);
       assert.ok(answers.at(-1).length > before.length, `killed after ${before}`);
       await killed.up();
     }
