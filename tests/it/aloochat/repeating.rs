@@ -1,5 +1,8 @@
 //! `Idempotency-Key`: what is sent again is answered as before, and nothing else is.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::stage::{
@@ -36,6 +39,20 @@ async fn the_same_idempotency_key_asks_once(engine: Engine) {
     for field in ["was_resolved", "response_time_ms"] {
         assert_eq!(end.data[field], first[field], "{field}");
     }
+}
+
+/// Nobody has said anything in it: what is there twice in the log is its beginning.
+#[apply(both_engines)]
+async fn copies_at_once_create_one_conversation(engine: Engine) {
+    let site = Site::start(engine).await;
+    let developer = repeating(&site);
+    let body = json!({ "title": "The same" });
+    let answers = join_all((0..12).map(|_| developer.post(CONVERSATIONS, &body))).await;
+    let told: BTreeSet<_> = answers.iter().map(|answer| (answer.status, &answer.text)).collect();
+    assert_eq!(told.len(), 1, "all are told the same: {told:#?}");
+    let created = answers[0].expect(201);
+    let listed = developer.get(CONVERSATIONS).await.expect(200);
+    assert_eq!(listed["conversations"], json!([created]));
 }
 
 #[apply(both_engines)]

@@ -102,7 +102,8 @@ struct Wanted<'a> {
     breakable: bool,
 }
 
-const ONE: Wanted<'static> = Wanted { names: &["Shop"], flags: &[], bot: None, breakable: false };
+/// Its name is the one that the demo's way in looks for.
+const ONE: Wanted<'static> = Wanted { names: &["Demo"], flags: &[], bot: None, breakable: false };
 
 /// An account's credentials, as they are printed when it is made.
 #[derive(Clone)]
