@@ -6,7 +6,7 @@ usage() {
   cat <<'END'
 Runs everything that must pass, cheap things first. It installs what it needs and can be run again.
 
-  ./test.sh             everything: 35 minutes on two cores from nothing, less the second time
+  ./test.sh             everything: some 50 minutes on two cores from nothing, less the second time
   ./test.sh --fast      without services and browser: no Kafka, Cassandra, OpenSearch, no Chromium; 12 minutes
   ./test.sh --help      this text
 
