@@ -146,7 +146,7 @@ async fn a_visitor_token_is_used_once(engine: Engine) {
 #[apply(both_engines)]
 async fn of_many_at_once_one_creates_it(engine: Engine) {
     let mut site = Site::start(engine).await;
-    // On nodes that are busy a call may be counted twice, and they are as many as a minute has.
+    // A minute has five. Were one counted twice, the limit would answer instead.
     site.set(r#"{"limits":{"widget_create":60}}"#).await;
     let page = page(&site);
     let all = (0..5).map(|number| {
